@@ -1,0 +1,94 @@
+"""Argument checks shared by every public call: one message per kind of mistake."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+FloatArray = NDArray[np.float64]
+
+#: Rounding allowed in a covariance, relative to its largest entry.
+ROUNDING = 1e-10
+
+
+def whole(name: str, value: object, least: int = 1, most: int | None = None) -> int:
+    """An integer argument within its bounds.
+
+    Raises: ValueError that names the argument, its value and the bounds.
+    """
+    allowed = f"an integer >= {least}" + ("" if most is None else f" and <= {most}")
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise ValueError(f"{name} must be {allowed}, got {value!r}") from None
+    if isinstance(value, bool) or number < least or (most is not None and number > most):
+        raise ValueError(f"{name} must be {allowed}, got {value!r}")
+    return number
+
+
+def real(name: str, value: object, *, above: float | None = None, least: float | None = None,
+         most: float | None = None) -> float:
+    """A finite real argument within its bounds.
+
+    Raises: ValueError that names the argument, its value and the bounds.
+    """
+    bounds = [f"> {above}" if above is not None else "", f">= {least}" if least is not None else "",
+              f"<= {most}" if most is not None else ""]
+    allowed = " and ".join(["a finite number", *filter(None, bounds)])
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must be {allowed}, got {value!r}") from None
+    outside = ((above is not None and number <= above) or (least is not None and number < least)
+               or (most is not None and number > most))
+    if not np.isfinite(number) or outside:
+        raise ValueError(f"{name} must be {allowed}, got {value!r}")
+    return number
+
+
+def seed(value: object) -> int:
+    """A seed: any integer of 64 bits.
+
+    Raises: ValueError that names the seed.
+    """
+    return whole("seed", value, least=0, most=2**64 - 1)
+
+
+def covariance(name: str, value: ArrayLike) -> FloatArray:
+    """A finite, symmetric, positive semi-definite matrix with a positive diagonal.
+
+    Shapes: a number or (m, m) in, (m, m) out.
+    Raises: ValueError that names the argument and what is wrong with it.
+    """
+    matrix = np.array(value, dtype=np.float64, ndmin=2)
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.size == 0:
+        raise ValueError(f"{name} must be a square covariance matrix, got shape {np.shape(value)}")
+    if not np.all(np.isfinite(matrix)):
+        raise ValueError(f"{name} must be finite, got {value!r}")
+    scale = np.abs(matrix).max()
+    if np.any(np.abs(matrix - matrix.T) > ROUNDING * scale):
+        raise ValueError(f"{name} must be symmetric, got {value!r}")
+    matrix = (matrix + matrix.T) / 2
+    if np.any(np.diag(matrix) <= 0):
+        raise ValueError(f"{name} must have a positive diagonal, got {np.diag(matrix).tolist()}")
+    smallest = np.linalg.eigvalsh(matrix)[0]
+    if smallest < -ROUNDING * scale * len(matrix):
+        raise ValueError(f"{name} must be positive semi-definite, its smallest eigenvalue is {smallest:.6g}")
+    return matrix
+
+
+def layers(at: Sequence[int] | None, depth: int) -> tuple[list[int], bool]:
+    """The layers asked for, and whether the result has an axis for them.
+
+    Shapes: `at` is None (the last layer, no axis) or a sequence of layers, 0 = the start.
+    Raises: ValueError when a layer is not between 0 and the depth.
+    """
+    if at is None:
+        return [depth], False
+    wanted = [whole("at", layer, least=0, most=depth) for layer in at]
+    if not wanted:
+        raise ValueError("at must name at least one layer, got an empty sequence")
+    return wanted, True

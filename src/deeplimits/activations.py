@@ -1,0 +1,198 @@
+"""Activations and their shaping: slopes, normalisation and exact one-layer maps.
+
+A shaped network moves its activation towards the identity as the width grows,
+so that each layer changes the covariance by an amount of order 1/width.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ._checks import FloatArray, real, whole
+
+
+def angle_defect(theta: ArrayLike) -> FloatArray:
+    """sin(theta) - theta cos(theta): how far a rectifier bends an angle.
+
+    Shapes: any shape in radians in [0, pi], the same shape out.
+    Law: exact to rounding; below 0.5 a series avoids the cancellation of two equal terms.
+    """
+    theta = np.asarray(theta, dtype=np.float64)
+    square = np.minimum(theta, 0.5) ** 2
+    # theta^3 (1/3 - theta^2/30 + theta^4/840 - ...): the terms 2k/(2k+1)! with alternating sign.
+    series = np.zeros_like(theta)
+    for factorial, k in ((1307674368000, 7), (6227020800, 6), (39916800, 5), (362880, 4), (5040, 3), (120, 2), (6, 1)):
+        series = 2 * k / factorial - square * series
+    return np.where(theta < 0.5, theta**3 * series, np.sin(theta) - theta * np.cos(theta))
+
+
+def angle_of(epsilon: ArrayLike) -> FloatArray:
+    """The angle of two inputs whose correlation is 1 - epsilon.
+
+    Shapes: any shape in [0, 2], the same shape out.
+    Law: exact to rounding for any epsilon, where arccos(1 - epsilon) loses half the digits.
+    """
+    return 2 * np.arcsin(np.sqrt(np.clip(np.asarray(epsilon, dtype=np.float64), 0, 2) / 2))
+
+
+def correlation_of(V: ArrayLike) -> FloatArray:
+    """Correlations of covariance matrices.
+
+    Shapes: (..., m, m) in, (..., m, m) out.
+    Law: exact; kept within [-1, 1] against rounding.
+    """
+    V = np.asarray(V, dtype=np.float64)
+    size = np.sqrt(np.diagonal(V, axis1=-2, axis2=-1))
+    return np.clip(V / (size[..., :, None] * size[..., None, :]), -1, 1)
+
+
+@dataclass(frozen=True)
+class Rectifier:
+    """Piecewise linear activation with one slope for positive and one for negative inputs.
+
+    The slopes at width n are base + c n^-exponent. Shaped ReLU has bases (1, 1);
+    plain ReLU has bases (1, 0) and no shaping.
+
+    Source: Li, Nica and Roy 2022, "ReLU shaping".
+    """
+
+    name: str
+    c_plus: float = 0.0
+    c_minus: float = 0.0
+    exponent: float = 0.5
+    base_plus: float = 1.0
+    base_minus: float = 1.0
+
+    #: A rectifier has no curvature away from 0: its drift knows no second or third derivative.
+    second = 0.0
+    third = 0.0
+
+    def slopes(self, width: int) -> tuple[float, float]:
+        """The slopes for positive and negative inputs at this width.
+
+        Law: exact. Source: "ReLU shaping".
+        """
+        scale = float(whole("width", width)) ** -self.exponent
+        return self.base_plus + self.c_plus * scale, self.base_minus + self.c_minus * scale
+
+    def __call__(self, x: ArrayLike, width: int) -> FloatArray:
+        """The activation at this width, element-wise.
+
+        Shapes: any shape, the same shape out.
+        """
+        plus, minus = self.slopes(width)
+        x = np.asarray(x, dtype=np.float64)
+        return plus * np.maximum(x, 0) + minus * np.minimum(x, 0)
+
+    def normaliser(self, width: int) -> float:
+        """The constant c with c E[phi(g)^2] = 1 for a standard normal g.
+
+        Law: exact, c = 2 / (s_plus^2 + s_minus^2).
+        Raises: ValueError when both slopes vanish at this width.
+        """
+        plus, minus = self.slopes(width)
+        power = plus**2 + minus**2
+        if power == 0:
+            raise ValueError(f"width={width} makes both slopes of {self.name} zero; choose another shaping")
+        return 2 / power
+
+    def effective_gap2(self, width: int) -> float:
+        """The squared slope difference that this width really has, on the scale of the limit.
+
+        Law: exact, 2 n (s_plus - s_minus)^2 / (s_plus^2 + s_minus^2); tends to `gap2` at exponent 1/2.
+        Source: ours, a refinement of the covariance SDE for shaped ReLU at finite width.
+        """
+        plus, minus = self.slopes(width)
+        return width * self.normaliser(width) * (plus - minus) ** 2
+
+    def correlation_map(self, rho: ArrayLike, width: int) -> FloatArray:
+        """The correlation after one layer of infinitely many neurons with the slopes of this width.
+
+        Shapes: any shape in [-1, 1], the same shape out.
+        Law: exact. Source: arc-cosine kernel of first order, Cho and Saul 2009, for two slopes.
+        """
+        epsilon = 1 - np.asarray(rho, dtype=np.float64)
+        return 1 - self.epsilon_map(epsilon, width)
+
+    def epsilon_map(self, epsilon: ArrayLike, width: int) -> FloatArray:
+        """One infinitely wide layer in terms of epsilon = 1 - correlation.
+
+        Shapes: any shape in [0, 2], the same shape out.
+        Law: exact and stable for nearly parallel inputs.
+        """
+        gain = self.effective_gap2(width) / (2 * np.pi * width)
+        return np.asarray(epsilon, dtype=np.float64) - gain * angle_defect(angle_of(epsilon))
+
+    @property
+    def gap2(self) -> float:
+        """The squared difference of the shaping constants in the limit of large width.
+
+        Law: (c_plus - c_minus)^2 at exponent 1/2 and 0 above it.
+        Raises: ValueError for plain ReLU and below exponent 1/2, where correlations reach 1 at once.
+        """
+        difference = (self.c_plus - self.c_minus) ** 2
+        if self.base_plus == self.base_minus and (difference == 0 or self.exponent > 0.5):
+            return 0.0
+        if self.base_plus != self.base_minus or self.exponent < 0.5:
+            raise ValueError(
+                f"{self.name} with exponent={self.exponent} has no covariance SDE: its correlations reach 1 "
+                "at once when width and depth grow together; use shaped_relu with exponent >= 0.5"
+            )
+        return difference
+
+    def drift(self, rho: ArrayLike) -> FloatArray:
+        """The drift that shaping gives to the correlation, per unit of depth/width.
+
+        Shapes: any shape in [-1, 1], the same shape out.
+        Law: exact limit, nu(rho) = gap2 (sqrt(1 - rho^2) - rho arccos rho) / (2 pi).
+        Source: Li, Nica and Roy 2022, covariance SDE for shaped ReLU.
+        """
+        return self.drift_from_epsilon(1 - np.asarray(rho, dtype=np.float64))
+
+    def drift_from_epsilon(self, epsilon: ArrayLike) -> FloatArray:
+        """The drift nu at correlation 1 - epsilon, stable for nearly parallel inputs.
+
+        Shapes: any shape in [0, 2], the same shape out.
+        """
+        return self.gap2 / (2 * np.pi) * angle_defect(angle_of(epsilon))
+
+    def covariance_drift(self, V: ArrayLike) -> FloatArray:
+        """The drift of the covariance SDE, per unit of depth/width.
+
+        Shapes: (..., m, m) in, (..., m, m) out; zero on the diagonal.
+        Law: exact limit. Source: Li, Nica and Roy 2022, covariance SDE for shaped ReLU.
+        """
+        V = np.asarray(V, dtype=np.float64)
+        size = np.sqrt(np.diagonal(V, axis1=-2, axis2=-1))
+        drift = self.drift(correlation_of(V)) * size[..., :, None] * size[..., None, :]
+        diagonal = np.arange(V.shape[-1])
+        drift[..., diagonal, diagonal] = 0
+        return drift
+
+
+def shaped_relu(c_plus: float, c_minus: float, exponent: float = 0.5) -> Rectifier:
+    """The shaped ReLU family: slopes 1 + c width^-exponent on either side of zero.
+
+    Law: at exponent 1/2 width and depth can grow together with a random covariance in the limit.
+    Source: Li, Nica and Roy 2022, "ReLU shaping"; `shaped_relu(0, -1)` is a leaky ReLU of slope 1 - 1/sqrt(width).
+    Raises: ValueError for constants that are not finite and for an exponent that is not positive.
+    """
+    return Rectifier(
+        "shaped ReLU", real("c_plus", c_plus), real("c_minus", c_minus), real("exponent", exponent, above=0)
+    )
+
+
+def relu() -> Rectifier:
+    """Plain ReLU, the same at every width.
+
+    Source: the unshaped comparison of Li, Nica and Roy 2022.
+    """
+    return Rectifier("ReLU", base_minus=0.0)
+
+
+def linear() -> Rectifier:
+    """The identity: a deep linear network, whose covariance is a product of Wishart factors."""
+    return Rectifier("linear")

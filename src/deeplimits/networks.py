@@ -1,0 +1,182 @@
+"""Finite networks at initialisation, sampled exactly in law without weight matrices.
+
+Given the layer before, the pre-activations of m inputs are independent Gaussian rows, one
+for each neuron. A layer of width n therefore costs n m normals instead of n^2 weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from . import _checks, _rows
+from ._checks import FloatArray, whole
+from ._parallel import BLOCK, over_samples
+from .activations import Rectifier
+from .gaussian import LAYERS, MOST_SAMPLES, SPLITS, block_generator
+from .wishart import bartlett, factor_of
+
+#: A sampler of one law: (network, factor or covariance, out, layers, seed, first, threads, precision).
+Sampler = Callable[..., None]
+
+
+@dataclass(frozen=True)
+class ShapedMLP:
+    """A fully connected network with a shaped activation, seen through its covariance.
+
+    Layer l + 1 is z' = sqrt(c/n) W phi(z) with independent standard normal weights, and its
+    covariance is V = c/n <phi(z), phi(z)> for each pair of inputs.
+
+    Source: Li, Nica and Roy 2022, the network of the covariance SDE.
+    Raises: ValueError for a width or depth that is not a positive integer and for an
+        activation that cannot be normalised at this width.
+    """
+
+    activation: Rectifier
+    width: int
+    depth: int
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.activation, Rectifier):
+            raise ValueError(f"activation must come from deeplimits.activations, got {self.activation!r}")
+        whole("width", self.width)
+        whole("depth", self.depth, most=2**31 - 1)
+        self.activation.normaliser(self.width)
+
+    def sample(
+        self,
+        V0: ArrayLike,
+        samples: int,
+        seed: int,
+        at: Sequence[int] | None = None,
+        *,
+        first: int = 0,
+        threads: int | None = None,
+        precision: str = "single",
+        method: str | None = None,
+    ) -> FloatArray:
+        """Post-activation covariances of independent networks.
+
+        Shapes: V0 is (m, m), the Gram <x, x'>/n_in of the inputs (a number for one input).
+            Returns (samples, m, m) at the last layer, or (samples, len(at), m, m) at the layers
+            `at`, in their order; layer 0 is V0, layer `depth` the last.
+        Law: exact at any width, whichever method is used: `method` is "chain" (one input: a binomial
+            and two chi-squared draws a layer, whatever the width), "wishart" (linear network: Bartlett
+            factors) or "rows" (any number of inputs: one Gaussian row for each neuron); None picks
+            the fastest that applies. "rows" draws in single precision, with sums in double;
+            `precision="double"` draws in double, as a reference. Nearly parallel inputs are
+            carried as differences from the closest input before them.
+            Sample i depends only on (seed, first + i): threads and chunks change nothing.
+        Source: Li, Nica and Roy 2022, conditional Gaussianity of the layers; Bartlett 1933.
+        Raises: ValueError for a V0 that is not a covariance, samples below 1, layers outside
+            0..depth, an unknown method or precision, or a method that does not apply.
+        """
+        V0 = _checks.covariance("V0", V0)
+        wanted, has_axis = _checks.layers(at, self.depth)
+        whole("samples", samples)
+        whole("first", first, least=0, most=MOST_SAMPLES - samples)
+        threads = None if threads is None else whole("threads", threads)
+        if precision not in ("single", "double"):
+            raise ValueError(f"precision must be 'single' or 'double', got {precision!r}")
+        layers = np.unique(wanted)
+        out = np.empty((samples, len(layers), *V0.shape))
+        sampler = self._sampler(method, len(V0))
+        sampler(self, V0, out, layers, _checks.seed(seed), first, threads, precision)
+        if has_axis:
+            return out if list(layers) == wanted else out[:, np.searchsorted(layers, wanted)]
+        return out[:, 0]
+
+    def _sampler(self, method: str | None, inputs: int) -> Sampler:
+        """The sampler asked for, or the fastest that applies."""
+        plus, minus = self.activation.slopes(self.width)
+        applies = {"wishart": plus == minus, "chain": inputs == 1, "rows": True}
+        if method is None:
+            method = next(name for name, possible in applies.items() if possible)
+        if method not in applies:
+            raise ValueError(f"method must be one of {', '.join(applies)} or None, got {method!r}")
+        if not applies[method]:
+            needs = {"wishart": "equal slopes (a linear network)", "chain": "a single input"}[method]
+            raise ValueError(f"method={method!r} needs {needs}")
+        return {"wishart": wishart_products, "chain": norm_chain, "rows": gaussian_rows}[method]
+
+
+def gaussian_rows(network, V0, out, layers, seed, first, threads, precision) -> None:
+    """Sample any network by its Gaussian rows: width x inputs normals a layer.
+
+    Law: exact. The state is the Gram of unit vectors in differences along a tree of close inputs.
+    """
+    plus, minus = network.activation.slopes(network.width)
+    scale = network.activation.normaliser(network.width) / network.width
+    parents, variance, gram = _rows.tree_coordinates(V0)
+    slopes = np.array([(plus + minus) / 2, (plus - minus) / 2])
+    work = _rows.workspace(network.width, len(V0), np.float32 if precision == "single" else np.float64)
+
+    def piece(start: int, stop: int) -> None:
+        buffers = [np.empty_like(array) for array in work]
+        place = (network.width, slopes, scale, first + start, LAYERS, np.uint64(seed))
+        if len(V0) == 2:
+            _rows.propagate_pair(out[start:stop], layers, V0, gram[1, 1] / 2, *place, buffers[0])
+        else:
+            _rows.propagate(out[start:stop], layers, parents, variance, gram, *place, *buffers)
+
+    over_samples(piece, len(out), threads)
+
+
+def norm_chain(network, V0, out, layers, seed, first, threads, precision) -> None:
+    """Sample the norm of one input: three draws a layer whatever the width.
+
+    Law: exact. A layer multiplies V by c/n (s_plus^2 chi2_K + s_minus^2 chi2_(n-K)), K binomial(n, 1/2).
+    """
+    width = network.width
+    plus, minus = network.activation.slopes(width)
+    scale = 2 * network.activation.normaliser(width) / width
+
+    def block(number: int) -> FloatArray:
+        draw = block_generator(seed, number, SPLITS)
+        V = np.full(BLOCK, V0[0, 0])
+        kept = np.empty((BLOCK, len(layers), 1, 1))
+        for layer in range(layers[-1] + 1):
+            if layer:
+                active = draw.binomial(width, 0.5, BLOCK)
+                V *= scale * (plus**2 * draw.standard_gamma(active / 2)
+                              + minus**2 * draw.standard_gamma((width - active) / 2))
+            kept[:, layers == layer, 0, 0] = V[:, None]
+        return kept
+
+    _fill_blocks(block, out, first, threads)
+
+
+def wishart_products(network, V0, out, layers, seed, first, threads, precision) -> None:
+    """Sample a deep linear network as a product of triangular factors: O(m^2) draws a layer.
+
+    Law: exact. V = F F^T and F is multiplied by a Bartlett factor of width degrees of freedom a layer.
+    """
+
+    def block(number: int) -> FloatArray:
+        draw = block_generator(seed, number, SPLITS)
+        factor = np.broadcast_to(factor_of(V0), (BLOCK, *factor_of(V0).shape))
+        kept = np.empty((BLOCK, len(layers), *V0.shape))
+        for layer in range(layers[-1] + 1):
+            if layer:
+                factor = factor @ bartlett(draw, BLOCK, factor.shape[-1], network.width)
+            if layer in layers:
+                kept[:, layers == layer] = (factor @ factor.swapaxes(1, 2))[:, None]
+        return kept
+
+    _fill_blocks(block, out, first, threads)
+
+
+def _fill_blocks(block: Callable[[int], FloatArray], out: FloatArray, first: int, threads: int | None) -> None:
+    """Copy the samples wanted out of whole blocks, which are the same for any cut into pieces."""
+    skipped = first % BLOCK
+
+    def piece(start: int, stop: int) -> None:
+        for begin in range(start, stop, BLOCK):
+            values = block((first - skipped + begin) // BLOCK)
+            low, high = max(begin - skipped, 0), min(begin - skipped + BLOCK, len(out))
+            out[low:high] = values[low - begin + skipped : high - begin + skipped]
+
+    over_samples(piece, len(out) + skipped, threads, align=BLOCK)

@@ -1,0 +1,44 @@
+"""Wishart matrices by their triangular factors (Bartlett 1933)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ._checks import FloatArray
+
+#: Eigenvalues below this share of the largest count as zero.
+RANK_TOLERANCE = 1e-13
+
+
+def factor_of(V: FloatArray) -> FloatArray:
+    """A factor F with F F^T = V, one column for each direction that V has.
+
+    Shapes: (m, m) in, (m, rank) out. Law: exact to rounding, also for singular V.
+    """
+    try:
+        return np.linalg.cholesky(V)
+    except np.linalg.LinAlgError:
+        values, vectors = np.linalg.eigh(V)
+        present = values > RANK_TOLERANCE * values[-1]
+        return vectors[:, present] * np.sqrt(values[present])
+
+
+def bartlett(draw: np.random.Generator, samples: int, rank: int, freedom: float) -> FloatArray:
+    """Factors A with A A^T distributed as Wishart(freedom, I)/freedom.
+
+    Shapes: (samples, rank, min(rank, freedom)), lower triangular.
+    Law: exact; the Wishart is singular when an integer `freedom` is below `rank`. A freedom
+        that is not an integer needs freedom > rank - 1.
+    Source: Bartlett 1933.
+    Raises: ValueError when no such Wishart law exists.
+    """
+    columns = min(rank, int(freedom)) if float(freedom).is_integer() else rank
+    if freedom <= columns - 1:
+        raise ValueError(f"freedom must be an integer or > {rank - 1} for {rank} inputs, got {freedom}")
+    factor = np.zeros((samples, rank, columns))
+    for column in range(columns):
+        factor[:, column, column] = np.sqrt(2 * draw.standard_gamma((freedom - column) / 2, samples))
+        below = rank - column - 1
+        if below:
+            factor[:, column + 1 :, column] = draw.standard_normal((samples, below))
+    return factor / np.sqrt(freedom)
