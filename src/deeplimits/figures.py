@@ -1,0 +1,163 @@
+"""One style for every figure: readable on paper, on a phone, in light and in dark.
+
+Figures are transparent SVG, whose colours the site inverts in dark mode. A colour follows the role
+of what it shows, stays apart from the others for colour-blind readers, and comes with a line style
+and a marker of its own, so that no figure depends on colour alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import SimpleNamespace
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import seaborn as sns
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
+
+from ._checks import FloatArray
+from .evidence import Estimate
+
+#: What a colour means, everywhere in the book (from the palette of Okabe and Ito).
+colours = SimpleNamespace(network="#0072B2", limit="#D55E00", infinite_width="#009E73",
+                          control="#CC79A7", data="#595959")
+
+_LINES = {"network": "--", "limit": "-", "infinite_width": ":", "control": "-.",
+          "data": (0, (5, 1, 1, 1, 1, 1))}
+_MARKERS = {"network": "o", "limit": "s", "infinite_width": "D", "control": "^", "data": "."}
+
+#: Inches across: close to the 700 pixels of the text column, and labels still read on a phone.
+WIDTH = 6.0
+
+#: Points above which an artist is stored as pixels inside the SVG.
+RASTERISE_ABOVE = 1000
+
+
+def use() -> None:
+    """Set the style for this process, and SVG as the format of a notebook's figures.
+
+    Law: the same figure gives the same bytes. Letters are paths: fonts of the reader's machine
+    would move labels and lose mathematics.
+    """
+    sns.set_theme(context="notebook", style="ticks", rc={
+        "axes.prop_cycle": mpl.cycler(color=list(vars(colours).values())),
+        "axes.spines.top": False, "axes.spines.right": False,
+        "axes.titlelocation": "left", "axes.titlesize": "medium",
+        "figure.constrained_layout.use": True,
+        "figure.figsize": (WIDTH, 0.6 * WIDTH),
+        "legend.frameon": False, "legend.fontsize": "small",
+        "savefig.transparent": True, "savefig.dpi": 200,
+        "svg.fonttype": "path", "svg.hashsalt": "deeplimits",
+    })
+    try:
+        from IPython import get_ipython
+        from matplotlib_inline.backend_inline import set_matplotlib_formats
+    except ImportError:  # a plain interpreter shows no figures inline
+        return
+    if get_ipython() is not None:
+        set_matplotlib_formats("svg", metadata={"Date": None})
+
+
+def panels(rows: int = 1, columns: int = 1, height: float | None = None,
+           **options) -> tuple[Figure, Axes | np.ndarray]:
+    """A figure as wide as the text, with one or more panels.
+
+    Shapes: `height` in inches per row, by default in proportion to the panel's width; other
+    options as in `matplotlib.pyplot.subplots`.
+    """
+    height = (0.6 if columns == 1 else 0.85) * WIDTH / columns if height is None else height
+    return plt.subplots(rows, columns, figsize=(WIDTH, rows * height), **options)
+
+
+def curve(ax: Axes, x: ArrayLike, y: ArrayLike, role: str, **options) -> list[Artist]:
+    """A line in the colour and line style of its role.
+
+    Shapes: x (k,) and y (k,) or (k, curves).
+    Raises: ValueError for an unknown role.
+    """
+    lines = ax.plot(x, y, **({"color": _colour(role), "linestyle": _LINES[role]} | options))
+    return rasterise(lines)
+
+
+def paths(ax: Axes, x: ArrayLike, samples: ArrayLike, role: str, label: str | None = None,
+          **options) -> list[Artist]:
+    """Sample paths as thin lines, one legend entry for all.
+
+    Shapes: x (times,) and samples (samples, times).
+    Raises: ValueError for an unknown role.
+    """
+    thin = {"color": _colour(role), "linestyle": "-", "linewidth": 0.7, "alpha": 0.6}
+    lines = ax.plot(x, np.transpose(samples), **(thin | options))
+    lines[0].set_label(label)
+    return rasterise(lines)
+
+
+def band(ax: Axes, x: ArrayLike, quantiles: ArrayLike, role: str, label: str | None = None) -> None:
+    """Nested bands between quantiles, with a line for the middle one.
+
+    Shapes: x (k,); quantiles (q, k) from the lowest to the highest, q odd, symmetric about the
+    median.
+    Raises: ValueError for an unknown role or an even number of quantiles.
+    """
+    quantiles = np.asarray(quantiles, dtype=np.float64)
+    if quantiles.ndim != 2 or len(quantiles) % 2 == 0:
+        raise ValueError(f"quantiles must be (q, k) with odd q, got shape {quantiles.shape}")
+    middle = len(quantiles) // 2
+    for low, high in zip(quantiles[:middle], quantiles[:middle:-1], strict=True):
+        ax.fill_between(x, low, high, color=_colour(role), alpha=0.2, linewidth=0)
+    curve(ax, x, quantiles[middle], role, label=label)
+
+
+def histogram(ax: Axes, samples: ArrayLike, role: str = "network", bins: int | Sequence[float] = 60,
+              limits: tuple[float, float] | None = None, **options) -> None:
+    """Histogram of samples on the scale of a probability density.
+
+    Shapes: samples of any shape. Samples outside `limits` still count in the total, so that the
+    bars can be laid over a density that is not truncated either.
+    Raises: ValueError for an unknown role.
+    """
+    values = np.ravel(samples)
+    counts, edges = np.histogram(values, bins=bins, range=limits)
+    heights = counts / (values.size * np.diff(edges))
+    ax.stairs(heights, edges, fill=True,
+              **({"color": _colour(role), "alpha": 0.35, "linewidth": 0} | options))
+
+
+def points(ax: Axes, x: ArrayLike, estimate: Estimate, role: str = "network", errors: float = 2,
+           **options) -> None:
+    """Estimates as markers with bars of some standard errors.
+
+    Shapes: x (k,) and an estimate (k,).
+    Raises: ValueError for an unknown role.
+    """
+    ax.errorbar(x, estimate.value, errors * estimate.error,
+                **({"color": _colour(role), "fmt": _MARKERS[role], "capsize": 3} | options))
+
+
+def correlation_ticks(ax: Axes, values: Sequence[float] = (-0.99, -0.9, -0.5, 0, 0.5, 0.9, 0.99),
+                      label: str = "correlation") -> None:
+    """Mark an axis of artanh(correlation) with the correlations themselves."""
+    ax.set_xticks(np.arctanh(values), [f"{value:g}" for value in values])
+    ax.set_xlabel(label)
+
+
+def rasterise(artists: Sequence[Artist]) -> list[Artist]:
+    """Store artists as pixels inside the SVG if together they have very many points."""
+    count = sum(len(_vertices(artist)) for artist in artists)
+    for artist in artists:
+        artist.set_rasterized(count > RASTERISE_ABOVE)
+    return list(artists)
+
+
+def _vertices(artist: Artist) -> FloatArray:
+    return artist.get_xydata() if hasattr(artist, "get_xydata") else artist.get_offsets()
+
+
+def _colour(role: str) -> str:
+    if role not in _LINES:
+        raise ValueError(f"role must be one of {', '.join(_LINES)}, got {role!r}")
+    return getattr(colours, role)

@@ -1,0 +1,100 @@
+"""Figures: one style, the same bytes each time, readable without colour vision, small files."""
+
+import io
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from deeplimits import figures
+from deeplimits.evidence import Estimate
+
+
+@pytest.fixture(autouse=True)
+def style():
+    figures.use()
+    yield
+    plt.close("all")
+
+
+def svg(figure) -> str:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    return buffer.getvalue().decode()
+
+
+def everything():
+    rng = np.random.default_rng(5)
+    figure, axes = figures.panels(1, 2)
+    x = np.linspace(0, 1, 50)
+    figures.paths(axes[0], x, rng.standard_normal((100, 50)), "network", label="networks")
+    figures.band(axes[0], x, np.array([x - 2, x - 1, x, x + 1, x + 2]), "limit", label="limit")
+    figures.histogram(axes[1], rng.standard_normal(500))
+    figures.points(axes[1], [0, 1], Estimate([0.1, 0.2], 0.01), "data")
+    figures.curve(axes[1], x, x**2, "infinite_width", label="infinite width")
+    figures.correlation_ticks(axes[1])
+    axes[0].legend()
+    return figure
+
+
+def test_the_same_figure_gives_the_same_bytes_without_a_date():
+    first, second = svg(everything()), svg(everything())
+    assert first == second and "<dc:date>" not in first
+
+
+def test_the_background_is_transparent_and_letters_are_paths():
+    text = svg(everything())
+    assert "<text" not in text
+    background = text[text.index('id="patch_1"'):].split("/>")[0]
+    assert "fill: none" in background or "opacity: 0" in background
+
+
+def test_many_points_become_pixels_and_few_stay_lines():
+    figure, ax = figures.panels()
+    few = figures.curve(ax, np.arange(100), np.arange(100), "limit")
+    many = figures.paths(ax, np.arange(600), np.zeros((2, 600)), "network")
+    cloud = figures.rasterise([ax.scatter(np.arange(2000), np.arange(2000))])
+    assert not few[0].get_rasterized()
+    assert all(artist.get_rasterized() for artist in many + cloud)
+
+
+def test_a_histogram_keeps_its_mass_when_it_is_cut():
+    _, ax = figures.panels()
+    figures.histogram(ax, [0.0, 0.5, 0.5, 9.0], bins=2, limits=(0, 1))
+    heights, edges = ax.patches[0].get_data()[:2]
+    assert np.allclose(heights, [0.5, 1.0]) and np.allclose(edges, [0, 0.5, 1])
+
+
+def test_paths_have_one_legend_entry():
+    _, ax = figures.panels()
+    figures.paths(ax, [0, 1], np.zeros((30, 2)), "network", label="networks")
+    assert ax.get_legend_handles_labels()[1] == ["networks"]
+
+
+def test_roles_stay_apart_without_colour():
+    roles = vars(figures.colours)
+    for look in (figures._LINES, figures._MARKERS):
+        assert set(look) == set(roles) and len(set(look.values())) == len(roles)
+
+
+def test_labels_read_on_a_phone():
+    # A figure shrinks to some 360 pixels there; its width is in inches of 96 pixels.
+    pixels = plt.rcParams["xtick.labelsize"] * 96 / 72 * 360 / (96 * figures.WIDTH)
+    assert pixels >= 9
+
+
+def test_an_unknown_role_is_refused():
+    _, ax = figures.panels()
+    with pytest.raises(ValueError, match="role must be one of network, limit"):
+        figures.curve(ax, [0], [0], "nets")
+
+
+@pytest.mark.parametrize("shape", [(2, 5), (5,)])
+def test_a_band_needs_a_middle(shape):
+    _, ax = figures.panels()
+    with pytest.raises(ValueError, match="quantiles must be"):
+        figures.band(ax, np.arange(5), np.zeros(shape), "limit")
