@@ -138,10 +138,11 @@ def points(ax: Axes, x: ArrayLike, estimate: Estimate, role: str = "network", er
                 **({"color": _colour(role), "fmt": _MARKERS[role], "capsize": 3} | options))
 
 
-def correlation_ticks(ax: Axes, values: Sequence[float] = (-0.99, -0.9, -0.5, 0, 0.5, 0.9, 0.99),
+def correlation_ticks(ax: Axes, values: Sequence[float] = (-0.99, -0.8, 0, 0.8, 0.99),
                       label: str = "correlation") -> None:
     """Mark an axis of artanh(correlation) with the correlations themselves."""
-    ax.set_xticks(np.arctanh(values), [f"{value:g}" for value in values])
+    minus = "\N{MINUS SIGN}"
+    ax.set_xticks(np.arctanh(values), [f"{value:g}".replace("-", minus) for value in values])
     ax.set_xlabel(label)
 
 
