@@ -193,9 +193,9 @@ def normals(
         do not depend on `samples` or `first`; they do depend on `count`, which sets the layout.
     Law: independent standard normals. Single precision: the radius comes from 32 bits, so no draw
         is further out than sqrt(66 log 2) = 6.764 (a normal is, with probability 1.3e-11); the
-        angle has 32 bits; the relative error of the transform is below 3e-7. Double precision:
-        53 bits, no draw further out than sqrt(108 log 2) = 8.652, and numbers of its own (not
-        the rounded ones).
+        angle has 32 bits; the squared radius is right to 3e-7 (1 + radius^2). Double precision: 53
+        bits, no draw further out than sqrt(108 log 2) = 8.652, and numbers of its own (not the
+        same ones with more digits).
     Source: Salmon, Moraes, Dror and Shaw 2011, Philox4x32-10; Box and Muller 1958.
     Raises: ValueError for a negative or oversized seed, sample, layer or stream and another dtype.
     """
