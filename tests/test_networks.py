@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from deeplimits import networks
 from deeplimits.activations import correlation_of, linear, relu, shaped_relu
-from deeplimits.networks import ShapedMLP
+from deeplimits.networks import ShapedMLP, shaped
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
@@ -57,8 +56,8 @@ def test_pair_loop_is_the_general_loop(monkeypatch):
     network = ShapedMLP(shaped_relu(1, -0.5), 700, 5)
     pair = network.sample(PAIR, 5, 1, at=[0, 3, 5])
     general = np.empty((5, 3, 2, 2))
-    monkeypatch.setattr(networks, "len", lambda thing: 3 if thing is PAIR else len(thing), raising=False)
-    networks.gaussian_rows(network, PAIR, general, np.array([0, 3, 5]), 1, 0, 1, "single")
+    monkeypatch.setattr(shaped, "len", lambda thing: 3 if thing is PAIR else len(thing), raising=False)
+    shaped.gaussian_rows(network, PAIR, general, np.array([0, 3, 5]), 1, 0, 1, "single")
     assert pair == pytest.approx(general, rel=1e-12)
 
 

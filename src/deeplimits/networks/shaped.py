@@ -1,8 +1,4 @@
-"""Finite networks at initialisation, sampled exactly in law without weight matrices.
-
-Given the layer before, the pre-activations of m inputs are independent Gaussian rows, one
-for each neuron. A layer of width n therefore costs n m normals instead of n^2 weights.
-"""
+"""Shaped fully connected networks, seen through their covariance."""
 
 from __future__ import annotations
 
@@ -12,12 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from . import _checks, _rows
-from ._checks import FloatArray, whole
-from ._parallel import BLOCK, over_samples
-from .activations import Rectifier
-from .gaussian import LAYERS, MOST_SAMPLES, SPLITS, block_generator
-from .wishart import bartlett, factor_of
+from .. import _checks
+from . import _rows
+from .._checks import FloatArray, whole
+from .._parallel import BLOCK, over_samples
+from ..activations import Rectifier
+from ..gaussian import LAYERS, MOST_SAMPLES, SPLITS, block_generator
+from ..wishart import bartlett, factor_of
 
 #: A sampler of one law: (network, factor or covariance, out, layers, seed, first, threads, precision).
 Sampler = Callable[..., None]

@@ -11,9 +11,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import DTypeLike, NDArray
 
-from ._checks import FloatArray
-from .activations import correlation_of
-from .gaussian import fill
+from .._checks import FloatArray
+from ..activations import correlation_of
+from ..gaussian import fill
 
 #: Neurons handled at once: their normals and activations stay in the first-level cache.
 NEURONS = 512

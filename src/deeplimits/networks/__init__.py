@@ -1,0 +1,9 @@
+"""Finite networks at initialisation, sampled exactly in law.
+
+Given the layer before, the pre-activations of m inputs are independent Gaussian rows, one
+for each neuron. A layer of width n therefore costs n m normals instead of n^2 weights.
+"""
+
+from .shaped import ShapedMLP
+
+__all__ = ["ShapedMLP"]
