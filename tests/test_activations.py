@@ -71,6 +71,7 @@ def test_effective_gap_tends_to_the_gap_at_the_rate_of_its_expansion():
     for width in (10**4, 10**6):
         first_order = phi.gap2 * (1 - (phi.c_plus + phi.c_minus) / np.sqrt(width))
         assert phi.effective_gap2(width) == pytest.approx(first_order, abs=20 * phi.gap2 / width)
+        assert phi.effective(width).gap2 == pytest.approx(phi.effective_gap2(width))
     balanced = shaped_relu(1, -1)
     assert balanced.effective_gap2(100) == pytest.approx(balanced.gap2, rel=0.011)
 
