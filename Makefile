@@ -19,11 +19,11 @@ BOOK      := $(sort $(shell find book -type f ! -path '*/.ipynb_checkpoints/*'))
 NOTEBOOKS := $(filter %.ipynb,$(BOOK))
 EXECUTED  := $(NOTEBOOKS:book/%=$(EXEC)/%)
 
-# The publisher is used from the tree; caches and configuration of the user's own are left alone.
+# Settings and caches in the user's home neither change the book nor are changed by it.
 export PYTHONPATH      := $(CURDIR)/src
-export NUMBA_CACHE_DIR := $(CURDIR)/_build/cache/numba
-export MPLCONFIGDIR    := $(CURDIR)/_build/cache/matplotlib
-export IPYTHONDIR      := $(CURDIR)/_build/cache/ipython
+export NUMBA_CACHE_DIR := $(CURDIR)/_build/numba
+export MPLCONFIGDIR    := $(CURDIR)/$(VENV)/cache/matplotlib
+export IPYTHONDIR      := $(CURDIR)/$(VENV)/cache/ipython
 
 ifneq ($(shell command -v uv 2>/dev/null),)
 pip_install = uv pip install --quiet --python $(1)/bin/python --compile-bytecode
@@ -85,6 +85,8 @@ $(VENV)/.book: requirements.txt
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(call pip_install,$(VENV)) --require-hashes -r requirements.txt
 	@$(call pip_install,$(VENV)) --no-deps --no-build-isolation --no-index -e .
+	@mkdir -p $(IPYTHONDIR) $(MPLCONFIGDIR)
+	@$(PY) -c 'import matplotlib.font_manager'
 	@touch $@
 
 # An install that is interrupted leaves no .book behind, so that the next run starts afresh.

@@ -1,0 +1,31 @@
+"""The publishing: execute the notebooks, stage the book, collect the evidence, check the site.
+
+Everything runs in the root of the project and writes below `_build` only. The package is not
+installed; the Makefile calls its modules with `python -m bookbuild.<module>`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+
+class BuildError(Exception):
+    """What stops the build: one line for every culprit."""
+
+    def __init__(self, *faults: str) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+def exit_with(action: Callable[[], None]) -> None:
+    """Run a command; on a BuildError print its faults and leave with status 1."""
+    try:
+        action()
+    except BuildError as error:
+        for fault in error.faults:
+            print(f"*** {fault}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("*** interrupted: run the same command again to resume", file=sys.stderr)
+        sys.exit(130)

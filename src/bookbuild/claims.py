@@ -1,0 +1,166 @@
+"""The claims of the book and their evidence, joined: `book/claims.yml` and the executed notebooks.
+
+The evidence is what a notebook's cells carry under the claim media type. A claim without evidence
+on its page, evidence without a claim, and a failed check each stop the build.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+import yaml
+
+from bookbuild import BuildError, notebooks
+
+MIME = "application/vnd.deeplimits.claim+json"
+LIST = Path("book/claims.yml")
+FIELDS = ("id", "title", "source", "statement", "page", "kind")
+KINDS = ("claim", "definition")
+EVIDENCE = ("part", "observed", "uncertainty", "expected", "criterion", "statistic", "passed",
+            "control", "seed")
+
+
+def load(path: Path = LIST) -> list[dict]:
+    """The list of claims, each with every field.
+
+    Raises: BuildError that names each entry which lacks a field, repeats an id, or has a field,
+    a kind or a form of id that is not known.
+    """
+    claims = yaml.safe_load(path.read_text()) or []
+    faults, seen = [], set()
+    for claim in claims:
+        name = claim.get("id")
+        if set(claim) != set(FIELDS):
+            differing = ", ".join(sorted(set(claim) ^ set(FIELDS)))
+            faults.append(f"{path}: claim `{name}` needs exactly {', '.join(FIELDS)};"
+                          f" missing or unknown: {differing}")
+        elif claim["kind"] not in KINDS:
+            faults.append(f"{path}: claim `{name}` is of kind `{claim['kind']}`;"
+                          f" known kinds: {', '.join(KINDS)}")
+        if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", str(name)):
+            faults.append(f"{path}: `{name}` is no slug (small letters and digits, with hyphens)")
+        if name in seen:
+            faults.append(f"{path}: claim `{name}` stands there twice")
+        seen.add(name)
+    if faults:
+        raise BuildError(*faults)
+    return claims
+
+
+def records(executed: Iterable[tuple[str, Path]]) -> list[dict]:
+    """The records of (page, executed notebook) pairs, in reading order, each with its page."""
+    found = []
+    for page, path in executed:
+        for _, output in notebooks.outputs(notebooks.read(path)):
+            if MIME in output.data:
+                found.append({**output.data[MIME], "page": page})
+    return found
+
+
+def faults_of(claims: list[dict], evidence: list[dict]) -> list[str]:
+    """What is wrong between the list and the evidence, one line each."""
+    known = {claim["id"]: claim for claim in claims}
+    faults = [
+        f"{record['page']}: a check of `{record['id']}`, which {LIST} does not list"
+        for record in evidence if record["id"] not in known
+    ]
+    shown = {(record["id"], record["page"]) for record in evidence}
+    faults += [
+        f"{claim['page']}: no check of claim `{claim['id']}`"
+        for claim in claims
+        if claim["kind"] == "claim" and (claim["id"], claim["page"]) not in shown
+    ]
+    for record in evidence:
+        name = f"{record['page']}: `{record['id']}`" + (record["part"] and f" ({record['part']})")
+        control = record["control"]
+        if not control or not control["rejected"]:
+            variant = control["variant"] if control else "none"
+            faults.append(f"{name}: the negative control is not rejected: {variant}")
+        elif not record["passed"]:
+            faults.append(f"{name} fails: observed {show(record['observed'])}"
+                          f" ± {show(record['uncertainty'])}, expected {show(record['expected'])},"
+                          f" {record['criterion']}: {record['statistic']:.3g}")
+    return faults
+
+
+def join(claims: list[dict], evidence: list[dict], profile: str) -> list[dict]:
+    """Each claim with its profile, verdict and checks.
+
+    Raises: BuildError with the list of everything that does not hold.
+    """
+    faults = faults_of(claims, evidence)
+    if faults:
+        raise BuildError(*faults)
+    joined = []
+    for claim in claims:
+        checks = [{"page": record["page"], **{field: record[field] for field in EVIDENCE}}
+                  for record in evidence if record["id"] == claim["id"]]
+        joined.append({**claim, "profile": profile, "checks": checks,
+                       "passed": all(check["passed"] for check in checks) if checks else None})
+    return joined
+
+
+def to_json(joined: list[dict], profile: str, commit: str) -> str:
+    """The stable machine-readable form, served as `claims.json`."""
+    document = {"format": 1, "profile": profile, "commit": commit, "claims": joined}
+    return json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+
+
+def show(value: object) -> str:
+    """A number or an array in a few characters."""
+    flat: list[float] = []
+
+    def walk(item: object) -> None:
+        if isinstance(item, list):
+            for each in item:
+                walk(each)
+        else:
+            flat.append(item)  # type: ignore[arg-type]
+
+    walk(value)
+    text = ", ".join(f"{number:.4g}" for number in flat[:4])
+    return text if len(flat) <= 4 else f"{text}, … ({len(flat)} values)"
+
+
+def cell(text: object) -> str:
+    """Text that may stand in a cell of a Markdown table."""
+    return str(text).replace("|", "\\|").replace("\n", " ")
+
+
+def cited(source: str, keys: set[str]) -> str:
+    """A source with its bibliography keys turned into citations."""
+    return re.sub(r"[\w-]+", lambda key: f"{{cite:t}}`{key[0]}`" if key[0] in keys else key[0],
+                  source)
+
+
+def to_markdown(joined: list[dict], keys: set[str]) -> str:
+    """The generated part of the claims page: an overview, then every claim with its evidence."""
+    checked = [claim for claim in joined if claim["kind"] == "claim"]
+    lines = [f"Claims: {len(checked)}. Definitions: {len(joined) - len(checked)}."
+             f" Checks, all of which hold: {sum(len(claim['checks']) for claim in checked)}.", "",
+             "| | claim | shown in | checks |", "|---|---|---|---|"]
+    for claim in joined:
+        mark = "✓" if claim["kind"] == "claim" else "definition"
+        lines.append(f"| {mark} | [{cell(claim['title'])}](#claim-{claim['id']})"
+                     f" | {{doc}}`/{claim['page']}` | {len(claim['checks']) or ''} |")
+    for claim in joined:
+        lines += ["", f"(claim-{claim['id']})=", f"## {claim['title']}", "",
+                  claim["statement"].strip(), "",
+                  f"`{claim['id']}`, shown in {{doc}}`/{claim['page']}`."
+                  f" Source: {cited(claim['source'], keys)}.", ""]
+        if claim["checks"]:
+            lines += ["| observed | predicted | criterion | negative control | seed |",
+                      "|---|---|---|---|---|"]
+        for check in claim["checks"]:
+            part = f"*{cell(check['part'])}*: " if check["part"] else ""
+            control = check["control"]
+            lines.append(
+                f"| {part}{show(check['observed'])} ± {show(check['uncertainty'])}"
+                f" | {show(check['expected'])}"
+                f" | {cell(check['criterion'])}: {check['statistic']:.3g}"
+                f" | {cell(control['variant'])}: {show(control['expected'])},"
+                f" rejected at {control['statistic']:.3g} | {check['seed']} |")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,97 @@
+"""The notebooks of the book: where they lie, and what they can be told."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+from bookbuild import BuildError
+
+BOOK = Path("book")
+EXECUTED = Path("_build/exec")
+PROFILES = ("quick", "full")
+
+
+def find(book: Path = BOOK) -> list[Path]:
+    """All notebooks below a folder, in a fixed order."""
+    found = book.rglob("*.ipynb")
+    return sorted(path for path in found if ".ipynb_checkpoints" not in path.parts)
+
+
+def executed_copy(source: Path, profile: str) -> Path:
+    """Where the executed copy of a notebook lies: the same place below `_build/exec/<profile>`."""
+    return EXECUTED / profile / source.relative_to(BOOK)
+
+
+def read(path: Path) -> NotebookNode:
+    """The notebook, in format 4."""
+    try:
+        return nbformat.read(path, as_version=4)
+    except (OSError, ValueError, nbformat.reader.NotJSONError) as error:
+        raise BuildError(f"{path} cannot be read as a notebook: {error}") from error
+
+
+def outputs(notebook: NotebookNode) -> Iterator[tuple[NotebookNode, NotebookNode]]:
+    """Every (cell, output) that carries data."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if "data" in output:
+                yield cell, output
+
+
+def parameters(notebook: NotebookNode, name: object) -> dict[str, object]:
+    """The names and default values of the one cell tagged `parameters`.
+
+    Raises: BuildError unless that cell is the first code cell, is the only one with the tag,
+    holds nothing but assignments of literals, and defines `profile`.
+    """
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    tagged = [cell for cell in code if "parameters" in cell.metadata.get("tags", [])]
+    if len(tagged) != 1 or tagged[0] is not code[0]:
+        raise BuildError(
+            f"{name}: exactly one cell has the tag `parameters`, and it is the first code cell"
+            f" (found {len(tagged)})"
+        )
+    values: dict[str, object] = {}
+    for statement in ast.parse(tagged[0].source).body:
+        try:
+            (target,) = statement.targets  # type: ignore[attr-defined]
+            values[target.id] = ast.literal_eval(statement.value)  # type: ignore[attr-defined]
+        except (AttributeError, ValueError) as error:
+            line = ast.unparse(statement)
+            raise BuildError(f"{name}: `{line}` in the parameters cell is no literal") from error
+    if "profile" not in values:
+        raise BuildError(f"{name}: the parameters cell does not define `profile`")
+    return values
+
+
+def overrides(notebook: NotebookNode, profile: str, name: object) -> dict[str, object]:
+    """What a profile changes, from the notebook's own metadata `profiles`.
+
+    Raises: BuildError for a profile that the book does not have.
+    """
+    own = notebook.metadata.get("profiles", {})
+    for unknown in [profile, *own]:
+        if unknown not in PROFILES:
+            known = ", ".join(PROFILES)
+            raise BuildError(f"{name}: unknown profile `{unknown}`; known profiles: {known}")
+    return {**own.get(profile, {}), "profile": profile}
+
+
+def settle(
+    notebook: NotebookNode, profile: str, changes: dict[str, object], name: object
+) -> tuple[dict[str, object], dict[str, object]]:
+    """(defaults, what replaces them) for one run; every name is checked against the notebook."""
+    defaults = parameters(notebook, name)
+    replaced = {**overrides(notebook, profile, name), **changes}
+    unknown = sorted(set(replaced) - set(defaults))
+    if unknown:
+        raise BuildError(
+            f"{name}: unknown parameter {', '.join(f'`{each}`' for each in unknown)};"
+            f" it has: {', '.join(defaults)}"
+        )
+    return defaults, replaced

@@ -1,0 +1,88 @@
+"""Build the site beside the last good one and swap it in: `python -m bookbuild.site --profile P`.
+
+A claim that does not hold, a warning of Sphinx or a dead link stops the build, and the last good
+site stays where it is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from bookbuild import BuildError, check, claims, exit_with, notebooks, provenance, stage
+
+SITE = Path("_build/html")
+PREVIOUS = Path("_build/html.previous")
+NEXT = Path("_build/next")
+LOG = Path("_build/site.log")
+STAMP = ".built"
+#: The command `jupyter-book`, by this interpreter, wherever the environment has been moved to.
+JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
+
+
+def evidence(profile: str) -> list[dict]:
+    """Every claim with its checks; raises BuildError with the list of what does not hold."""
+    return claims.join(claims.load(), claims.records(stage.pages(profile)), profile)
+
+
+def render() -> Path:
+    """Run Jupyter Book on the stage and return the folder of the new site."""
+    shutil.rmtree(NEXT, ignore_errors=True)
+    command = [sys.executable, "-c", JUPYTER_BOOK, "build", str(stage.STAGE),
+               "--path-output", str(NEXT), "--quiet", "-W", "-n", "--keep-going"]
+    with LOG.open("w") as log:
+        done = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT)
+    text = re.sub(r"\x1b\[[0-9;]*m", "", LOG.read_text())
+    if done.returncode:
+        said = [line.strip() for line in text.splitlines() if re.search("WARNING|ERROR", line)]
+        raise BuildError(*(said or text.splitlines()[-5:]), f"the site was not built: see {LOG}")
+    return NEXT / "_build" / "html"
+
+
+def swap(new: Path) -> None:
+    """Put a finished site in the place of the last one."""
+    shutil.rmtree(PREVIOUS, ignore_errors=True)
+    if SITE.exists():
+        SITE.rename(PREVIOUS)
+    new.rename(SITE)
+    shutil.rmtree(PREVIOUS, ignore_errors=True)
+
+
+def build(profile: str) -> None:
+    """Stage, render, check and swap in."""
+    started = time.time()
+    if PREVIOUS.exists() and not SITE.exists():
+        PREVIOUS.rename(SITE)
+    joined = evidence(profile)
+    runs = provenance.read([executed for _, executed in stage.pages(profile)])
+    stage.build(profile, {
+        "reference/_claims.md": claims.to_markdown(joined, stage.bibliography_keys()),
+        "reference/_provenance.md": provenance.to_markdown(runs, profile),
+    })
+    new = render()
+    (new / "claims.json").write_text(claims.to_json(joined, profile, provenance.commit()))
+    faults = check.faults(new)
+    if faults:
+        raise BuildError(*faults, f"the site did not pass its checks; it is kept in {new}")
+    (new / STAMP).write_text(f"{profile}\n")
+    # Dated when it began: what is edited meanwhile counts as newer.
+    os.utime(new / STAMP, (started, started))
+    swap(new)
+    print(f"  built the site in {time.time() - started:.1f} s", flush=True)
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="bookbuild.site", description=__doc__.split("\n")[0])
+    parser.add_argument("--profile", default="quick", choices=notebooks.PROFILES)
+    build(parser.parse_args().profile)
+
+
+if __name__ == "__main__":
+    exit_with(main)

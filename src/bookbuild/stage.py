@@ -1,0 +1,60 @@
+"""Stage the book: prose, executed notebooks, their figures and the generated pages, in one tree.
+
+The site is built from `_build/stage`, never from the sources.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from base64 import b64decode
+from pathlib import Path
+
+from bookbuild import BuildError, notebooks
+
+STAGE = Path("_build/stage")
+FIGURES = "_figures"
+IMAGES = {"image/svg+xml": ".svg", "image/png": ".png"}
+
+
+def pages(profile: str) -> list[tuple[str, Path]]:
+    """(page, executed notebook) for every notebook of the book."""
+    found = []
+    for source in notebooks.find():
+        executed = notebooks.executed_copy(source, profile)
+        if not executed.exists():
+            raise BuildError(f"{source} has not been executed in the {profile} profile")
+        found.append((source.with_suffix("").as_posix(), executed))
+    return found
+
+
+def bibliography_keys(path: Path = Path("book/references.bib")) -> set[str]:
+    """The keys that may be cited."""
+    return set(re.findall(r"^@\w+\{([^,\s]+),", path.read_text(), flags=re.MULTILINE))
+
+
+def write_figures(executed: Path, folder: Path) -> None:
+    """Save each named figure of an executed notebook under its name, for other pages to show."""
+    for cell, output in notebooks.outputs(notebooks.read(executed)):
+        name = cell.metadata.get("mystnb", {}).get("figure", {}).get("name")
+        form = next((form for form in IMAGES if form in output.data), None)
+        if name and form:
+            data = output.data[form]
+            content = data.encode() if form == "image/svg+xml" else b64decode(data)
+            folder.mkdir(exist_ok=True)
+            (folder / name).with_suffix(IMAGES[form]).write_bytes(content)
+
+
+def build(profile: str, generated: dict[str, str]) -> None:
+    """Fill the stage afresh; `generated` maps paths in the book to the text they get."""
+    shutil.rmtree(STAGE, ignore_errors=True)
+    book = STAGE / notebooks.BOOK
+    shutil.copytree(notebooks.BOOK, book,
+                    ignore=shutil.ignore_patterns("*.ipynb", ".ipynb_checkpoints"))
+    for name in ("_config.yml", "_toc.yml"):
+        shutil.copy2(name, STAGE / name)
+    for page, executed in pages(profile):
+        shutil.copy2(executed, (STAGE / page).with_suffix(".ipynb"))
+        write_figures(executed, book / FIGURES)
+    for name, text in generated.items():
+        (book / name).write_text(text)
