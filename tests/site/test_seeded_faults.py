@@ -1,0 +1,77 @@
+"""Each check of the site, in the browser and without it, catches a fault that is put there."""
+
+import shutil
+
+import pytest
+from inspection import Inspector, served
+
+from bookbuild import check
+
+PAGE = "book/index.html"
+
+IN_BROWSER = {
+    "console": ("<script>console.warn('seeded')</script>", "console warning: seeded"),
+    "script": ("<script>throw new Error('seeded')</script>", "page error: seeded"),
+    "missing": ('<img src="nowhere.png" alt="seeded">', "failed request"),
+    "external": ('<img src="https://example.org/a.png" alt="seeded">', "request to the outside"),
+    "macro": (r'<span class="math notranslate nohighlight">\(\nosuchmacro\)</span>',
+              "mathematics with an error"),
+    "inline TeX": ("<p>seeded $x^2$</p>", "unrendered mathematics: seeded $x^2$"),
+    "display TeX": (r'<p class="mathjax_ignore">seeded \[x^2\]</p>', "unrendered mathematics: seeded"),
+    "half TeX": ("<p>seeded $<em>x</em></p>", "unrendered mathematics: seeded $"),
+    "no alt": ('<img src="../_static/favicon.svg">', "image without alternative text"),
+    "wide": ('<div style="width: 3000px">seeded</div>', "wider than the window"),
+}
+
+IN_FILES = {
+    "dead link": ('<a href="nowhere.html">seeded</a>', "dead link: nowhere.html"),
+    "dead fragment": ('<a href="#nowhere">seeded</a>', "dead fragment: #nowhere"),
+    "dead image": ('<img src="nowhere.png" alt="seeded">', "dead link: nowhere.png"),
+    "no alt": ('<img src="../_static/favicon.svg">', "image without alternative text"),
+    "external": ('<script src="https://example.org/a.js"></script>', "loads from outside"),
+}
+
+
+@pytest.fixture(scope="module")
+def copy(site, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("site") / "html"
+    shutil.copytree(site, folder)
+    return folder
+
+
+@pytest.fixture
+def seeded(copy):
+    """Put a fault at the end of the article of a page of the copy, and take it out again."""
+    path = copy / PAGE
+    whole = path.read_text()
+
+    def seed(fault: str) -> None:
+        assert "</article>" in whole
+        path.write_text(whole.replace("</article>", fault + "</article>", 1))
+
+    yield seed
+    path.write_text(whole)
+
+
+@pytest.mark.parametrize("name", IN_BROWSER)
+@pytest.mark.parametrize("view", ["desktop-light", "phone"])
+def test_the_browser_checks_catch(name, view, browser, copy, seeded):
+    fault, report = IN_BROWSER[name]
+    seeded(fault)
+    with served(copy) as origin:
+        inspector = Inspector(browser, origin, view)
+        faults = inspector.faults(PAGE)
+        inspector.close()
+    assert any(report in line for line in faults), faults
+
+
+@pytest.mark.parametrize("name", IN_FILES)
+def test_the_file_checks_catch(name, copy, seeded):
+    fault, report = IN_FILES[name]
+    seeded(fault)
+    faults = check.faults(copy)
+    assert any(report in line for line in faults), faults
+
+
+def test_the_unharmed_copy_has_no_fault(copy):
+    assert check.faults(copy) == []
