@@ -138,8 +138,9 @@ def correlation(activation: Rectifier, rho0: float, time: float) -> CorrelationD
 
     Shapes: rho0 in [-1, 1), time in units of depth/width.
     Law: asymptotic, error O(width^-1/2) of the network's law, or O(1/width) if c_plus = -c_minus.
-    The equation itself is solved to about 1e-6 up to time 1 and 1e-5 in the long run; `error` of
-    the result says it for the case at hand. From rho0 = -1 the correlation leaves at once.
+    The equation itself is solved to about 1e-6, or 1e-5 with strong shaping, for long times and
+    from near rho0 = -1; `error` of the result says it for the case at hand. From rho0 = -1 the
+    correlation leaves at once.
     Source: Li, Nica and Roy 2022, correlation SDE for shaped ReLU; in z = artanh(rho), ours:
     dz = [tanh(z) / 2 + nu(rho) / (1 - rho^2)] dt + dB.
     Raises: ValueError for a correlation outside [-1, 1), a time that is not above 0, opposite

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -83,7 +83,7 @@ def slope(x: ArrayLike, observed: Estimate) -> Estimate:
     if value.ndim != 1 or np.unique(u).size < 2:
         raise ValueError(f"x must be (k,) with at least 2 distinct values, got {x!r}")
     if np.any(value < 3 * error):
-        raise ValueError(f"observed must be at least 3 standard errors above 0, "
+        raise ValueError("observed must be at least 3 standard errors above 0, "
                          f"got {value.tolist()} with errors {error.tolist()}")
     weights = (value / error) ** 2
     u = u - np.average(u, weights=weights)
@@ -189,14 +189,16 @@ def ks_test(id: str, samples: ArrayLike, law: Callable | ArrayLike, *,
         return allowed, gap / (critical + allowed)
 
     limit = f"({sampling:.2g} + {allowed:.2g})" if allowed > 0 else f"{sampling:.2g}"
-    criterion = f"Kolmogorov distance / {limit} ≤ 1"
-    return _judge(id, distance, sampling, law, control, score, 1.0, criterion, seed, part)
+    criterion = f"distance / {limit} ≤ 1"
+    check = _judge(id, distance, sampling, law, control, score, 1.0, criterion, seed, part)
+    return replace(check, compares_laws=True)
 
 
 def _judge(id: str, observed: FloatArray, uncertainty: FloatArray, prediction: Any, control: Any,
            score: Callable, limit: float, criterion: str, seed: Seed, part: str) -> Check:
     """Hold prediction and control to one criterion: every component's score within the limit."""
-    if not (isinstance(control, tuple) and len(control) == 2 and control[0]):
+    named = isinstance(control, tuple) and len(control) == 2 and isinstance(control[0], str)
+    if not (named and control[0].strip()):
         raise ValueError(f"control must be (name of a wrong variant, prediction), got {control!r}")
     if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", id):
         raise ValueError(f"id must be a slug of small letters, digits and hyphens, got {id!r}")

@@ -138,11 +138,16 @@ def points(ax: Axes, x: ArrayLike, estimate: Estimate, role: str = "network", er
                 **({"color": _colour(role), "fmt": _MARKERS[role], "capsize": 3} | options))
 
 
-def correlation_ticks(ax: Axes, values: Sequence[float] = (-0.99, -0.8, 0, 0.8, 0.99),
+def correlation_ticks(ax: Axes, values: Sequence[float] = (-0.99, 0, 0.99),
+                      between: Sequence[float] = (-0.9, -0.5, 0.5, 0.9),
                       label: str = "correlation") -> None:
-    """Mark an axis of artanh(correlation) with the correlations themselves."""
+    """Mark a horizontal axis of artanh(correlation) with the correlations themselves.
+
+    Shapes: `values` get a number, those in `between` a small tick.
+    """
     minus = "\N{MINUS SIGN}"
     ax.set_xticks(np.arctanh(values), [f"{value:g}".replace("-", minus) for value in values])
+    ax.set_xticks(np.arctanh(between), minor=True)
     ax.set_xlabel(label)
 
 

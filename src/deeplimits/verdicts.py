@@ -48,6 +48,7 @@ class Check:
     control: Control
     seed: Seed
     worst: tuple[int, ...]
+    compares_laws: bool = False
 
     @property
     def passed(self) -> bool:
@@ -75,10 +76,13 @@ class Check:
         observed, error = self.observed[self.worst], self.uncertainty[self.worst]
         decimals = int(np.clip(1 - np.floor(np.log10(error)), 0, 12))
         count = f" (worst of {self.observed.size})" if self.observed.size > 1 else ""
+        shown = f"{observed:.{decimals}f} ± {error:.2g}{count}", f"{self.expected[self.worst]:.6g}"
+        if self.compares_laws:
+            shown = f"Kolmogorov distance {observed:.2g}", "the same law"
         verb = "rejected" if self.control.rejected else "not rejected"
         return [
-            ("Observed", f"{observed:.{decimals}f} ± {error:.2g}{count}"),
-            ("Predicted", f"{self.expected[self.worst]:.6g}"),
+            ("Observed", shown[0]),
+            ("Predicted", shown[1]),
             ("Criterion", f"{self.criterion}: {self.statistic:.3g}"),
             ("Control", f"{self.control.variant}: {verb} at {self.control.statistic:.3g}"),
         ]
