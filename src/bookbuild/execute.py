@@ -20,6 +20,9 @@ from nbformat import NotebookNode
 
 from bookbuild import BuildError, exit_with, notebooks, provenance
 
+#: Tags of the cells that papermill adds to a notebook.
+ADDED = {"injected-parameters", "papermill-error-cell-tag"}
+
 
 def value_of(text: str) -> object:
     """A parameter as typed on the command line: a Python literal, otherwise a string."""
@@ -49,7 +52,8 @@ def describe(error: Exception, notebook: NotebookNode) -> str:
     """Which cell failed and with what, in one line."""
     if not hasattr(error, "ename"):
         return f"failed: {error}"
-    for number, cell in enumerate(notebook.cells, 1):
+    own = [cell for cell in notebook.cells if ADDED.isdisjoint(cell.metadata.get("tags", []))]
+    for number, cell in enumerate(own, 1):
         if any(output.output_type == "error" for output in cell.get("outputs", [])):
             line = cell.source.strip().splitlines()[0]
             return f"failed in cell {number} (`{line}`): {error.ename}: {error.evalue}"

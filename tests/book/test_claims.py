@@ -1,0 +1,53 @@
+"""The claims of the book: every one holds in the site that was built."""
+
+import json
+
+import pytest
+from conftest import ROOT
+
+from bookbuild import claims
+
+LISTED = {claim["id"]: claim for claim in claims.load(ROOT / claims.LIST)}
+
+
+@pytest.fixture(scope="module")
+def document() -> dict:
+    return json.loads((ROOT / "_build/html/claims.json").read_text())
+
+
+def test_the_site_publishes_the_claims_of_the_list_in_its_order(document):
+    assert [claim["id"] for claim in document["claims"]] == list(LISTED)
+
+
+@pytest.mark.parametrize("name", [name for name, claim in LISTED.items() if claim["kind"] == "claim"])
+def test_the_claim_holds_and_its_negative_control_does_not(name, document):
+    claim = next(claim for claim in document["claims"] if claim["id"] == name)
+    assert claim["passed"] is True and claim["checks"]
+    for check in claim["checks"]:
+        assert check["passed"] and check["control"]["rejected"], check
+        assert check["criterion"] and check["control"]["variant"]
+    assert any(check["page"] == claim["page"] for check in claim["checks"])
+
+
+@pytest.mark.parametrize("name", LISTED)
+def test_the_claim_stands_on_the_claims_page(name):
+    page = (ROOT / "_build/html/book/reference/claims.html").read_text()
+    assert f'id="claim-{name}"' in page
+
+
+@pytest.mark.parametrize(("value", "shown"), [
+    (0.123456, "0.1235"), ([1.0, 2.0], "1, 2"), ([[1, 2], [3, 4]], "1, 2, 3, 4"),
+    (list(range(7)), "0, 1, 2, 3, … (7 values)"),
+])
+def test_numbers_are_shown_in_a_few_characters(value, shown):
+    assert claims.show(value) == shown
+
+
+def test_keys_in_a_source_become_citations():
+    source = claims.cited("li2022covariance: the result; ours", {"li2022covariance"})
+    assert source == "{cite:t}`li2022covariance`: the result; ours"
+
+
+def test_a_number_that_is_not_finite_is_never_published():
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        claims.to_json([{"observed": float("nan")}], "quick", "commit")

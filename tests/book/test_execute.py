@@ -1,0 +1,76 @@
+"""One notebook with parameters of one's own, and the reading of its parameters."""
+
+import json
+import subprocess
+import sys
+
+import nbformat
+import pytest
+from conftest import ROOT, environment
+
+from bookbuild import BuildError, notebooks
+from bookbuild.execute import value_of
+
+
+def cell(source: str, tag: str = "parameters"):
+    return nbformat.v4.new_code_cell(source, metadata={"tags": [tag] if tag else []})
+
+
+def run(project, *arguments: str) -> subprocess.CompletedProcess:
+    return subprocess.run([sys.executable, "-m", "bookbuild.execute", *arguments], cwd=project.root,
+                          env=environment() | {"PYTHONPATH": str(project.root / "src")}, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120)
+
+
+def test_a_notebook_runs_with_values_of_ones_own(project):
+    done = run(project, "book/part/deeper/second.ipynb", "mine.ipynb", "-p", "size", "7")
+    assert done.returncode == 0, done.stdout
+    mine = nbformat.read(project.root / "mine.ipynb", as_version=4)
+    assert mine.cells[-1].outputs[0].text == "42 7\n"
+    injected = next(cell for cell in mine.cells if "injected-parameters" in cell.metadata.get("tags", []))
+    assert "remove-cell" not in injected.metadata.tags, "what differs from the page above it is shown"
+    assert "papermill" not in mine.metadata
+    origin = json.loads((project.root / "mine.provenance.json").read_text())
+    assert origin["parameters"] == {"profile": "quick", "seed": 1, "size": 7}
+
+
+def test_the_parameters_of_the_quick_profile_are_not_shown_twice(project):
+    executed = nbformat.read(project.root / "_build/exec/quick/part/first.ipynb", as_version=4)
+    tags = [cell.metadata.get("tags", []) for cell in executed.cells]
+    assert ["injected-parameters", "remove-cell"] in tags
+
+
+@pytest.mark.parametrize(("arguments", "complaint"), [
+    (("-p", "sise", "7"), "unknown parameter `sise`; it has: profile, seed, size"),
+    (("--profile", "huge"), "unknown profile `huge`; known profiles: quick, full"),
+])
+def test_wrong_names_are_named(project, arguments, complaint):
+    done = run(project, "book/part/deeper/second.ipynb", "mine.ipynb", *arguments)
+    assert done.returncode == 1 and done.stdout == f"*** book/part/deeper/second.ipynb: {complaint}\n"
+    assert not (project.root / "mine.ipynb").exists()
+
+
+def test_a_notebook_that_is_not_there_is_named(project):
+    done = run(project, "book/nowhere.ipynb", "mine.ipynb")
+    assert done.returncode == 1 and "*** book/nowhere.ipynb cannot be read as a notebook" in done.stdout
+
+
+def test_values_are_literals_or_text():
+    assert [value_of(text) for text in ("7", "-1.5", "[1, 2]", "True", "tanh")] == [7, -1.5, [1, 2], True, "tanh"]
+
+
+@pytest.mark.parametrize(("cells", "complaint"), [
+    ([cell("x = 1", tag="")], "exactly one cell has the tag"),
+    ([cell("profile = 'quick'"), cell("profile = 'quick'")], "exactly one cell has the tag"),
+    ([cell("x = 1", tag=""), cell("profile = 'quick'")], "it is the first code cell"),
+    ([cell("seed = 1")], "does not define `profile`"),
+    ([cell("profile = 'quick'\nsize = 2 * seed")], "`size = 2 * seed` in the parameters cell is no literal"),
+    ([cell("profile = 'quick'\nimport os")], "`import os` in the parameters cell is no literal"),
+])
+def test_a_wrong_parameters_cell_is_refused(cells, complaint):
+    with pytest.raises(BuildError, match=complaint.replace("*", r"\*")):
+        notebooks.parameters(nbformat.v4.new_notebook(cells=cells), "sample")
+
+
+def test_the_notebooks_of_the_book_are_found_in_subfolders():
+    assert ROOT / "book/shaped/covariance.ipynb" in notebooks.find(ROOT / "book")

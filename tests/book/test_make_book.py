@@ -1,0 +1,209 @@
+"""`make book` on a small book: what is executed again, and what bad input leads to."""
+
+import os
+import signal
+import subprocess
+import time
+
+import nbformat
+import pytest
+from conftest import CLAIMS, checked, environment
+
+FIRST, SECOND = "book/part/first.ipynb", "book/part/deeper/second.ipynb"
+
+
+def site_of(project) -> dict[str, bytes]:
+    """Every file of the site that stands."""
+    html = project.root / "_build/html"
+    return {str(path.relative_to(html)): path.read_bytes() for path in html.rglob("*") if path.is_file()}
+
+
+def refused(project, *arguments: str) -> str:
+    """What make says when it fails; the last good site is untouched."""
+    before = site_of(project)
+    done = project.make("book", *arguments)
+    assert done.returncode != 0, done.stdout
+    assert "Traceback" not in done.stdout, done.stdout
+    assert site_of(project) == before
+    return done.stdout
+
+
+def test_it_executes_every_notebook_with_its_time_and_says_where_to_open_the_book(built):
+    root, said = built
+    for notebook in (FIRST, SECOND):
+        assert sum(line.startswith(f"  executed {notebook} (quick) in ") for line in said.splitlines()) == 1
+    assert f"open file://{root}/_build/html/index.html" in said.splitlines()[-1]
+    assert (root / "_build/html/book/part/deeper/second.html").is_file()
+
+
+def test_the_site_carries_the_claims_for_machines_and_for_readers(project):
+    claim, definition = project.claims["claims"]
+    assert claim["passed"] is True and claim["profile"] == "quick"
+    assert claim["checks"][0]["control"] == {"variant": "one", "expected": 1.0, "statistic": 9.0, "rejected": True}
+    assert definition["kind"] == "definition" and definition["checks"] == []
+    page = project.page("reference/claims.html")
+    assert 'id="claim-sample-claim"' in page and "rejected at 9" in page
+
+
+def test_the_provenance_page_tells_seed_parameters_and_versions(project):
+    page = project.page("reference/provenance.html")
+    for text in ("seed", "size", "numpy", SECOND):
+        assert text in page
+
+
+def test_a_second_run_does_nothing(project):
+    before = site_of(project)
+    done = project.make("book")
+    assert done.returncode == 0 and project.executed(done.stdout) == []
+    assert "built the site" not in done.stdout and "open file://" in done.stdout
+    assert site_of(project) == before
+
+
+def test_a_touched_notebook_is_executed_alone(project):
+    (project.root / FIRST).touch()
+    assert project.executed(project.make("book").stdout) == [FIRST]
+
+
+def test_a_change_in_the_package_executes_all(project):
+    (project.root / "src/deeplimits/__init__.py").touch()
+    assert set(project.executed(project.make("book").stdout)) == {FIRST, SECOND}
+
+
+def test_a_file_removed_from_the_package_executes_all(project):
+    project.write("src/deeplimits/gone.py", "")
+    project.make("book")
+    (project.root / "src/deeplimits/gone.py").unlink()
+    assert set(project.executed(project.make("book").stdout)) == {FIRST, SECOND}
+
+
+def test_a_change_in_prose_or_publisher_executes_nothing_and_renews_the_site(project):
+    project.write("book/index.md", "# Another sample\n\n```{bibliography}\n```\n")
+    done = project.make("book")
+    assert project.executed(done.stdout) == [] and "Another sample" in project.page("index.html")
+    (project.root / "src/bookbuild/check.py").touch()
+    done = project.make("book")
+    assert project.executed(done.stdout) == [] and "built the site" in done.stdout
+
+
+def test_a_removed_notebook_leaves_the_site(project):
+    (project.root / SECOND).unlink()
+    toc = (project.root / "_toc.yml").read_text()
+    project.write("_toc.yml", toc.replace("  - file: book/part/deeper/second\n", ""))
+    done = project.make("book")
+    assert done.returncode == 0 and project.executed(done.stdout) == []
+    assert not (project.root / "_build/html/book/part/deeper/second.html").exists()
+
+
+def test_each_profile_shows_itself_and_is_kept(project):
+    shown = [("full", 2, "42 1000"), ("quick", 0, "42 10"), ("full", 0, "42 1000")]
+    for profile, count, text in shown:
+        done = project.make("book", f"PROFILE={profile}")
+        assert len(project.executed(done.stdout)) == count, done.stdout
+        assert project.claims["profile"] == profile
+        assert f"{text}\n" in project.page("part/deeper/second.html")
+
+
+def test_an_unknown_profile_is_named(project):
+    said = refused(project, "PROFILE=huge")
+    assert "PROFILE=huge" in said and "quick and full" in said
+
+
+def test_an_unknown_profile_in_a_notebook_is_named(project):
+    project.notebook("part/first.ipynb", checked(), profiles={"fulll": {"size": 1}})
+    said = refused(project)
+    assert f"*** {FIRST}: unknown profile `fulll`; known profiles: quick, full" in said
+
+
+def test_an_unknown_parameter_is_named(project):
+    project.notebook("part/first.ipynb", checked(), profiles={"full": {"sise": 1}})
+    said = refused(project, "PROFILE=full")
+    assert f"*** {FIRST}: unknown parameter `sise`; it has: profile, seed, size" in said
+
+
+def test_a_notebook_that_raises_is_named_and_kept_for_inspection(project):
+    project.notebook("part/first.ipynb", checked(), "1 / 0")
+    said = refused(project)
+    assert f"*** {FIRST} failed in cell 4 (`1 / 0`): ZeroDivisionError: division by zero" in said
+    partial = project.root / "_build/exec/quick/part/first.partial.ipynb"
+    assert f"to inspect: {partial.relative_to(project.root)}" in said
+    outputs = nbformat.read(partial, as_version=4).cells[-1].outputs
+    assert outputs[0].ename == "ZeroDivisionError"
+    project.notebook("part/first.ipynb", checked())
+    assert project.executed(project.make("book").stdout) == [FIRST]
+    assert not partial.exists()
+
+
+@pytest.mark.parametrize(("cell", "complaint"), [
+    (checked(passed=False), "`sample-claim` fails: observed 0.1 ± 0.1, expected 0"),
+    (checked(passed=False, control={"variant": "one", "expected": 1.0, "statistic": 2.0, "rejected": False}),
+     "`sample-claim`: the negative control is not rejected: one"),
+    (checked(control=None), "`sample-claim`: the negative control is not rejected: none"),
+    (checked(id="stranger"), "a check of `stranger`, which book/claims.yml does not list"),
+    ("pass", "no check of claim `sample-claim`"),
+], ids=["failed", "control accepted", "no control", "not listed", "no record"])
+def test_evidence_that_does_not_hold_stops_the_build(project, cell, complaint):
+    project.notebook("part/first.ipynb", cell)
+    assert f"*** book/part/first: {complaint}" in refused(project)
+    assert "*** book/part/first: " in refused(project), "a second run must not take it for finished"
+
+
+@pytest.mark.parametrize(("old", "new", "complaint"), [
+    ("id: sample-definition", "id: sample-claim", "claim `sample-claim` stands there twice"),
+    ("id: sample-definition", "id: Sample", "`Sample` is no slug"),
+    ("kind: definition", "kind: theorem", "is of kind `theorem`; known kinds: claim, definition"),
+    ("source: ours, ", "", "missing or unknown: source"),
+])
+def test_a_malformed_list_of_claims_is_refused(project, old, new, complaint):
+    project.write("book/claims.yml", CLAIMS.replace(old, new))
+    assert complaint in refused(project)
+
+
+@pytest.mark.parametrize(("fault", "complaint"), [
+    ("[a](nowhere.md)", "nowhere.md"),
+    ("{ref}`nowhere`", "undefined label: 'nowhere'"),
+    ("{cite}`nobody2000`", "nobody2000"),
+    ("![a picture](nowhere.png)", "nowhere.png"),
+    ('<a href="part/first.html#nowhere">a</a>', "book/index.html: dead fragment: part/first.html#nowhere"),
+    ('<img src="https://example.org/a.png" alt="a">', "book/index.html: loads from outside"),
+])
+def test_a_broken_page_stops_the_build(project, fault, complaint):
+    project.write("book/index.md", f"# A sample\n\n{fault}\n\n```{{bibliography}}\n```\n")
+    assert complaint in refused(project)
+
+
+def test_an_interrupted_run_resumes(project):
+    """The notebook that was running is executed again, the finished one is not."""
+    (project.root / FIRST).touch()
+    project.notebook("part/deeper/second.ipynb", "import time\nopen('started', 'w').close()\ntime.sleep(60)")
+    before = site_of(project)
+    running = subprocess.Popen(["make", "book", "-j2"], cwd=project.root, env=environment(), text=True,
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
+    finished = project.root / "_build/exec/quick/part/first.ipynb"
+    deadline = time.time() + 60
+    while not ((project.root / "book/part/deeper/started").exists()
+               and finished.stat().st_mtime > (project.root / FIRST).stat().st_mtime):
+        assert time.time() < deadline and running.poll() is None
+        time.sleep(0.05)
+    os.killpg(running.pid, signal.SIGINT)
+    said, _ = running.communicate(timeout=60)
+    assert running.returncode != 0 and "*** interrupted" in said
+    assert site_of(project) == before
+
+    project.notebook("part/deeper/second.ipynb", "print('resumed')")
+    done = project.make("book")
+    assert done.returncode == 0 and project.executed(done.stdout) == [SECOND], said + done.stdout
+    assert "resumed" in project.page("part/deeper/second.html")
+
+
+def test_a_swap_that_was_cut_in_two_is_mended(project):
+    html = project.root / "_build/html"
+    html.rename(html.with_name("html.previous"))
+    (project.root / "book/claims.yml").write_text("- {id: broken}\n")
+    assert project.make("book").returncode != 0
+    assert html.is_dir(), "the last good site came back although the build failed"
+
+
+def test_what_is_edited_during_a_run_counts_as_newer(project):
+    project.notebook("part/first.ipynb", checked(), f"from pathlib import Path\nPath('{project.root / FIRST}').touch()")
+    assert project.executed(project.make("book").stdout) == [FIRST]
+    assert project.executed(project.make("book").stdout) == [FIRST]
