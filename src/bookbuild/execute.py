@@ -79,8 +79,10 @@ def run(source: Path, target: Path, profile: str, changes: dict[str, object]) ->
             str(partial),
             parameters=replaced,
             kernel_name="python3",
+            language="python",
             cwd=str(source.parent),
             progress_bar=sys.stderr.isatty(),
+            extra_arguments=["--IPKernelApp.log_level=50"],  # no traceback when interrupted
         )
     except Exception as error:
         if not partial.exists():
