@@ -1,0 +1,179 @@
+"""The correlation of two inputs of an unshaped ReLU network: a chain at every width, a diffusion near 1.
+
+Without shaping each layer moves the correlation by an amount of order one, so there is no diffusion
+from layer 0. But the correlation soon comes close to 1, and then layer^2 (1 - correlation) has a limit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import _checks
+from .._checks import FloatArray, real, whole
+from .._parallel import over_samples
+from ..activations import angle_of, relu
+from ..gaussian import MOST_SAMPLES, normals
+
+#: Where layer^2 (1 - correlation) of an infinitely wide ReLU network goes.
+PLATEAU = 4.5 * np.pi**2
+
+#: Gaussian streams of the two processes.
+CHAIN_STREAM, SINGULAR_STREAM = 18, 19
+
+#: Below this angle the coefficients are summed as series: their formulas cancel.
+SMALL_ANGLE = 0.03
+
+#: Samples whose normals are held at once.
+ROWS = 2048
+
+
+def one_layer_moments(epsilon: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Drift and squared noise of the correlation of one unshaped ReLU layer, beyond infinite width.
+
+    A layer of width n maps a correlation 1 - epsilon to its image at infinite width plus drift/n
+    plus noise/sqrt(n) times a centred variable of unit variance.
+
+    Shapes: any shape in [0, 2]; two arrays of the same shape.
+    Law: exact up to O(n^-3/2) for the layer; stable as epsilon tends to 0 (drift ~ -2 epsilon, noise^2 ~ 8 epsilon^2).
+    Source: Li, Nica and Roy 2022, the unshaped chain; coefficients re-derived.
+    """
+    t = angle_of(epsilon)
+    sine, cosine, rest = np.sin(t), np.cos(t), np.pi - t
+    image = (sine + rest * cosine) / np.pi
+    m22 = 2 / np.pi * (3 * sine * cosine + rest * (1 + 2 * cosine**2))
+    m31 = 2 / np.pi * (sine * (2 + cosine**2) + 3 * rest * cosine)
+    drift = -m31 + image * (18 + m22) / 4
+    noise = m22 - 2 * image * m31 + image**2 * (3 + m22 / 2)
+    p = np.pi
+    near_drift = t**2 * (-1 + t * (2 / p + t * (5 / 6 + t * (-22 / (15 * p) + t * (-91 / 360 + t * 571 / (1260 * p))))))
+    near_noise = t**4 * (2 + t * (-56 / (15 * p) + t * (-4 / 3 + 2 / (3 * p**2) + t * (908 / (315 * p)
+                         + t * (2 / 5 - 16 / (15 * p**2) - t * 884 / (945 * p))))))
+    small = t < SMALL_ANGLE
+    return np.where(small, near_drift, drift), np.where(small, near_noise, np.maximum(noise, 0))
+
+
+@dataclass(frozen=True)
+class UnshapedChain:
+    """The correlation of two inputs of an unshaped ReLU network, layer by layer, to second order.
+
+    Source: Li, Nica and Roy 2022, the finite-width chain of the unshaped correlation.
+    Raises: ValueError for a width or depth that is not a positive integer.
+    """
+
+    width: int
+    depth: int
+
+    def __post_init__(self) -> None:
+        whole("width", self.width)
+        whole("depth", self.depth, most=2**31 - 1)
+
+    def sample(self, initial: float, samples: int, seed: int, at: Sequence[int] | None = None, *,
+               first: int = 0, threads: int | None = None) -> FloatArray:
+        """1 - correlation at the layers asked for.
+
+        Shapes: initial is the correlation of the inputs. Returns (samples,) at the last layer or
+            (samples, len(at)) at the layers `at`, in their order; 0 is the start. The result is
+            1 - correlation, which keeps its digits near 0.
+        Law: the first two moments of each layer are right to O(width^-3/2); the noise is that of a log-normal step
+            with these moments, so that 1 - correlation stays positive.
+        Source: Li, Nica and Roy 2022, the finite-width chain of the unshaped correlation.
+        Raises: ValueError for a correlation outside [-1, 1), layers outside 0..depth, samples below 1.
+        """
+        start = 1 - real("initial", initial, least=-1, most=np.nextafter(1, 0))
+        wanted, has_axis = _checks.layers(at, self.depth)
+        out = np.empty((whole("samples", samples), len(wanted)))
+        whole("first", first, least=0, most=MOST_SAMPLES - samples)
+        row, checked = np.array(wanted), _checks.seed(seed)
+
+        def piece(begin: int, stop: int) -> None:
+            noise = normals(checked, stop - begin, self.depth, first=first + begin, stream=CHAIN_STREAM)
+            epsilon = np.full(stop - begin, start)
+            for layer in range(row.max() + 1):
+                if layer:
+                    drift, square = one_layer_moments(epsilon)
+                    mean = relu().epsilon_map(epsilon, self.width) - drift / self.width
+                    spread = np.log1p(square / self.width / mean**2)
+                    epsilon = mean * np.exp(np.sqrt(spread) * noise[:, layer - 1] - spread / 2)
+                    epsilon = np.minimum(epsilon, 2.0)
+                out[begin:stop, row == layer] = epsilon[:, None]
+
+        _in_pieces(piece, samples, threads)
+        return out if has_axis else out[:, 0]
+
+
+@dataclass(frozen=True)
+class SingularSDE:
+    """The limit of layer^2 (1 - correlation) of an unshaped ReLU network, in time layer/width.
+
+    d log q = [2/t (1 - sqrt(2 q) / (3 pi)) - 2] dt + 2 sqrt(2) dB, singular at t = 0, where q = 9 pi^2 / 2.
+
+    Source: Li and Nica 2024, the singular SDE of unshaped ReLU networks.
+    Raises: ValueError for a time that is not positive.
+    """
+
+    time: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "time", real("time", self.time, above=0))
+
+    def sample(self, initial: float, samples: int, seed: int, at: Sequence[float] | None = None, *,
+               start_time: float | None = None, steps: int = 512, first: int = 0,
+               threads: int | None = None) -> FloatArray:
+        """Paths of q = layer^2 (1 - correlation).
+
+        Shapes: initial is q at `start_time` (in layer/width, by default time/10^4); near 0 it is PLATEAU. Returns (samples,) at `time`
+            or (samples, len(at)) at the times `at`, in their order, each in [start_time, time].
+        Law: weak and strong order 1 in the step of log time; `steps` steps lead from the start to `time`, and
+            each time asked for is hit exactly. The deterministic start costs an error of order start_time.
+        Source: Li and Nica 2024, the singular SDE of unshaped ReLU networks.
+        Raises: ValueError for an initial value or start time that is not positive, times outside the range.
+        """
+        begin_time = real("start_time", self.time * 1e-4 if start_time is None else start_time, above=0, most=self.time)
+        start = np.log(real("initial", initial, above=0))
+        moments = [self.time] if at is None else [real("at", t, least=begin_time, most=self.time) for t in at]
+        if not moments:
+            raise ValueError("at must name at least one time, got an empty sequence")
+        grid = _log_grid(begin_time, np.unique(moments), whole("steps", steps))
+        out = np.empty((whole("samples", samples), len(moments)))
+        whole("first", first, least=0, most=MOST_SAMPLES - samples)
+        checked = _checks.seed(seed)
+
+        def piece(begin: int, stop: int) -> None:
+            noise = normals(checked, stop - begin, max(len(grid) - 1, 1), first=first + begin, stream=SINGULAR_STREAM)
+            log_q = np.full(stop - begin, start)
+            for place, now in enumerate(grid):
+                if place:
+                    before = grid[place - 1]
+                    gone, step = now - before, np.log(now / before)
+                    log_q = log_q + 2 * (1 - np.sqrt(2 * np.exp(log_q)) / (3 * np.pi)) * step - 2 * gone
+                    log_q += np.sqrt(8 * gone) * noise[:, place - 1]
+                out[begin:stop, np.array(moments) == now] = np.exp(log_q)[:, None]
+
+        _in_pieces(piece, samples, threads)
+        return out if at is not None else out[:, 0]
+
+
+def _log_grid(start: float, moments: FloatArray, steps: int) -> FloatArray:
+    """Times from the start through all moments, even in log time between them, `steps` or a few more in all."""
+    ends = np.concatenate([[start], moments[moments > start]])
+    length = max(np.log(ends[-1] / ends[0]), np.finfo(float).tiny)
+    pieces = [ends[:1]]
+    for low, high in zip(ends[:-1], ends[1:], strict=True):
+        count = int(np.ceil(steps * np.log(high / low) / length))
+        part = np.geomspace(low, high, count + 1)[1:]
+        part[-1] = high
+        pieces.append(part)
+    return np.concatenate(pieces)
+
+
+def _in_pieces(piece, samples: int, threads: int | None) -> None:
+    """Work on blocks of rows, so that memory does not grow with the number of samples."""
+
+    def several(begin: int, stop: int) -> None:
+        for low in range(begin, stop, ROWS):
+            piece(low, min(low + ROWS, stop))
+
+    over_samples(several, samples, None if threads is None else whole("threads", threads))
