@@ -45,8 +45,8 @@ test: $(VENV)/.test $(SITE) ## build the book, then run everything that protects
 lab: $(VENV)/.lab ## open the notebooks in JupyterLab
 	$(PY) -m jupyter lab --notebook-dir=book
 
-bench: $(VENV)-bench/.bench ## measure the package against its peers, in an environment of its own
-	$(VENV)-bench/bin/python -m benchmarks
+bench: $(VENV)-bench/.bench ## measure the package against its peers (QUICK=1: small sizes, nothing recorded)
+	$(VENV)-bench/bin/python -m benchmarks $(if $(QUICK),--quick) $(if $(ONLY),--only '$(ONLY)')
 
 clean: ## remove everything that was built (the environments stay)
 	rm -rf _build
@@ -97,19 +97,23 @@ $(VENV)/.test $(VENV)/.lab: $(VENV)/.%: requirements-%.txt | $(VENV)/.book
 	@mv $(VENV)/.held $(VENV)/.book
 	@touch $@
 
-$(VENV)-bench/.bench: requirements-bench.txt
+# Without the dependencies that pip would look up: the locks are complete but for PyTorch, see pyproject.toml.
+$(VENV)-bench/.bench: requirements-bench.txt requirements-bench-tangents.txt
 	$(check_python)
-	@echo "Setting up $(VENV)-bench from requirements-bench.txt, and PyTorch if it can be had"
+	@echo "Setting up $(VENV)-bench from requirements-bench*.txt, and PyTorch if it can be had"
 	@$(PYTHON) -m venv --clear $(VENV)-bench
-	@$(call pip_install,$(VENV)-bench) --require-hashes -r $<
+	@$(PYTHON) -m venv $(VENV)-bench/tangents
+	@$(call pip_install,$(VENV)-bench) --require-hashes --no-deps -r $<
+	@$(call pip_install,$(VENV)-bench/tangents) --require-hashes --no-deps -r requirements-bench-tangents.txt
 	@$(VENV)-bench/bin/python -m pip install --quiet torch==2.13.0 \
-		|| echo "PyTorch 2.13.0 could not be installed: the comparison with it is left out"
+		|| echo "PyTorch 2.13.0 could not be installed: the comparisons with it are left out"
 	@touch $@
 
 lock: ## renew the locks (needs uv)
 	uv pip compile $(LOCK) --group book -o requirements.txt
 	uv pip compile $(LOCK) --group test -c requirements.txt -o requirements-test.txt
 	uv pip compile $(LOCK) --group lab -c requirements.txt -o requirements-lab.txt
-	uv pip compile $(LOCK) -c requirements.txt -o requirements-bench.txt
+	uv pip compile $(LOCK) --group bench -c requirements.txt -o requirements-bench.txt
+	uv pip compile $(LOCK:pyproject.toml=) --group bench-tangents -c requirements.txt -o requirements-bench-tangents.txt
 LOCK := --quiet --upgrade --universal --python-version 3.11 --fork-strategy fewest \
 	--generate-hashes --no-header --no-annotate pyproject.toml
