@@ -51,12 +51,12 @@ def load(path: Path = LIST) -> list[dict]:
 
 
 def records(executed: Iterable[tuple[str, Path]]) -> list[dict]:
-    """The records of (page, executed notebook) pairs, in reading order, each with its page."""
+    """The records of (page, executed notebook) pairs in reading order, with page and verdict."""
     found = []
     for page, path in executed:
         for _, output in notebooks.outputs(notebooks.read(path)):
             if MIME in output.data:
-                found.append({**output.data[MIME], "page": page})
+                found.append({**output.data[MIME], "page": page, "verdict": output.data["text/html"]})
     return found
 
 
@@ -136,8 +136,8 @@ def cited(source: str, keys: set[str]) -> str:
                   source)
 
 
-def to_markdown(joined: list[dict], keys: set[str]) -> str:
-    """The generated part of the claims page: an overview, then every claim with its evidence."""
+def to_markdown(joined: list[dict], evidence: list[dict], keys: set[str]) -> str:
+    """The generated part of the claims page: an overview, then every claim with its verdicts."""
     checked = [claim for claim in joined if claim["kind"] == "claim"]
     lines = [f"Claims: {len(checked)}. Definitions: {len(joined) - len(checked)}."
              f" Checks, all of which hold: {sum(len(claim['checks']) for claim in checked)}.", "",
@@ -151,16 +151,10 @@ def to_markdown(joined: list[dict], keys: set[str]) -> str:
                   claim["statement"].strip(), "",
                   f"`{claim['id']}`, shown in {{doc}}`/{claim['page']}`."
                   f" Source: {cited(claim['source'], keys)}.", ""]
-        if claim["checks"]:
-            lines += ["| observed | predicted | criterion | negative control | seed |",
-                      "|---|---|---|---|---|"]
-        for check in claim["checks"]:
-            part = f"*{cell(check['part'])}*: " if check["part"] else ""
-            control = check["control"]
-            lines.append(
-                f"| {part}{show(check['observed'])} ± {show(check['uncertainty'])}"
-                f" | {show(check['expected'])}"
-                f" | {cell(check['criterion'])}: {check['statistic']:.3g}"
-                f" | {cell(control['variant'])}: {show(control['expected'])},"
-                f" rejected at {control['statistic']:.3g} | {check['seed']} |")
+        own = [record for record in evidence if record["id"] == claim["id"]]
+        for record in own:
+            lines += ["```{raw} html", record["verdict"], "```", ""]
+        if own:
+            seeds = dict.fromkeys(str(record["seed"]) for record in own)
+            lines += [f"Seed: {', '.join(seeds)}.", ""]
     return "\n".join(lines) + "\n"

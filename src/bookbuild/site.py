@@ -26,11 +26,6 @@ STAMP = ".built"
 JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
 
 
-def evidence(profile: str) -> list[dict]:
-    """Every claim with its checks; raises BuildError with the list of what does not hold."""
-    return claims.join(claims.load(), claims.records(stage.pages(profile)), profile)
-
-
 def render() -> Path:
     """Run Jupyter Book on the stage and return the folder of the new site."""
     shutil.rmtree(NEXT, ignore_errors=True)
@@ -59,10 +54,12 @@ def build(profile: str) -> None:
     started = time.time()
     if PREVIOUS.exists() and not SITE.exists():
         PREVIOUS.rename(SITE)
-    joined = evidence(profile)
-    runs = provenance.read([executed for _, executed in stage.pages(profile)])
+    pages = stage.pages(profile)
+    evidence = claims.records(pages)
+    joined = claims.join(claims.load(), evidence, profile)
+    runs = provenance.read([executed for _, executed in pages])
     stage.build(profile, {
-        "reference/_claims.md": claims.to_markdown(joined, stage.bibliography_keys()),
+        "reference/_claims.md": claims.to_markdown(joined, evidence, stage.bibliography_keys()),
         "reference/_provenance.md": provenance.to_markdown(runs, profile),
     })
     new = render()

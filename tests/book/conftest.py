@@ -79,7 +79,9 @@ class Project:
 
 def checked(**changes: object) -> str:
     """Source of a cell that carries the record of a check."""
-    return f"display({ {CLAIM: {**CHECK, **changes}, 'text/plain': 'check'} !r}, raw=True)"
+    verdict = "<div class='claim-check'>a verdict</div>"
+    shown = {CLAIM: {**CHECK, **changes}, "text/html": verdict, "text/plain": "a verdict"}
+    return f"display({shown!r}, raw=True)"
 
 
 def skeleton(root: Path) -> Project:
