@@ -1,0 +1,9 @@
+"""Diffusions: the limits of networks whose depth grows with their width.
+
+Time is depth/width. A diffusion answers to the same `sample` call as the network it is the limit of.
+"""
+
+from .correlation import CorrelationSDE
+from .covariance import CovarianceSDE
+
+__all__ = ["CorrelationSDE", "CovarianceSDE"]

@@ -1,0 +1,83 @@
+"""Compiled building blocks that act on a block of paths side by side.
+
+The loops run over all lanes of a block, are free of branches and touch few arrays each: the
+compiler vectorises a loop only when it can check that no two of its arrays overlap.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+from ..gaussian import fill
+from ._grid import LANES
+
+FAST = {"contract", "nsz"}
+
+#: No normal of the stream is further out than this.
+FARTHEST = 8.66
+
+
+@njit(nogil=True, cache=True)
+def draw(normals, extra, step, refinement, block, stream, seed):
+    """Standard normals for one step: the scaled sum of `refinement` consecutive draws of the stream.
+
+    Shapes: normals and extra are (count, LANES).
+    """
+    fill(normals.reshape(-1), 0, step * refinement, block, stream, seed)
+    for part in range(1, refinement):
+        fill(extra.reshape(-1), 0, step * refinement + part, block, stream, seed)
+        normals += extra
+    if refinement > 1:
+        normals *= normals.dtype.type(1 / math.sqrt(refinement))
+
+
+def squarings(largest: float) -> int:
+    """How often `exponentials` must square for arguments up to `largest` in size."""
+    return max(0, math.ceil(math.log2(max(largest, 1e-300) / 0.25)))
+
+
+@njit(nogil=True, cache=True, fastmath=FAST)
+def exponentials(x, times):
+    """Replace x by exp(x): the Taylor polynomial of degree 11 at x/2^times, squared `times` times.
+
+    The library function is not vectorised. Law: relative error below 2^times 2e-16 for |x| <= 2^times/4.
+    """
+    scale = 0.5**times
+    for i in range(LANES):
+        y = x[i] * scale
+        p = 1 / 39916800
+        for factor in (1 / 3628800, 1 / 362880, 1 / 40320, 1 / 5040, 1 / 720, 1 / 120, 1 / 24, 1 / 6, 1 / 2, 1.0, 1.0):
+            p = p * y + factor
+        x[i] = p
+    for _ in range(times):
+        for i in range(LANES):
+            x[i] *= x[i]
+
+
+@njit(nogil=True, cache=True, fastmath=FAST)
+def add_scaled(target, normals, spread, shift):
+    """target += spread normals + shift."""
+    for i in range(LANES):
+        target[i] += spread * normals[i] + shift
+
+
+@njit(nogil=True, cache=True, fastmath=FAST)
+def look_up(places, cubics, cells):
+    """Replace places in a table, counted in cells from 0 to its last one, by the values there."""
+    for i in range(LANES):
+        cell = np.int32(places[i])
+        cells[i] = np.uint32(cell)
+        places[i] -= places.dtype.type(cell)
+    for i in range(LANES):
+        k, part = cells[i], places[i]
+        places[i] = cubics[0, k] + part * (cubics[1, k] + part * (cubics[2, k] + part * cubics[3, k]))
+
+
+@njit(nogil=True, cache=True, inline="always")
+def lanes_wanted(out, begin, block):
+    """The row of lane 0 of a block in a piece that begins at path `begin`, and the lanes inside the piece."""
+    row = block * LANES - begin
+    return row, max(0, -row), min(LANES, len(out) - row)

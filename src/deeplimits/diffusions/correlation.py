@@ -1,0 +1,130 @@
+"""The correlation of two inputs in the limit of a deep and wide network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+
+from .._checks import FloatArray, real
+from ..activations import Rectifier
+from ._flow import displacement_tables
+from ._grid import LANES, plan
+from ._lanes import FAST, add_scaled, draw, lanes_wanted, look_up
+
+#: The Gaussian stream of these paths.
+STREAM = 16
+
+#: How to write z = artanh(correlation) as the coordinate asked for.
+COORDINATES = {
+    "rho": np.tanh,
+    "angle": lambda z: 2 * np.arctan(np.exp(-z)),
+    "z": lambda z: z,
+}
+
+
+@dataclass(frozen=True)
+class CorrelationSDE:
+    """The correlation of two inputs of a shaped ReLU network, as width and depth grow together.
+
+    d rho = [nu(rho) - rho (1 - rho^2)/2] dt + (1 - rho^2) dB. Time is depth/width.
+
+    Source: Li, Nica and Roy 2022, correlation SDE of shaped ReLU.
+    Raises: ValueError for a time that is not positive and an activation without such a limit.
+    """
+
+    activation: Rectifier
+    time: float
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.activation, Rectifier):
+            raise ValueError(f"activation must be a rectifier of deeplimits.activations, got {self.activation!r}")
+        object.__setattr__(self, "time", real("time", self.time, above=0))
+        _ = self.activation.gap2
+
+    def sample(
+        self,
+        initial: float,
+        samples: int,
+        seed: int,
+        at: Sequence[float] | None = None,
+        *,
+        steps: int = 128,
+        noise_steps: int | None = None,
+        coordinate: str = "rho",
+        first: int = 0,
+        threads: int | None = None,
+        precision: str = "single",
+    ) -> FloatArray:
+        """Correlations of independent networks of infinite width and depth.
+
+        Shapes: initial is a correlation in [-1, 1]. Returns (samples,) at `time`, or (samples, len(at))
+            at the times `at` (depth/width, multiples of time/steps), in their order; 0 is the start.
+            `coordinate` is "rho", "angle" (arccos rho, a martingale for linear networks) or "z" (artanh
+            rho): the last two keep their digits where rho is close to 1.
+        Law: weak order 2 and strong order 1 in the step. Normals and z have single precision;
+            `precision="double"` is a reference with numbers of its own. The start 1 stays, and
+            so does -1 for a linear network; otherwise -1 is left at once.
+            Sample i depends only on (seed, first + i) and the steps. With `noise_steps`, a multiple
+            of `steps`, the Brownian path is that of so many steps: coarse and fine paths are coupled.
+        Source: Li, Nica and Roy 2022, correlation SDE of shaped ReLU; Strang 1968, splitting.
+        Raises: ValueError for an initial value outside [-1, 1], a time off the grid, samples or steps below
+            1, noise_steps that are no multiple of steps, an unknown coordinate or precision.
+        """
+        rho = real("initial", initial, least=-1, most=1)
+        if coordinate not in COORDINATES:
+            raise ValueError(f"coordinate must be one of {', '.join(COORDINATES)}, got {coordinate!r}")
+        chosen = plan(self.time, samples, seed, at, steps, noise_steps, first, threads, precision)
+        half, full, floor = displacement_tables(self.activation.gap2, chosen.step, chosen.kind)
+        with np.errstate(divide="ignore"):
+            start = np.arctanh(rho)
+        noise = chosen.kind.type(np.sqrt(chosen.step))
+
+        def kernel(out: FloatArray, begin: int) -> None:
+            _walk(out, begin, chosen.records, start, noise, chosen.refinement, half.cubics, full.cubics,
+                  *(chosen.kind.type(number) for number in (half.low, half.rate, floor)), chosen.seed)
+            out[...] = COORDINATES[coordinate](out)
+
+        return chosen.run(kernel, ())
+
+
+@njit(nogil=True, cache=True, fastmath=FAST)
+def _flow(z, moves, cells, cubics, low, rate, floor):
+    """Move z by the tabulated displacement; below the floor all starts arrive at the same place."""
+    zero, last = z.dtype.type(0), z.dtype.type(cubics.shape[1] - 1)
+    for i in range(LANES):
+        place = (z[i] - low) * rate
+        place = place if place > zero else zero
+        moves[i] = place if place < last else last
+    look_up(moves, cubics, cells)
+    for i in range(LANES):
+        z[i] = (z[i] if z[i] > floor else floor) + moves[i]
+
+
+@njit(nogil=True, cache=True)
+def _walk(out, begin, records, start, noise, refinement, half, full, low, rate, floor, seed):
+    """Half a step without noise, then noise and whole steps in turn, and half a step where it is recorded."""
+    z, shown, moves = np.empty(LANES, half.dtype), np.empty(LANES, half.dtype), np.empty(LANES, half.dtype)
+    normals, extra = np.empty((1, LANES), half.dtype), np.empty((1, LANES), half.dtype)
+    cells, none = np.empty(LANES, np.uint32), half.dtype.type(0)
+    for block in range(begin // LANES, (begin + len(out) - 1) // LANES + 1):
+        row, first, last = lanes_wanted(out, begin, block)
+        z[:] = start
+        _flow(z, moves, cells, half, low, rate, floor)
+        done = 0
+        for place in range(len(records)):
+            while done < records[place]:
+                if done > 0:
+                    _flow(z, moves, cells, full, low, rate, floor)
+                draw(normals, extra, done, refinement, block, STREAM, seed)
+                add_scaled(z, normals[0], noise, none)
+                done += 1
+            if done == 0:
+                out[row + first : row + last, place] = start
+                continue
+            shown[:] = z
+            _flow(shown, moves, cells, half, low, rate, floor)
+            for i in range(first, last):
+                out[row + i, place] = shown[i]
