@@ -141,9 +141,9 @@ def to_markdown(joined: list[dict], evidence: list[dict], keys: set[str]) -> str
     checked = [claim for claim in joined if claim["kind"] == "claim"]
     lines = [f"Claims: {len(checked)}. Definitions: {len(joined) - len(checked)}."
              f" Checks, all of which hold: {sum(len(claim['checks']) for claim in checked)}.", "",
-             "| | claim | shown in | checks |", "|---|---|---|---|"]
+             "| status | claim | shown in | checks |", "|---|---|---|---|"]
     for claim in joined:
-        mark = "✓" if claim["kind"] == "claim" else "definition"
+        mark = "holds" if claim["kind"] == "claim" else "definition"
         lines.append(f"| {mark} | [{cell(claim['title'])}](#claim-{claim['id']})"
                      f" | {{doc}}`/{claim['page']}` | {len(claim['checks']) or ''} |")
     for claim in joined:

@@ -34,7 +34,7 @@ def test_every_page_is_whole(site, inspector, request):
     for name in names:
         faults += inspector.faults(name)
         target = (folder / name.replace("/", "-")).with_suffix(".png")
-        inspector.page.screenshot(path=target, full_page=True)
+        inspector.page.screenshot(path=target, full_page=True, animations="disabled")
     assert not faults, "\n".join(faults)
 
 
