@@ -5,5 +5,6 @@ Time is depth/width. A diffusion answers to the same `sample` call as the networ
 
 from .correlation import CorrelationSDE
 from .covariance import CovarianceSDE
+from .norm import NormSDE
 
-__all__ = ["CorrelationSDE", "CovarianceSDE"]
+__all__ = ["CorrelationSDE", "CovarianceSDE", "NormSDE"]

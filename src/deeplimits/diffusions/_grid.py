@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from .. import _checks
 from .._checks import FloatArray, real, whole
 from .._parallel import over_samples
+from ..activations import Rectifier, Smooth
 from ..gaussian import MOST_SAMPLES
 
 #: How far a time may be from the grid, in steps.
@@ -53,6 +54,19 @@ class Plan(NamedTuple):
 
 #: Paths that are stepped side by side; sample i is lane i % LANES of block i // LANES.
 LANES = 256
+
+
+def checked_limit(activation: object, time: object) -> float:
+    """The time, after a check that it and the activation have a limit of growing width and depth.
+
+    Raises: ValueError that names the argument, its value and what is allowed.
+    """
+    if not isinstance(activation, Rectifier | Smooth):
+        raise ValueError("activation must come from activations.shaped_relu, linear or smooth, "
+                         f"got {activation!r}")
+    # Both raise for a shaping that is too weak.
+    _ = activation.b if isinstance(activation, Smooth) else activation.gap2
+    return real("time", time, above=0)
 
 
 def plan(time: float, samples: int, seed: int, at: Sequence[float] | None, steps: int, noise_steps: int | None,

@@ -9,9 +9,9 @@ import numpy as np
 from numba import njit
 
 from .._checks import FloatArray, real
-from ..activations import Rectifier
+from ..activations import Rectifier, Smooth
 from ._flow import displacement_tables
-from ._grid import LANES, plan
+from ._grid import LANES, checked_limit, plan
 from ._lanes import FAST, add_scaled, draw, lanes_wanted, look_up
 
 #: The Gaussian stream of these paths.
@@ -27,22 +27,24 @@ COORDINATES = {
 
 @dataclass(frozen=True)
 class CorrelationSDE:
-    """The correlation of two inputs of a shaped ReLU network, as width and depth grow together.
+    """The correlation of two inputs of a shaped network, as width and depth grow together.
 
-    d rho = [nu(rho) - rho (1 - rho^2)/2] dt + (1 - rho^2) dB. Time is depth/width.
+    d rho = [nu(rho) - rho (1 - rho^2)/2] dt + (1 - rho^2) dB. Time is depth/width. Smooth activations without a
+    second derivative at the centre (tanh, sin, erf) have nu = 0: the law of a linear network.
 
-    Source: Li, Nica and Roy 2022, correlation SDE of shaped ReLU.
-    Raises: ValueError for a time that is not positive and an activation without such a limit.
+    Source: Li, Nica and Roy 2022, correlation SDE of shaped ReLU; for odd smooth activations, ours.
+    Raises: ValueError for a time that is not positive, an activation without such a limit, and one with a
+        second derivative, whose correlation is no process of its own.
     """
 
-    activation: Rectifier
+    activation: Rectifier | Smooth
     time: float
 
     def __post_init__(self) -> None:
-        if not isinstance(self.activation, Rectifier):
-            raise ValueError(f"activation must be a rectifier of deeplimits.activations, got {self.activation!r}")
-        object.__setattr__(self, "time", real("time", self.time, above=0))
-        _ = self.activation.gap2
+        object.__setattr__(self, "time", checked_limit(self.activation, self.time))
+        if self.activation.second != 0 and self.activation.exponent == 0.5:
+            raise ValueError(f"activation must have no second derivative at its centre, {self.activation.name} has "
+                             f"{self.activation.second:g}: its correlation depends on the norms; use CovarianceSDE")
 
     def sample(
         self,

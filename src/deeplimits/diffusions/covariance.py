@@ -10,10 +10,10 @@ from numpy.typing import ArrayLike
 
 from .. import _checks
 from .._checks import FloatArray, real
-from ..activations import Rectifier, correlation_of
-from . import _matrices, _pairs
+from ..activations import Rectifier, Smooth, correlation_of
+from . import _matrices, _pairs, _smooth
 from ._flow import BOUNDED_CELLS, decrement_table, ratio_flow
-from ._grid import Plan, plan
+from ._grid import Plan, checked_limit, plan
 from ._lanes import FARTHEST, squarings
 
 #: The Gaussian stream of these paths.
@@ -22,22 +22,19 @@ STREAM = 17
 
 @dataclass(frozen=True)
 class CovarianceSDE:
-    """The covariance of the inputs of a shaped ReLU network, as width and depth grow together.
+    """The covariance of the inputs of a shaped network, as width and depth grow together.
 
     dV = b(V) dt + Sigma(V)^(1/2) dB, with b from the shaping and Sigma from the random weights. Time is depth/width.
 
-    Source: Li, Nica and Roy 2022, covariance SDE for shaped ReLU.
+    Source: Li, Nica and Roy 2022, covariance SDE for shaped ReLU and for smooth activations.
     Raises: ValueError for a time that is not positive and an activation without such a limit.
     """
 
-    activation: Rectifier
+    activation: Rectifier | Smooth
     time: float
 
     def __post_init__(self) -> None:
-        if not isinstance(self.activation, Rectifier):
-            raise ValueError(f"activation must be a rectifier of deeplimits.activations, got {self.activation!r}")
-        object.__setattr__(self, "time", real("time", self.time, above=0))
-        _ = self.activation.gap2
+        object.__setattr__(self, "time", checked_limit(self.activation, self.time))
 
     def sample(
         self,
@@ -51,6 +48,7 @@ class CovarianceSDE:
         first: int = 0,
         threads: int | None = None,
         precision: str = "single",
+        radius: float = np.inf,
     ) -> FloatArray:
         """Covariances of independent networks of infinite width and depth.
 
@@ -66,25 +64,73 @@ class CovarianceSDE:
             reference with numbers of its own. Sample i depends only on (seed, first + i) and the
             steps. With `noise_steps`, a multiple of `steps`, the Brownian path is that of so
             many steps: coarse and fine paths are coupled.
+            Smooth activations: every entry is +infinity from the explosion of a variance on. The limit of networks is
+            proved up to the first time at which a variance is beyond a radius: with `radius`, paths
+            stop at the first step where that is so, and keep their value.
         Source: Li, Nica and Roy 2022, covariance SDE for shaped ReLU; Strang 1968, splitting.
         Raises: ValueError for an initial value that is not a covariance, a time off the grid, samples or steps
-            below 1, noise_steps that are no multiple of steps, an unknown precision.
+            below 1, noise_steps that are no multiple of steps, an unknown precision, a radius that is not positive.
         """
         V0 = _checks.covariance("initial", initial)
         chosen = plan(self.time, samples, seed, at, steps, noise_steps, first, threads, precision)
+        if isinstance(self.activation, Smooth):
+            return self._run_smooth(V0, chosen, radius)[0]
+        if radius != np.inf:
+            raise ValueError(f"radius must be inf for {self.activation.name}, which never explodes, got {radius!r}")
+        return self._run_rectifier(V0, chosen)
+
+    def explosion_times(
+        self,
+        initial: ArrayLike,
+        samples: int,
+        seed: int,
+        *,
+        steps: int = 128,
+        noise_steps: int | None = None,
+        first: int = 0,
+        threads: int | None = None,
+        precision: str = "single",
+        radius: float = np.inf,
+    ) -> FloatArray:
+        """When the covariances that `sample` gives for the same arguments explode, or stop at the radius.
+
+        Shapes: (samples,) in units of depth/width; +infinity for a path that has not by `time`.
+        Law: weak order 2 in the step, for explosions; stopping is seen at the end of a step.
+        Source: Li, Nica and Roy 2022, criterion for finite time explosion.
+        Raises: ValueError as `sample` does.
+        """
+        V0 = _checks.covariance("initial", initial)
+        chosen = plan(self.time, samples, seed, None, steps, noise_steps, first, threads, precision)
+        if isinstance(self.activation, Smooth):
+            return self._run_smooth(V0, chosen, radius)[1]
+        return np.full(chosen.samples, np.inf)
+
+    def _run_rectifier(self, V0: FloatArray, chosen: Plan) -> FloatArray:
         gap2 = self.activation.gap2
-        half, full = (
-            (decrement_table(gap2, chosen.step / 2).cubics, decrement_table(gap2, chosen.step).cubics)
-            if gap2 else (np.empty((4, 0)),) * 2
-        )
-        drift_and_noise = (half, full, float(BOUNDED_CELLS), np.empty(0, chosen.kind), chosen.refinement,
-                           STREAM, chosen.seed)
+        half, full = (decrement_table(gap2, time).cubics if gap2 else np.empty((4, 0))
+                      for time in (chosen.step / 2, chosen.step))
         walk, arguments = self._pair(V0, chosen) if _is_plain_pair(V0, gap2) else self._matrix(V0, chosen)
+        arguments += (half, full, float(BOUNDED_CELLS), np.empty(0, chosen.kind), chosen.refinement,
+                      STREAM, chosen.seed)
 
         def kernel(out: FloatArray, begin: int) -> None:
-            walk(out, begin, chosen.records, V0, *arguments, *drift_and_noise)
+            walk(out, begin, chosen.records, V0, *arguments)
 
         return chosen.run(kernel, V0.shape)
+
+    def _run_smooth(self, V0: FloatArray, chosen: Plan, radius: float) -> tuple[FloatArray, FloatArray]:
+        """Covariances, and the times of explosion or stopping."""
+        radius = np.inf if radius == np.inf else real("radius", radius, above=0)
+        curvature = self.activation.second**2 / 4 * (self.activation.a**-2 if self.activation.exponent == 0.5 else 0)
+        _, noise = self._matrix(V0, chosen)
+        times = np.empty(chosen.samples)
+
+        def kernel(out: FloatArray, begin: int) -> None:
+            rows = slice(begin - chosen.first, begin - chosen.first + len(out))
+            _smooth.walk(out, times[rows], begin, chosen.records, V0, *noise, self.activation.b, curvature, radius,
+                         np.empty(0, chosen.kind), chosen.refinement, STREAM, chosen.seed)
+
+        return chosen.run(kernel, V0.shape), times
 
     def _pair(self, V0: FloatArray, chosen: Plan) -> tuple:
         """The loop for two inputs and its own arguments."""

@@ -1,0 +1,121 @@
+"""Compiled loops of the covariance SDE for smooth activations, through explosions.
+
+Variances follow v' = b v (v - 1), solved exactly. Correlations follow, with w = sqrt(v),
+R' = p [w w^T (1 + 2 R^2) - 3/2 R (v + v^T)], element by element: the correlations of a solution of
+V' = p (v v^T + 2 V^2). Its Euler steps add Schur products of positive semi-definite matrices, so
+they, and the mean of a start and two of them (Heun), stay in the cone whatever the step.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+from ._grid import LANES
+from ._lanes import FAST, draw, lanes_wanted
+from ._matrices import _factorise, _multiply, _shake
+
+
+@njit(nogil=True, cache=True, fastmath=FAST)
+def _grow(variance, middle, after, half, whole):
+    """The inverse variance half-way and at the end of a drift step."""
+    for i in range(LANES):
+        inverse = 1 / variance[i]
+        middle[i] = 1 + (inverse - 1) * half
+        after[i] = 1 + (inverse - 1) * whole
+
+
+@njit(nogil=True, cache=True)
+def _explode(variance, after, ends, moment, b):
+    """Note when a variance becomes infinite in a drift step that began at `moment`."""
+    for i in range(LANES):
+        if after[i] <= 0:
+            ends[i] = min(ends[i], moment - math.log1p(-1 / variance[i]) / b)
+
+
+@njit(nogil=True, cache=True, fastmath=FAST)
+def _correlate(covariance, variance, other, middle, other_middle, after, other_after, p, time):
+    """Move one covariance between the variances before and after."""
+    for i in range(LANES):
+        # Started half a step of v' = 3 p v^2 before the middle, the Heun step is centred there.
+        v, w = 1 / (middle[i] + 1.5 * p * time), 1 / (other_middle[i] + 1.5 * p * time)
+        x = covariance[i] / math.sqrt(variance[i] * other[i]) * math.sqrt(v * w)
+        speed = p * time
+        x1, v1, w1 = x + speed * (v * w + 2 * x * x), v + 3 * speed * v * v, w + 3 * speed * w * w
+        x2 = x + x1 + speed * (v1 * w1 + 2 * x1 * x1)
+        v2, w2 = v + v1 + 3 * speed * v1 * v1, w + w1 + 3 * speed * w1 * w1
+        covariance[i] = x2 / math.sqrt(v2 * w2 * after[i] * other_after[i])
+
+
+@njit(nogil=True, cache=True)
+def _drift(V, after, middle, ends, moment, b, p, time):
+    """One drift step. Paths that explode in it get their time in `ends` and go on from the identity, unseen."""
+    half, whole = math.exp(b * time / 2), math.exp(b * time)
+    for a in range(len(V)):
+        _grow(V[a, a], middle[a], after[a], half, whole)
+        _explode(V[a, a], after[a], ends, moment, b)
+    for i in range(LANES):
+        if ends[i] < np.inf:
+            V[:, :, i] = np.eye(len(V))
+            middle[:, i] = after[:, i] = 1
+    for a in range(len(V)):
+        for c in range(a):
+            _correlate(V[a, c], V[a, a], V[c, c], middle[a], middle[c], after[a], after[c], p, time)
+    for a in range(len(V)):
+        for i in range(LANES):
+            V[a, a, i] = 1 / after[a, i]
+
+
+@njit(nogil=True, cache=True)
+def _stop(V, final, ends, radius, moment):
+    """Stop the paths with a variance beyond the radius."""
+    for i in range(LANES):
+        for a in range(len(V)):
+            if V[a, a, i] >= radius and ends[i] == np.inf:
+                ends[i] = moment
+                final[:, :, i] = V[:, :, i]
+
+
+@njit(nogil=True, cache=True)
+def _write(out, times, row, low, high, place, V, final, ends):
+    for i in range(low, high):
+        times[row + i] = ends[i]
+        for a in range(len(V)):
+            for b in range(a + 1):
+                value = final[a, b, i] if ends[i] < np.inf else V[a, b, i]
+                out[row + i, place, a, b] = out[row + i, place, b, a] = value
+
+
+@njit(nogil=True, cache=True)
+def walk(out, times, begin, records, V0, step, squarings, b, p, radius, kind, refinement, stream, seed):
+    """Half a drift step, noise, half a drift step.
+
+    Shapes: out (paths, records, m, m); times (paths,) become the times of explosion or stopping, or infinity.
+    """
+    inputs = len(V0)
+    V, factor, final = (np.empty((inputs, inputs, LANES)), np.empty((inputs, inputs, LANES)),
+                        np.empty((inputs, inputs, LANES)))
+    after, middle, diagonal = np.empty((inputs, LANES)), np.empty((inputs, LANES)), np.empty((inputs, LANES))
+    inverse, ends = np.empty(LANES), np.empty(LANES)
+    count = inputs * (inputs + 1) // 2
+    normals, extra = np.empty((count, LANES), kind.dtype), np.empty((count, LANES), kind.dtype)
+    for block in range(begin // LANES, (begin + len(out) - 1) // LANES + 1):
+        for i in range(LANES):
+            V[:, :, i] = V0
+        ends[:], final[:] = np.inf, np.inf
+        _stop(V, final, ends, radius, 0.0)
+        row, low, high = lanes_wanted(out, begin, block)
+        done = 0
+        for place in range(len(records)):
+            while done < records[place]:
+                _drift(V, after, middle, ends, done * step, b, p, step / 2)
+                _factorise(V, factor, inverse)
+                draw(normals, extra, done, refinement, block, stream, seed)
+                _shake(factor, diagonal, normals, step, squarings, done % 2 == 1)
+                _multiply(V, factor)
+                _drift(V, after, middle, ends, (done + 0.5) * step, b, p, step / 2)
+                done += 1
+                _stop(V, final, ends, radius, done * step)
+            _write(out, times, row, low, high, place, V, final, ends)

@@ -1,0 +1,157 @@
+"""The norm of one input in the limit of a deep and wide network, through its explosion."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+
+from .._checks import FloatArray, real
+from ..activations import Rectifier, Smooth
+from ._grid import LANES, Plan, checked_limit, plan
+from ._lanes import FARTHEST, FAST, add_scaled, draw, exponentials, lanes_wanted, squarings
+
+#: The Gaussian stream of these paths.
+STREAM = 20
+
+
+@dataclass(frozen=True)
+class NormSDE:
+    """The squared norm of one input of a shaped network, as width and depth grow together.
+
+    dV = b V (V - 1) dt + sqrt(2) V dB, with b = kappa/a^2 for smooth activations and 0 for rectifiers. Time is
+    depth/width. With b > 0 the norm explodes in finite time with a probability below 1.
+
+    Source: Li, Nica and Roy 2022, norm SDE and the criterion for finite time explosion.
+    Raises: ValueError for a time that is not positive and an activation without such a limit.
+    """
+
+    activation: Rectifier | Smooth
+    time: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "time", checked_limit(self.activation, self.time))
+
+    @property
+    def b(self) -> float:
+        """The strength of the drift; the norm can explode if and only if it is positive."""
+        return self.activation.b if isinstance(self.activation, Smooth) else 0.0
+
+    def sample(
+        self,
+        initial: float,
+        samples: int,
+        seed: int,
+        at: Sequence[float] | None = None,
+        *,
+        steps: int = 128,
+        noise_steps: int | None = None,
+        first: int = 0,
+        threads: int | None = None,
+        precision: str = "single",
+    ) -> FloatArray:
+        """Squared norms of independent networks of infinite width and depth.
+
+        Shapes: initial is a positive number. Returns (samples,) at `time`, or (samples, len(at)) at the times
+            `at` (depth/width, multiples of time/steps), in their order; 0 is the start.
+        Law: 1/V solves a linear equation, whose explicit solution continues to the explosion; its integral over time
+            is taken by a rule of weak order 2 in the step. Exact at any step for b = 0. +infinity from
+            the explosion on. Normals have single precision, or double as a reference. Sample i depends only
+            on (seed, first + i) and the steps. With `noise_steps`, a multiple of `steps`, the Brownian path
+            is that of so many steps: coarse and fine paths are coupled.
+        Source: Li, Nica and Roy 2022, norm SDE; the explicit solution is ours.
+        Raises: ValueError for an initial value that is not positive, a time off the grid, samples or steps below
+            1, noise_steps that are no multiple of steps, an unknown precision.
+        """
+        chosen = plan(self.time, samples, seed, at, steps, noise_steps, first, threads, precision)
+        return self._run(initial, chosen, values=True)
+
+    def explosion_times(
+        self,
+        initial: float,
+        samples: int,
+        seed: int,
+        *,
+        steps: int = 128,
+        noise_steps: int | None = None,
+        first: int = 0,
+        threads: int | None = None,
+        precision: str = "single",
+    ) -> FloatArray:
+        """When the norms that `sample` gives for the same arguments explode.
+
+        Shapes: (samples,) in units of depth/width; +infinity for a path that has not exploded by `time`.
+        Law: weak order 2 in the step.
+        Source: Li, Nica and Roy 2022, criterion for finite time explosion.
+        Raises: ValueError as `sample` does.
+        """
+        chosen = plan(self.time, samples, seed, None, steps, noise_steps, first, threads, precision)
+        return self._run(initial, chosen, values=False)
+
+    def _run(self, initial: float, chosen: Plan, values: bool) -> FloatArray:
+        inverse = 1 / real("initial", initial, above=0)
+        times = squarings(np.sqrt(2 * chosen.step) * FARTHEST + chosen.step)
+
+        def kernel(out: FloatArray, begin: int) -> None:
+            _walk(out, begin, chosen.records, inverse, self.b, chosen.step, times, np.empty(0, chosen.kind),
+                  chosen.refinement, values, chosen.seed)
+
+        return chosen.run(kernel, ())
+
+
+@njit(nogil=True, cache=True, fastmath=FAST)
+def _advance(inverse, growth):
+    """V' = b V (V - 1) for the inverse of V, growth = exp(b time)."""
+    for i in range(LANES):
+        inverse[i] = 1 + (inverse[i] - 1) * growth
+
+
+@njit(nogil=True, cache=True)
+def _explode(inverse, before, ends, moment, b):
+    """Note when paths reach 1/V = 0 in a drift step that began at `moment`; there they stay."""
+    for i in range(LANES):
+        if inverse[i] <= 0:
+            if ends[i] == np.inf:
+                ends[i] = moment - np.log1p(-before[i]) / b
+            inverse[i] = 1.0
+
+
+@njit(nogil=True, cache=True)
+def _drift(inverse, before, ends, moment, b, time):
+    before[:] = inverse
+    _advance(inverse, np.exp(b * time))
+    if b > 0:
+        _explode(inverse, before, ends, moment, b)
+
+
+@njit(nogil=True, cache=True)
+def _walk(out, begin, records, start, b, step, times, kind, refinement, values, seed):
+    """Half a drift step, then noise and whole steps in turn, half a drift step where it is recorded."""
+    inverse, before, shown, noise = np.empty(LANES), np.empty(LANES), np.empty(LANES), np.empty(LANES)
+    ends, shown_ends = np.empty(LANES), np.empty(LANES)
+    normals, extra = np.empty((1, LANES), kind.dtype), np.empty((1, LANES), kind.dtype)
+    for block in range(begin // LANES, (begin + len(out) - 1) // LANES + 1):
+        row, low, high = lanes_wanted(out, begin, block)
+        inverse[:], ends[:] = start, np.inf
+        _drift(inverse, before, ends, 0.0, b, step / 2)
+        done = 0
+        for place in range(len(records)):
+            while done < records[place]:
+                if done > 0:
+                    _drift(inverse, before, ends, (done - 0.5) * step, b, step)
+                draw(normals, extra, done, refinement, block, STREAM, seed)
+                noise[:] = step
+                add_scaled(noise, normals[0], -np.sqrt(2 * step), 0.0)
+                exponentials(noise, times)
+                inverse *= noise
+                done += 1
+            shown[:], shown_ends[:] = inverse, ends
+            if done == 0:
+                shown[:], shown_ends[:] = start, np.inf
+            else:
+                _drift(shown, before, shown_ends, (done - 0.5) * step, b, step / 2)
+            for i in range(low, high):
+                norm = 1 / shown[i] if shown_ends[i] == np.inf else np.inf
+                out[row + i, place] = norm if values else shown_ends[i]
