@@ -39,7 +39,6 @@ book: $(SITE) ## execute every notebook and build the site into _build/html (PRO
 	@echo "The book ($(PROFILE) profile) is ready: open file://$(CURDIR)/_build/html/index.html"
 
 test: $(VENV)/.test $(SITE) ## build the book, then run everything that protects the project
-	$(PY) -m ruff check .
 	$(PY) -m pytest
 
 lab: $(VENV)/.lab ## open the notebooks in JupyterLab

@@ -84,6 +84,12 @@ def test_the_citation_names_the_three_papers_as_the_bibliography_does():
     assert all(paper in bibliography for paper in papers)
 
 
+def test_the_code_and_the_cells_are_clean():
+    done = subprocess.run([sys.executable, "-m", "ruff", "check", "--output-format", "concise", "."],
+                          cwd=ROOT, text=True, capture_output=True)
+    assert done.returncode == 0, done.stdout
+
+
 def test_the_licences_are_there():
     assert "MIT License" in (ROOT / "LICENSE").read_text()
     assert "Attribution 4.0 International" in (ROOT / "LICENSE-text").read_text()
