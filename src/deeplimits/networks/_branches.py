@@ -1,0 +1,243 @@
+"""What residual networks and their diffusions share: the law of the weights and the choice of kernel.
+
+A step of the diffusion is a layer of the network whose outer activation is replaced by its Taylor
+polynomial of second order, with the square replaced by its mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .. import _checks
+from .._checks import FloatArray, real, whole
+from .._parallel import over_samples
+from ..activations import Plain, Rectifier, linear, programs
+from ..gaussian import LAYERS, MOST_SAMPLES
+from . import _fields, _residual_narrow, _residual_wide
+from ._elementwise import Layer, compiled
+
+Activation = Rectifier | Plain
+
+#: Positions of the filter's taps that a dense layer and its one position have.
+DENSE = np.zeros((1, 1), np.int64)
+
+
+class Steps(NamedTuple):
+    """How a path is walked and recorded."""
+
+    count: int
+    records: NDArray[np.int64]  # ascending
+    order: list[int] | None  # where each time asked for stands in `records`; None without an axis
+    refinement: int
+    samples: int
+    seed: int
+    first: int
+    threads: int | None
+    kind: np.dtype
+
+
+def steps(count: int, wanted: list[int], has_axis: bool, noise: tuple[str, int | None], samples: int, seed: int,
+          first: int, threads: int | None, precision: str) -> Steps:
+    """Check the arguments that every sampler takes.
+
+    Raises: ValueError that names the argument, its value and what is allowed.
+    """
+    name, fine = noise
+    fine = whole(name, count if fine is None else fine, most=2**31 - 1)
+    if fine % count:
+        raise ValueError(f"{name} must be a multiple of {count}, got {fine}")
+    samples = whole("samples", samples, most=MOST_SAMPLES)
+    whole("first", first, least=0, most=MOST_SAMPLES - samples)
+    if precision not in ("single", "double"):
+        raise ValueError(f"precision must be 'single' or 'double', got {precision!r}")
+    records = np.unique(np.array(wanted, np.int64))
+    return Steps(count, records, np.searchsorted(records, wanted).tolist() if has_axis else None, fine // count, samples,
+                 _checks.seed(seed), first, None if threads is None else whole("threads", threads),
+                 np.dtype(np.float32 if precision == "single" else np.float64))
+
+
+def start(x0: ArrayLike, shape: Sequence[int | str], samples: int) -> FloatArray:
+    """The starts of all samples, or the one they share.
+
+    Shapes: `shape` + (m,) or (samples, *shape, m) in, (1 or samples, *shape, m) out; a name stands for any number.
+    Raises: ValueError for another shape and for numbers that are not finite.
+    """
+    array = np.array(x0, dtype=np.float64)
+    described = ", ".join(map(str, (*shape, "inputs")))
+    if array.ndim == len(shape) + 1:
+        array = array[None]
+    fits = array.ndim == len(shape) + 2 and array.size and len(array) in (1, samples)
+    if not fits or any(isinstance(n, int) and n != size for n, size in zip(shape, array.shape[1:-1], strict=True)):
+        raise ValueError(f"x0 must have shape ({described}) or (samples, {described}), got {np.shape(x0)}")
+    if not np.all(np.isfinite(array)):
+        raise ValueError("x0 must be finite")
+    return array
+
+
+@dataclass(frozen=True, eq=False)
+class Branches:
+    """Residual branches outer(dW inner(x) + db) with weights of any Gaussian law of matrix form."""
+
+    width: int
+    inner: Activation
+    outer: Activation
+    weight_variance: float
+    bias_variance: float
+    time: float
+    weight_mean: ArrayLike | None
+    bias_mean: ArrayLike | None
+    row_covariance: ArrayLike | None
+    column_covariance: ArrayLike | None
+    bias_covariance: ArrayLike | None
+    vertical_covariance: ArrayLike | None = None
+    horizontal_covariance: ArrayLike | None = None
+    kernel: int = 1
+
+    def __post_init__(self) -> None:
+        whole("width", self.width)
+        for name in ("inner", "outer"):
+            if not isinstance(getattr(self, name), Activation):
+                raise ValueError(f"{name} must be activations.plain(...), relu() or linear(), got {getattr(self, name)!r}")
+        self._keep("weight_variance", real("weight_variance", self.weight_variance, least=0))
+        self._keep("bias_variance", real("bias_variance", self.bias_variance, least=0))
+        self._keep("time", real("time", self.time, above=0))
+        mean = (self.width, self.width) if self.kernel == 1 else (self.width, self.kernel, self.kernel, self.width)
+        for name, shape in (("weight_mean", mean), ("bias_mean", (self.width,))):
+            self._keep(name, _finite(name, getattr(self, name), shape))
+        for name in ("row_covariance", "column_covariance", "bias_covariance"):
+            self._keep(name, _square(name, getattr(self, name), self.width))
+        for name in ("vertical_covariance", "horizontal_covariance"):
+            self._keep(name, _square(name, getattr(self, name), self.kernel))
+        if self.bias_covariance is not None and self.bias_variance:
+            raise ValueError(f"bias_variance must be 0 where bias_covariance is given, got {self.bias_variance}")
+
+    def _keep(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)
+
+    @property
+    def independent(self) -> bool:
+        """Whether all weights and biases are independent and centred."""
+        return all(getattr(self, name) is None for name in (
+            "weight_mean", "bias_mean", "row_covariance", "column_covariance", "bias_covariance"))
+
+    def taylor(self) -> tuple[float, float]:
+        """Slope and curvature of the outer activation at 0, for the diffusion.
+
+        Raises: ValueError for activations that are not smooth enough to have this limit.
+        """
+        inner, outer = self.inner, self.outer
+        if outer.smoothness < 3:
+            raise ValueError(
+                f"outer must have 3 continuous derivatives at 0, {outer.name} has {outer.smoothness:g}: its branches "
+                "do not shrink to a diffusion. Use a smooth one such as plain('gelu'), or a finite ResNet")
+        if outer.value0 != 0:
+            raise ValueError(f"outer must vanish at 0, {outer.name} is {outer.value0:.6g} there; subtract that value")
+        if inner.regularity < 2 and not isinstance(outer, Rectifier):
+            raise ValueError(
+                f"inner must have 2 continuous derivatives unless outer is linear(), {inner.name} has "
+                f"{inner.regularity:g}; use a smooth one such as plain('softplus'), or outer=linear()")
+        return outer.slope0, outer.second0
+
+
+def _finite(name: str, value: ArrayLike | None, shape: tuple[int, ...]) -> FloatArray | None:
+    """An array of numbers of one shape, or None."""
+    if value is None:
+        return None
+    array = np.array(value, dtype=np.float64)
+    if array.shape != shape:
+        raise ValueError(f"{name} must have shape {shape}, got {array.shape}")
+    if not np.all(np.isfinite(array)):
+        raise ValueError(f"{name} must be finite")
+    return array
+
+
+def _square(name: str, value: ArrayLike | None, size: int) -> FloatArray | None:
+    """A positive semi-definite matrix, or None."""
+    array = _finite(name, value, (size, size))
+    if array is None:
+        return None
+    scale = np.abs(array).max()
+    if np.any(np.abs(array - array.T) > _checks.ROUNDING * scale):
+        raise ValueError(f"{name} must be symmetric")
+    smallest = np.linalg.eigvalsh(array)[0]
+    if smallest < -_checks.ROUNDING * scale * size:
+        raise ValueError(f"{name} must be positive semi-definite, its smallest eigenvalue is {smallest:.6g}")
+    return (array + array.T) / 2
+
+
+def root(covariance: FloatArray | None) -> FloatArray:
+    """The symmetric root of a covariance; an empty matrix for the identity."""
+    if covariance is None:
+        return np.zeros((0, 0))
+    values, vectors = np.linalg.eigh(covariance)
+    return np.ascontiguousarray(vectors * np.sqrt(np.maximum(values, 0)) @ vectors.T)
+
+
+def simulate(branches: Branches, x0: FloatArray, walk: Steps, *, limit: bool) -> FloatArray:
+    """States of a dense network, or of its diffusion by the Euler scheme.
+
+    Shapes: x0 is (1 or samples, width, m); returns (samples, times?, width, m).
+    """
+    if not branches.independent:
+        return simulate_fields(branches, x0, DENSE, walk, limit=limit)
+    slope, second = branches.taylor() if limit else (1.0, 0.0)
+    step = branches.time / walk.count
+    layer = Layer(branches.weight_variance * step, branches.bias_variance * step, slope, second / 2, walk.refinement)
+    size = x0.shape[1] * x0.shape[2]
+    # Samples side by side share the tree of their inputs, so their starts must be the same.
+    narrow = size <= _residual_narrow.FITTING and (len(x0) == 1 or x0.shape[2] <= 2)
+    kernel = _residual_narrow if narrow else _residual_wide
+    return _walk(kernel.propagate, branches, x0, layer, walk, limit, align=_residual_narrow.LANES if narrow else 1)
+
+
+def simulate_fields(branches: Branches, x0: FloatArray, neighbours: NDArray[np.int64], walk: Steps, *, limit: bool,
+                    filters: bool | None = None) -> FloatArray:
+    """States of a network with correlated weights or with positions, or of its diffusion.
+
+    Shapes: x0 is (1 or samples, channels, positions m); returns (samples, times?, channels, positions m).
+    """
+    slope, second = branches.taylor() if limit else (1.0, 0.0)
+    step, channels = branches.time / walk.count, branches.width
+    taps, biases = branches.kernel**2, branches.bias_covariance
+    if biases is None and branches.bias_variance:
+        biases = branches.bias_variance * np.eye(channels)
+    factors = [np.eye(branches.kernel) if one is None else root(one)
+               for one in (branches.vertical_covariance, branches.horizontal_covariance)]
+    mean, bias_mean = branches.weight_mean, branches.bias_mean
+    rows = branches.row_covariance
+    spread = branches.weight_variance * step / (channels if branches.column_covariance is None else 1)
+    field = _fields.Field(
+        neighbours, np.kron(*factors), np.sqrt(spread), root(branches.column_covariance), root(rows),
+        np.zeros((0, 0)) if biases is None else np.sqrt(step) * root(biases),
+        np.array([np.ones(channels) if rows is None else np.diag(rows),
+                  np.zeros(channels) if biases is None else step * np.diag(biases)]),
+        np.zeros((0, 0)) if mean is None else step * np.moveaxis(
+            mean.reshape(channels, taps * channels), 0, 1).copy(),
+        np.zeros(0) if bias_mean is None else step * bias_mean,
+        x0.shape[2] >= channels if filters is None else filters,
+        slope, second / 2, walk.refinement)
+    return _walk(_fields.propagate, branches, x0, field, walk, limit)
+
+
+def _walk(kernel, branches: Branches, x0: FloatArray, law: NamedTuple, walk: Steps, limit: bool,
+          align: int = 1) -> FloatArray:
+    """Run a kernel over all samples, in pieces of whole blocks for the threads."""
+    out = np.empty((walk.samples, len(walk.records), *x0.shape[1:]))
+    inner = compiled(branches.inner, branches.width, walk.kind)
+    outer = compiled(linear() if limit else branches.outer, branches.width, walk.kind, near=True)
+    skipped = walk.first % align
+
+    def piece(start: int, stop: int) -> None:
+        low, high = max(start - skipped, 0), min(stop - skipped, walk.samples)
+        kernel(out[low:high], walk.records, x0 if len(x0) == 1 else x0[low:high], inner, outer, law, walk.first + low,
+               LAYERS, np.uint64(walk.seed), np.empty(0, walk.kind), programs.scratch(walk.kind))
+
+    over_samples(piece, walk.samples + skipped, walk.threads, align=align)
+    if walk.order is None:
+        return out[:, 0]
+    return out if walk.order == list(range(len(walk.records))) else out[:, walk.order]

@@ -1,0 +1,187 @@
+"""Activations inside the compiled loops of residual networks, with their differences kept.
+
+Input 0 of a group is a value, each other input the difference from its parent, so that the activation
+of two nearly equal inputs differs by the right amount.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import DTypeLike
+
+from ..activations import Plain, Rectifier, programs
+from ..gaussian import fill
+
+#: Neurons handled at once: their normals, state and activations stay in the first-level cache.
+TILE = programs.BLOCK
+
+#: An index that is known not to count from the end, so that the compiler can use vectors.
+index = np.uint64
+
+#: Unlike the loops that rely on finite numbers, these must carry an overflow to the end of the layer.
+FAST = {"contract", "nsz", "reassoc"}
+
+
+class Layer(NamedTuple):
+    """The constants of a layer with independent weights."""
+
+    weight: float  # variance of the pre-activations for each unit of the mean of psi^2
+    bias: float  # variance of the biases
+    slope: float  # factor on the outer activation
+    curvature: float  # drift for each unit of variance of the pre-activations
+    refinement: int  # layers of the stream that are summed for one
+
+
+class Function(NamedTuple):
+    """An activation as compiled loops take it.
+
+    A rectifier is mean x + half |x|; anything else is a program, with the program of its derivative.
+    """
+
+    rectifier: bool
+    mean: float
+    half: float
+    value: programs.Program
+    derivative: programs.Program
+    near: float  # differences below this come from the derivative at the middle
+
+
+def compiled(activation: Rectifier | Plain, width: int, kind: DTypeLike, near: bool = False) -> Function:
+    """The form of an activation for compiled loops in single or double precision."""
+    rectifier = isinstance(activation, Rectifier)
+    plus, minus = activation.slopes(width) if rectifier else (0.0, 0.0)
+    return Function(
+        rectifier,
+        (plus + minus) / 2,
+        (plus - minus) / 2,
+        activation.program(width, kind, near=near),
+        activation.program(width, kind, derivative=True),
+        # Here the error of subtracting, about eps, meets that of the middle, a share of about near^2.
+        np.finfo(kind).eps ** (1 / 3) * (1.0 if rectifier else activation.length(width)),
+    )
+
+
+@njit(nogil=True, cache=True, fastmath=FAST)
+def rectify(values, units, a, count, mean, half):
+    """values = phi(x) = mean x + half |x|."""
+    mean, half = values.dtype.type(mean), values.dtype.type(half)
+    for i in range(count):
+        values[a, i] = mean * units[a, i] + half * abs(units[a, i])
+
+
+@njit(nogil=True, cache=True, fastmath=FAST)
+def rectify_difference(values, units, a, parent, count, mean, half):
+    """values = phi(x + e) - phi(x) without cancellation, and e becomes x + e.
+
+    With a = e sign(x): |x + e| - |x| is a where the sign stays and -a - 2|x| where it flips,
+    and it is always the larger of the two.
+    """
+    mean, half = values.dtype.type(mean), values.dtype.type(half)
+    for i in range(count):
+        x, e = units[parent, i], units[a, i]
+        size = abs(x)
+        along = e if x >= 0 else -e
+        beyond = -along - size - size
+        values[a, i] = mean * e + half * (along if along > beyond else beyond)
+        units[a, i] = x + e
+
+
+@njit(nogil=True, cache=True, fastmath=FAST)
+def _arrive(values, units, middle, a, parent, count):
+    """Keep the difference e in `values`, add it to its parent, and return the largest |e|."""
+    largest = values.dtype.type(0)
+    half = values.dtype.type(0.5)
+    for i in range(count):
+        e = units[a, i]
+        values[a, i] = e
+        middle[0, i] = units[parent, i] + half * e
+        units[a, i] = units[parent, i] + e
+        largest = abs(e) if abs(e) > largest else largest
+    return largest
+
+
+@njit(nogil=True, cache=True, fastmath=FAST)
+def _differ(values, whole, a, parent, count):
+    for i in range(count):
+        values[a, i] = whole[a, i] - whole[parent, i]
+
+
+@njit(nogil=True, cache=True, fastmath=FAST)
+def _along(values, middle, a, count):
+    for i in range(count):
+        values[a, i] *= middle[1, i]
+
+
+@njit(nogil=True, cache=True)
+def evaluate(function, values, units, whole, middle, a, parent, count, scratch):
+    """values[a] = the activation of input a, or its difference from that of the parent; units[a] becomes the input.
+
+    Shapes: values, units and whole are (m, neurons), middle is (2, neurons); `whole` is for
+        the activations themselves.
+    """
+    if function.rectifier:
+        if a == 0:
+            rectify(values, units, a, count, function.mean, function.half)
+        else:
+            rectify_difference(values, units, a, parent, count, function.mean, function.half)
+    elif a == 0:
+        programs.apply(function.value, units[0, :count], values[0, :count], scratch)
+        whole[0, :count] = values[0, :count]
+    else:
+        largest = _arrive(values, units, middle, a, parent, count)
+        programs.apply(function.value, units[a, :count], whole[a, :count], scratch)
+        if largest < function.near:
+            programs.apply(function.derivative, middle[0, :count], middle[1, :count], scratch)
+            _along(values, middle, a, count)
+        else:
+            _differ(values, whole, a, parent, count)
+
+
+@njit(nogil=True, cache=True)
+def draw(normals, spare, size, start, layer, refinement, sample, stream, seed):
+    """Normals of a layer, or the sum of those of `refinement` finer layers."""
+    fill(normals[:size], start, layer * refinement, sample, stream, seed)
+    for part in range(1, refinement):
+        fill(spare[:size], start, layer * refinement + part, sample, stream, seed)
+        for i in range(size):
+            normals[i] += spare[i]
+
+
+@njit(nogil=True, cache=True, fastmath=FAST)
+def enter(units, state, a, begin, count):
+    """units = a tile of the state, rounded."""
+    for i in range(index(count)):
+        units[a, i] = state[a, index(begin) + i]
+
+
+@njit(nogil=True, cache=True)
+def load(start, state, parents, lanes, lane):
+    """Write a start (width, m) as input 0 and differences from the parents."""
+    for a in range(start.shape[1]):
+        for d in range(start.shape[0]):
+            state[a, d * lanes + lane] = start[d, a] - (start[d, parents[a]] if a > 0 else 0.0)
+
+
+@njit(nogil=True, cache=True)
+def store(out, state, parents, lanes, lane):
+    """Write the state as (width, m): sum the differences along the tree."""
+    for d in range(out.shape[0]):
+        for a in range(out.shape[1]):
+            out[d, a] = state[a, d * lanes + lane] + (out[d, parents[a]] if a > 0 else 0.0)
+
+
+@njit(nogil=True, cache=True)
+def nearest(start, parents):
+    """The parent of each input but the first: the nearest one before it."""
+    parents[0] = 0
+    for a in range(1, start.shape[1]):
+        shortest = np.inf
+        for b in range(a):
+            distance = 0.0
+            for d in range(start.shape[0]):
+                distance += (start[d, a] - start[d, b]) ** 2
+            if distance < shortest:
+                shortest, parents[a] = distance, b

@@ -1,0 +1,101 @@
+"""Fully connected residual networks, sampled exactly without their weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .. import _checks
+from .._checks import FloatArray, whole
+from ..gaussian import MOST_SAMPLES, STARTS, normals
+from ..wishart import factor_of
+from ._branches import Activation, Branches, simulate, start, steps
+
+
+def gaussian_start(gram: ArrayLike, width: int, samples: int, seed: int, *, first: int = 0) -> FloatArray:
+    """First states x0 = W_in x of independent networks, for inputs of a given Gram matrix.
+
+    Shapes: gram is (m, m), <x, x'>/d for inputs of dimension d, or a number for one input.
+        Returns (samples, width, m).
+    Law: exact, neurons are independent normal rows with covariance `gram`; the normals have single
+        precision. Sample i depends only on (seed, first + i), from a stream of its own.
+    Source: Hayou 2023, the input layer with variance 1/d.
+    Raises: ValueError for a gram that is not a covariance, and width or samples below 1.
+    """
+    factor = factor_of(_checks.covariance("gram", gram))
+    count = whole("width", width) * factor.shape[1]
+    whole("first", first, least=0, most=MOST_SAMPLES - whole("samples", samples))
+    drawn = normals(seed, samples, count, first=first, stream=STARTS)
+    return drawn.reshape(samples, width, -1).astype(np.float64) @ factor.T
+
+
+@dataclass(frozen=True, eq=False)
+class ResNet:
+    """A residual network x + outer(dW inner(x) + db) of finite width and depth.
+
+    Each of the `depth` layers covers dt = time/depth. Independent weights have variance weight_variance dt/width
+    and biases bias_variance dt. With inner=relu(), outer=linear() and the defaults this is the network of Hayou;
+    with smooth activations that of Peluchetti and Favaro. More generally the weights are
+    weight_mean dt + sqrt(dt) eps with cov(eps[o, i], eps[p, j]) = weight_variance row_covariance[o, p]
+    column_covariance[i, j], where row_covariance is the identity by default and column_covariance the identity
+    over width, and the biases have mean bias_mean dt and covariance bias_covariance dt.
+
+    Shapes: weight_mean and the covariances (width, width), bias_mean (width,).
+    Source: Hayou 2023, residual network; Peluchetti and Favaro 2021, fully iid and matrix Gaussian parameters.
+    Raises: ValueError that names the argument, its value and what is allowed.
+    """
+
+    width: int
+    depth: int
+    inner: Activation
+    outer: Activation
+    weight_variance: float = 1.0
+    bias_variance: float = 0.0
+    time: float = 1.0
+    weight_mean: ArrayLike | None = None
+    bias_mean: ArrayLike | None = None
+    row_covariance: ArrayLike | None = None
+    column_covariance: ArrayLike | None = None
+    bias_covariance: ArrayLike | None = None
+
+    def __post_init__(self) -> None:
+        whole("depth", self.depth, most=2**31 - 1)
+        given = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "depth"}
+        object.__setattr__(self, "_branches", Branches(**given))
+
+    def sample(
+        self,
+        x0: ArrayLike,
+        samples: int,
+        seed: int,
+        at: Sequence[int] | None = None,
+        *,
+        noise_depth: int | None = None,
+        first: int = 0,
+        threads: int | None = None,
+        precision: str = "single",
+    ) -> FloatArray:
+        """States of independent networks.
+
+        Shapes: x0 is (width, m), the same for all networks, or (samples, width, m). Returns
+            (samples, width, m) at the last layer, or (samples, len(at), width, m) at the layers `at`, in their
+            order; layer 0 is x0, layer `depth` the last.
+        Law: exact at any width and depth. Given a layer, the pre-activations of the m inputs are one Gaussian row
+            for each neuron, so m normals a neuron are drawn and no weights. Normals and activations have single
+            precision, states and sums over neurons double; `precision="double"` draws and evaluates in double.
+            With independent weights each input is carried as the difference from the nearest one before it, in the
+            state and through both activations, so that nearly parallel inputs keep their distance to 1e-7 of itself.
+            Correlated weights carry no differences: distances below 1e-7 of the state are rounding.
+            Sample i depends only on (seed, first + i) and x0. With `noise_depth`, a multiple of `depth`, each layer uses
+            the normalised sum of the normals of several layers of a network so deep: both then follow the same
+            Brownian path. A state that overflows is infinite from there on, in all its inputs.
+        Source: Hayou 2023, the layer law; Peluchetti and Favaro 2021, fully iid parameters.
+        Raises: ValueError for an x0 of another shape or not finite, samples below 1, layers outside 0..depth,
+            noise_depth that is no multiple of depth, or an unknown precision.
+        """
+        wanted, has_axis = _checks.layers(at, self.depth)
+        walk = steps(self.depth, wanted, has_axis, ("noise_depth", noise_depth), samples, seed, first, threads, precision)
+        return simulate(self._branches, start(x0, (self.width,), samples), walk, limit=False)
