@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.integrate import quad
+from scipy.integrate import quad, solve_ivp
+from scipy.special import erf
+from scipy.stats import norm
 
 from deeplimits import activations
 from deeplimits.kernels import CovarianceODE
@@ -132,9 +134,114 @@ def test_a_time_that_cannot_be_is_refused(time):
         LEAKY.at(THREE, time)
 
 
+@pytest.mark.parametrize("name, a", [("silu", 1.0), ("tanh", 0.7), ("gelu", 2.0), ("expm1(x)", 1.5)])
+def test_smooth_shaping_follows_its_drift(name, a):
+    ode = CovarianceODE(activations.smooth(name, a))
+    drift = ode.activation.covariance_drift
+    path = solve_ivp(lambda _, V: drift(V.reshape(3, 3)).ravel(), (0, 0.5), THREE.ravel(), "DOP853", rtol=1e-12,
+                     atol=1e-14)
+    assert ode.at(THREE, 0.5) == pytest.approx(path.y[:, -1].reshape(3, 3), abs=1e-10)
+    # Tripling the third derivative, as in a mistaken expansion, would be seen.
+    assert abs(ode.at(THREE, 0.5) - THREE).max() > 1e-3
+
+
+def test_variances_above_1_explode_at_the_time_of_the_closed_form():
+    ode = CovarianceODE(activations.smooth("silu"))
+    when = ode.explosion_time(THREE)
+    assert when == pytest.approx([np.inf, -np.log(1 - 1 / 1.5) / 0.75, np.inf])
+    V = ode.at(THREE, [when[1] - 1e-6, when[1], 2 * when[1]])
+    assert V[0, 1, 1] == pytest.approx(1e6 / 0.75, rel=1e-3)  # near the end V is 1 / (b time left)
+    assert np.all(np.isinf(V[1:, 1])) and np.all(np.isinf(V[1:, :, 1]))
+    assert np.all(np.isfinite(V[:, [0, 0, 2, 2], [0, 2, 0, 2]])) and V[2, 0, 0] == 1
+    assert not np.any(np.isnan(V))
+
+
+def test_stable_smooth_shaping_pulls_variances_to_1():
+    V = CovarianceODE(activations.smooth("tanh", 0.5)).at(THREE, [0.0, 4.0])
+    assert V[0] == pytest.approx(THREE, abs=1e-15)
+    assert np.diag(V[1]) == pytest.approx([1, 1, 1], abs=1e-12)
+    assert np.all(CovarianceODE(activations.smooth("tanh")).explosion_time(THREE) == np.inf)
+
+
+def test_odd_activations_keep_correlations_and_others_pull_them_to_one_half():
+    size = np.sqrt(np.diag(THREE))
+    V = CovarianceODE(activations.smooth("sin")).at(THREE, 0.8)
+    root = np.sqrt(np.diag(V))
+    assert V / np.outer(root, root) == pytest.approx(THREE / np.outer(size, size), abs=1e-13)
+    # tanh off its centre has a second derivative and no explosion: the half of the theory, not 1.
+    late = CovarianceODE(activations.smooth("tanh", 0.2, centre=0.4)).at(two(0.9), 20.0)
+    assert late[0, 1] == pytest.approx(0.5, abs=1e-4)
+
+
+def test_parallel_inputs_of_different_norms_separate_under_a_second_derivative():
+    V0 = np.outer([1, 0.5], [1, 0.5])
+    V = CovarianceODE(activations.smooth("silu")).at(V0, 0.1)
+    correlation = V[0, 1] / np.sqrt(V[0, 0] * V[1, 1])
+    assert 1 - correlation == pytest.approx(0.1 * 3 / 8 * 0.5**2, rel=0.1)
+
+
+@pytest.mark.parametrize("name", ["silu", "tanh", "softplus"])
+def test_smooth_recursion_tends_to_the_ode_with_error_one_over_width(name):
+    ode = CovarianceODE(activations.smooth(name))
+    limit = ode.at(THREE, 0.4)
+    errors = [np.abs(ode.finite_depth(THREE, n, round(0.4 * n)) - limit).max() for n in (100, 400)]
+    assert errors[0] / errors[1] == pytest.approx(4, abs=0.5)
+
+
+def test_one_smooth_layer_has_the_published_drift():
+    V0 = np.array([[1.4, 0.5], [0.5, 0.7]])
+    for name, centre, off, diagonal in [("tanh", 0, -0.05, -1.12), ("softplus", 0, -0.00125, 0.105),
+                                        ("silu", 0, -0.005, 0.42), ("tanh", 1, 0.025403, 1.80333)]:
+        ode = CovarianceODE(activations.smooth(name, 1.0, centre))
+        drift = ode.activation.covariance_drift(V0)
+        assert [drift[0, 1], drift[0, 0]] == pytest.approx([off, diagonal], abs=1e-5)
+        moved = 160**2 * (ode.finite_depth(V0, 160**2, 1) - V0)
+        assert moved == pytest.approx(drift, rel=2e-3, abs=2e-4)
+
+
+def test_off_critical_exponents_are_the_linear_network_or_refused():
+    assert CovarianceODE(activations.smooth("gelu", exponent=1.0)).at(THREE, 3.0) == pytest.approx(THREE, abs=1e-15)
+    with pytest.raises(ValueError, match="exponent"):
+        CovarianceODE(activations.smooth("gelu", exponent=0.25)).at(THREE, 1.0)
+
+
+def test_unshaped_networks_by_quadrature_agree_with_the_formula():
+    layers = [1, 10, 40]
+    formula = CovarianceODE(activations.relu()).finite_depth(THREE, 1, 40, at=layers)
+    quadrature = CovarianceODE(activations.plain("relu")).finite_depth(THREE, 1, 40, at=layers)
+    assert quadrature == pytest.approx(formula, abs=1e-12)
+
+
+def test_nearly_parallel_inputs_keep_their_digits_under_quadrature():
+    V0 = two(1 - 1e-10)
+    epsilon = 1 - V0[0, 1]
+    V = CovarianceODE(activations.plain("erf")).finite_depth(V0, 1, 1)
+    # E f'(g)^2 / E f(g)^2 is how much one layer stretches a small difference.
+    scale = quad(lambda x: erf(x) ** 2 * norm.pdf(x), -10, 10, epsabs=1e-13)[0]
+    slope = quad(lambda x: 4 / np.pi * np.exp(-2 * x * x) * norm.pdf(x), -10, 10, epsabs=1e-13)[0]
+    assert 1 - V[0, 1] / V[0, 0] == pytest.approx(slope / scale * epsilon, rel=1e-5)
+
+
+def test_a_variance_beyond_double_precision_reads_infinite():
+    V = CovarianceODE(activations.plain("x**3")).finite_depth(two(0.5, 1.0, 4.0), 1, 12)
+    assert np.isinf(V[1, 1]) and np.isinf(V[0, 1]) and not np.any(np.isnan(V))
+
+
+@given(rho=st.floats(-1, 1), first=st.floats(1e-3, 30), second=st.floats(1e-3, 30), time=st.floats(0, 20),
+       name=st.sampled_from(["silu", "tanh", "softplus", "asinh"]), a=st.floats(0.3, 3))
+@settings(max_examples=60, deadline=None, derandomize=True)
+def test_smooth_covariances_stay_covariances(rho, first, second, time, name, a):
+    V = CovarianceODE(activations.smooth(name, a)).at(two(rho, first, second), time)
+    assert not np.any(np.isnan(V))
+    if np.all(np.isfinite(V)):
+        assert abs(V[0, 1]) <= np.sqrt(V[0, 0] * V[1, 1]) * (1 + 1e-9)
+
+
 def test_networks_without_this_limit_are_refused_with_the_reason():
     with pytest.raises(ValueError, match="no covariance SDE"):
         CovarianceODE(activations.relu()).at(THREE, 1.0)
+    with pytest.raises(ValueError, match="no covariance SDE"):
+        CovarianceODE(activations.plain("tanh")).at(THREE, 1.0)
     with pytest.raises(ValueError, match="exponent"):
         CovarianceODE(activations.shaped_relu(0, -1, exponent=0.25)).at(THREE, 1.0)
     with pytest.raises(ValueError, match="activation must be"):

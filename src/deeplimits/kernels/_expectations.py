@@ -1,0 +1,115 @@
+"""Expectations of functions of jointly normal variables, pair by pair.
+
+A pair is written as x = m1 + s1 u and y = m2 + s2 (rho u + r w) with independent standard normal
+u and w. Smooth functions are summed over a uniform lattice in (u, w), whose error falls
+exponentially in one over the step; others by Gauss and Legendre between their kinks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from scipy.stats import norm
+
+from .._checks import FloatArray
+from ..activations import Rectifier, derivatives, formula
+
+Function = Callable[[FloatArray], FloatArray]
+
+#: Standard deviations beyond which a normal variable is not looked at.
+REACH = 8.5
+#: Largest steps of the lattice: in standard deviations, and in the lengths over which the function
+#: bends, 1 or less from the real line to its singularities.
+STEP, ARGUMENT_STEP = 0.5, 0.25
+#: Most nodes of the lattice; a function so stretched is seen as its limit far from 0.
+MOST_NODES = 401
+#: Stands for a standard deviation of 0 where one divides by it.
+TINY = 1e-200
+#: Ends of panels around the image of a kink, in units of the distance over which it is smeared.
+GRADING = np.array([0, 0.5, 1, 2, 4, 8, -0.5, -1, -2, -4, -8])
+_LEGENDRE = np.polynomial.legendre.leggauss(12)
+
+
+def kinks_of(activation, width: int | None = None) -> tuple[float, ...]:
+    """Where an activation, or its derivative, is not smooth at this width."""
+    if isinstance(activation, Rectifier):
+        return (0.0,)
+    places = np.array(derivatives.kinks(formula.tree(activation.name)))
+    if hasattr(activation, "scale"):
+        places = (places - activation.centre) * activation.scale(width)
+    return tuple(places)
+
+
+def single(function: Function, mean: float, deviation: float, kinks: Sequence[float] = (),
+           length: float = 1.0) -> float:
+    """E f(x) of one normal variable, for a function that bends over a length.
+
+    Law: near rounding for functions analytic within a length of the real line, or between their kinks.
+    """
+    u, weights = _nodes(deviation / length, _standard(kinks, mean, deviation))
+    return float(weights @ function(mean + deviation * u))
+
+
+def products(function: Function, mean: FloatArray, covariance: FloatArray,
+             kinks: Sequence[float] = ()) -> FloatArray:
+    """E f(x_i) f(x_j) for every pair of jointly normal variables.
+
+    Shapes: mean (m,), covariance (m, m) -> (m, m).
+    Law: as `single`.
+    """
+    deviation = np.sqrt(np.diag(covariance))
+    powers = [single(lambda x: function(x) ** 2, m, s, kinks) for m, s in zip(mean, deviation, strict=True)]
+    found = np.diag(powers)
+    for i, j in zip(*np.triu_indices(len(mean), k=1), strict=True):
+        scale = deviation[i] * deviation[j]
+        rho = np.clip(covariance[i, j] / scale, -1, 1) if scale > 0 else 0.0
+        x, y, weights = pair((mean[i], mean[j]), (deviation[i], deviation[j]), 1 - rho, kinks)
+        found[i, j] = found[j, i] = np.sum(weights * function(x) * function(y))
+    return found
+
+
+def pair(mean: tuple[float, float], deviation: tuple[float, float], epsilon: float,
+         kinks: Sequence[float] = (), length: float = 1.0) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Nodes of two normal variables with correlation 1 - epsilon, and their weights.
+
+    Shapes: -> (k, 1), (k, l), (k, l).
+    """
+    rho, spread = 1 - epsilon, np.sqrt(epsilon * (2 - epsilon))
+    breaks = _standard(kinks, mean[0], deviation[0])
+    if len(kinks):  # where y meets its kinks if w = 0; averaging over w smears that over spread / rho
+        image = _standard(kinks, mean[1], deviation[1] * abs(rho)) * np.sign(rho)
+        smeared = GRADING * spread / max(abs(rho), TINY)
+        breaks = np.concatenate([breaks, np.ravel(image[:, None] + smeared)])
+    u, weights = _nodes(max(deviation) / length, breaks)
+    centre = mean[1] + deviation[1] * rho * u[:, None]
+    w, inner = _nodes(max(deviation) / length, _standard(kinks, centre, deviation[1] * spread))
+    return mean[0] + deviation[0] * u[:, None], centre + deviation[1] * spread * w, weights[:, None] * inner
+
+
+def _standard(kinks: Sequence[float], centre: float | FloatArray, deviation: float) -> FloatArray:
+    """Kinks in units of a standard deviation, which may be 0, from a centre."""
+    return np.clip((np.asarray(kinks) - centre) / max(deviation, TINY), -REACH, REACH)
+
+
+def _nodes(deviation: float, breaks: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Nodes of a standard normal variable and their weights, which sum to 1.
+
+    Shapes: the standard deviation in lengths of the function; breaks (..., k) -> (..., nodes), or
+    (nodes,) if there are none.
+    """
+    if breaks.shape[-1] == 0:
+        count = int(np.ceil(REACH / min(STEP, ARGUMENT_STEP / max(deviation, TINY))))
+        nodes = np.linspace(-REACH, REACH, 2 * min(count, MOST_NODES // 2) + 1)
+        weights = norm.pdf(nodes)
+        return nodes, weights / weights.sum()
+    ends = np.linspace(-REACH, REACH, 10)
+    ends = np.concatenate([np.broadcast_to(ends, (*breaks.shape[:-1], 10)),
+                           np.clip(breaks, -REACH, REACH)], axis=-1)
+    ends.sort(axis=-1)
+    half = np.diff(ends)[..., None] / 2
+    nodes = ends[..., :-1, None] + half * (1 + _LEGENDRE[0])
+    weights = half * _LEGENDRE[1] * norm.pdf(nodes)
+    shape = (*breaks.shape[:-1], -1)
+    weights = weights.reshape(shape)
+    return nodes.reshape(shape), weights / weights.sum(axis=-1, keepdims=True)
