@@ -6,5 +6,15 @@ Time is depth/width. A diffusion answers to the same `sample` call as the networ
 from .correlation import CorrelationSDE
 from .covariance import CovarianceSDE
 from .norm import NormSDE
+from .jacobian import JacobianPaths, JacobianSDE
+from .residual import ConvolutionalSDE, ResidualSDE
 
-__all__ = ["CorrelationSDE", "CovarianceSDE", "NormSDE"]
+__all__ = [
+    "ConvolutionalSDE",
+    "CorrelationSDE",
+    "CovarianceSDE",
+    "JacobianPaths",
+    "JacobianSDE",
+    "NormSDE",
+    "ResidualSDE",
+]

@@ -23,7 +23,7 @@ from ._elementwise import Layer, compiled
 
 Activation = Rectifier | Plain
 
-#: Positions of the filter's taps that a dense layer and its one position have.
+#: What the one tap of a dense layer sees from its one position.
 DENSE = np.zeros((1, 1), np.int64)
 
 
@@ -39,6 +39,12 @@ class Steps(NamedTuple):
     first: int
     threads: int | None
     kind: np.dtype
+
+    def shown(self, out: FloatArray) -> FloatArray:
+        """The records in the order asked for, without their axis where there was no request."""
+        if self.order is None:
+            return out[:, 0]
+        return out if self.order == list(range(len(self.records))) else out[:, self.order]
 
 
 def steps(count: int, wanted: list[int], has_axis: bool, noise: tuple[str, int | None], samples: int, seed: int,
@@ -238,6 +244,4 @@ def _walk(kernel, branches: Branches, x0: FloatArray, law: NamedTuple, walk: Ste
                LAYERS, np.uint64(walk.seed), np.empty(0, walk.kind), programs.scratch(walk.kind))
 
     over_samples(piece, walk.samples + skipped, walk.threads, align=align)
-    if walk.order is None:
-        return out[:, 0]
-    return out if walk.order == list(range(len(walk.records))) else out[:, walk.order]
+    return walk.shown(out)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,6 +14,7 @@ from .._checks import FloatArray, whole
 from ..gaussian import MOST_SAMPLES, STARTS, normals
 from ..wishart import factor_of
 from ._branches import Activation, Branches, simulate, start, steps
+from .weights import derivatives
 
 
 def gaussian_start(gram: ArrayLike, width: int, samples: int, seed: int, *, first: int = 0) -> FloatArray:
@@ -30,6 +32,18 @@ def gaussian_start(gram: ArrayLike, width: int, samples: int, seed: int, *, firs
     whole("first", first, least=0, most=MOST_SAMPLES - whole("samples", samples))
     drawn = normals(seed, samples, count, first=first, stream=STARTS)
     return drawn.reshape(samples, width, -1).astype(np.float64) @ factor.T
+
+
+class Jacobians(NamedTuple):
+    """States of networks with their derivatives with respect to the start.
+
+    Shapes: state (samples, times?, width, m), jacobian (samples, times?, m, width, width), with the matrices last
+        for linear algebra, and log_determinant, the logarithm of |det|, (samples, times?, m).
+    """
+
+    state: FloatArray
+    jacobian: FloatArray
+    log_determinant: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,3 +113,32 @@ class ResNet:
         wanted, has_axis = _checks.layers(at, self.depth)
         walk = steps(self.depth, wanted, has_axis, ("noise_depth", noise_depth), samples, seed, first, threads, precision)
         return simulate(self._branches, start(x0, (self.width,), samples), walk, limit=False)
+
+    def jacobians(
+        self,
+        x0: ArrayLike,
+        samples: int,
+        seed: int,
+        at: Sequence[int] | None = None,
+        *,
+        noise_depth: int | None = None,
+        first: int = 0,
+        threads: int | None = None,
+        precision: str = "single",
+    ) -> Jacobians:
+        """States of independent networks and their Jacobians with respect to the start, from explicit weights.
+
+        Shapes: x0 is (width, m) or (samples, width, m). Returns (state, jacobian, log_determinant) of shapes
+            (samples, width, m), (samples, m, width, width) and (samples, m), with an axis of layers after the samples
+            where `at` is given. All inputs share the weights.
+        Law: exact, J = product over layers of I + diag(phi'(h)) W diag(psi'(x)). Weights have single precision, or
+            double with `precision="double"`, everything else is double. Sample i depends only on (seed, first + i)
+            and x0, and not on the numbers of `sample`. `noise_depth` sums the weights of several layers of a
+            network so deep, which is how networks of other depths and `diffusions.JacobianSDE` are coupled.
+        Source: Peluchetti and Favaro 2021, gradients in residual networks.
+        Raises: ValueError as for `sample`.
+        """
+        wanted, has_axis = _checks.layers(at, self.depth)
+        walk = steps(self.depth, wanted, has_axis, ("noise_depth", noise_depth), samples, seed, first, threads, precision)
+        state, jacobian, _ = derivatives(self._branches, start(x0, (self.width,), samples), walk, limit=False)
+        return Jacobians(state, jacobian, np.linalg.slogdet(jacobian)[1])

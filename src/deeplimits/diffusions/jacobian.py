@@ -1,0 +1,67 @@
+"""The Jacobian of a residual network of infinite depth, with its inverse."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .._checks import FloatArray
+from ..networks._branches import start
+from ..networks.weights import derivatives
+from .residual import ResidualSDE, walk_on_grid
+
+
+class JacobianPaths(NamedTuple):
+    """States of a diffusion with their derivatives with respect to the start.
+
+    Shapes: state (samples, times?, width, m); jacobian and inverse (samples, times?, m, width, width), with the
+        matrices last for linear algebra; log_determinant, the logarithm of |det jacobian|, (samples, times?, m).
+    """
+
+    state: FloatArray
+    jacobian: FloatArray
+    inverse: FloatArray
+    log_determinant: FloatArray
+
+
+class JacobianSDE(ResidualSDE):
+    """The state x of `ResidualSDE`, its Jacobian g with respect to the start, and the inverse of g.
+
+    dg = dZ g and dg^-1 = g^-1 (-dZ + d[Z, Z]) with dZ = (phi'(0) dW + phi''(0) d[W psi(x) 1^T * W]) * 1 psi'(x)^T,
+    where * is element-wise and d[Z, Z] the bracket of the matrix product. The arguments are those of `ResidualSDE`.
+
+    Source: Peluchetti and Favaro 2021, limits of the Jacobian and of its inverse; ours, the reading of the bracket.
+    Raises: ValueError as for `ResidualSDE`.
+    """
+
+    def sample(
+        self,
+        x0: ArrayLike,
+        samples: int,
+        seed: int,
+        at: Sequence[float] | None = None,
+        *,
+        steps: int = 256,
+        noise_steps: int | None = None,
+        first: int = 0,
+        threads: int | None = None,
+        precision: str = "single",
+    ) -> JacobianPaths:
+        """States, Jacobians and inverses of independent networks of infinite depth, from explicit weights.
+
+        Shapes: x0 is (width, m) or (samples, width, m). Returns (state, jacobian, inverse, log_determinant) of shapes
+            (samples, width, m), twice (samples, m, width, width) and (samples, m), with an axis of times after the
+            samples where `at` is given. All inputs share the weights.
+        Law: Euler scheme, weak order 1 and strong order 1/2 in the step, for the Jacobian and for the inverse on
+            its own. The weights are those of `networks.ResNet.jacobians` with the same seed: a network of `steps`
+            layers, or of fewer with `noise_depth=steps`, follows the same Brownian path at a distance of order
+            1/sqrt(depth). Precision and seeds as there; `noise_steps` as for `ResidualSDE`.
+        Source: Peluchetti and Favaro 2021, limits of the Jacobian and of its inverse.
+        Raises: ValueError as for `ResidualSDE.sample`.
+        """
+        walk = walk_on_grid(self._branches.time, samples, seed, at, steps, noise_steps, first, threads, precision)
+        state, jacobian, inverse = derivatives(self._branches, start(x0, (self.width,), samples), walk, limit=True)
+        return JacobianPaths(state, jacobian, inverse, np.linalg.slogdet(jacobian)[1])
