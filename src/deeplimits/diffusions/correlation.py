@@ -12,7 +12,7 @@ from .._checks import FloatArray, real
 from ..activations import Rectifier, Smooth
 from ._flow import displacement_tables
 from ._grid import LANES, checked_limit, plan
-from ._lanes import FAST, add_scaled, draw, lanes_wanted, look_up
+from ._lanes import FAST, add_scaled, draw, lanes_wanted
 
 #: The Gaussian stream of these paths.
 STREAM = 16
@@ -93,33 +93,37 @@ class CorrelationSDE:
 
 
 @njit(nogil=True, cache=True, fastmath=FAST)
-def _flow(z, moves, cells, cubics, low, rate, floor):
+def _flow(z, parts, cells, cubics, low, rate, floor):
     """Move z by the tabulated displacement; below the floor all starts arrive at the same place."""
     zero, last = z.dtype.type(0), z.dtype.type(cubics.shape[1] - 1)
     for i in range(LANES):
         place = (z[i] - low) * rate
         place = place if place > zero else zero
-        moves[i] = place if place < last else last
-    look_up(moves, cubics, cells)
+        place = place if place < last else last
+        cell = np.int32(place)
+        cells[i] = np.uint32(cell)
+        parts[i] = place - z.dtype.type(cell)
     for i in range(LANES):
-        z[i] = (z[i] if z[i] > floor else floor) + moves[i]
+        k, part = cells[i], parts[i]
+        moved = cubics[0, k] + part * (cubics[1, k] + part * (cubics[2, k] + part * cubics[3, k]))
+        z[i] = (z[i] if z[i] > floor else floor) + moved
 
 
 @njit(nogil=True, cache=True)
 def _walk(out, begin, records, start, noise, refinement, half, full, low, rate, floor, seed):
     """Half a step without noise, then noise and whole steps in turn, and half a step where it is recorded."""
-    z, shown, moves = np.empty(LANES, half.dtype), np.empty(LANES, half.dtype), np.empty(LANES, half.dtype)
+    z, shown, parts = np.empty(LANES, half.dtype), np.empty(LANES, half.dtype), np.empty(LANES, half.dtype)
     normals, extra = np.empty((1, LANES), half.dtype), np.empty((1, LANES), half.dtype)
     cells, none = np.empty(LANES, np.uint32), half.dtype.type(0)
     for block in range(begin // LANES, (begin + len(out) - 1) // LANES + 1):
         row, first, last = lanes_wanted(out, begin, block)
         z[:] = start
-        _flow(z, moves, cells, half, low, rate, floor)
+        _flow(z, parts, cells, half, low, rate, floor)
         done = 0
         for place in range(len(records)):
             while done < records[place]:
                 if done > 0:
-                    _flow(z, moves, cells, full, low, rate, floor)
+                    _flow(z, parts, cells, full, low, rate, floor)
                 draw(normals, extra, done, refinement, block, STREAM, seed)
                 add_scaled(z, normals[0], noise, none)
                 done += 1
@@ -127,6 +131,6 @@ def _walk(out, begin, records, start, noise, refinement, half, full, low, rate, 
                 out[row + first : row + last, place] = start
                 continue
             shown[:] = z
-            _flow(shown, moves, cells, half, low, rate, floor)
+            _flow(shown, parts, cells, half, low, rate, floor)
             for i in range(first, last):
                 out[row + i, place] = shown[i]
