@@ -53,6 +53,7 @@ def finite_networks(samples: int, threads: int) -> None:
     normals = 2 * WIDTH * DEPTH * summary.count
     report(f"networks of width {WIDTH} and depth {DEPTH}, 2 inputs", summary, seconds, normals, "normals")
     time_of_network = DEPTH / WIDTH
+    # A network's law is O(1/width) from that of the limit, which so many networks tell apart.
     compare("law of the limit", summary, densities.correlation(ACTIVATION, RHO0, time_of_network))
     compare(f"law of the limit with the shaping that width {WIDTH} really has", summary,
             densities.correlation(ACTIVATION.effective(WIDTH), RHO0, time_of_network))
