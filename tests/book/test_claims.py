@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from conftest import ROOT
+from sample_book import ROOT
 
 from bookbuild import claims
 

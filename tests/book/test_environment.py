@@ -5,7 +5,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, Project, skeleton
+from sample_book import ROOT, Project, skeleton
 
 LOCKS = sorted(path.name for path in ROOT.glob("requirements*.txt"))
 

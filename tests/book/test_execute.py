@@ -6,7 +6,7 @@ import sys
 
 import nbformat
 import pytest
-from conftest import ROOT, environment
+from sample_book import ROOT, environment
 
 from bookbuild import BuildError, notebooks
 from bookbuild.execute import value_of

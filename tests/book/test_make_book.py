@@ -7,7 +7,7 @@ import time
 
 import nbformat
 import pytest
-from conftest import CLAIMS, checked, environment
+from sample_book import CLAIMS, checked, environment
 
 FIRST, SECOND = "book/part/first.ipynb", "book/part/deeper/second.ipynb"
 

@@ -1,5 +1,6 @@
 """Hygiene of the notebooks: what is stored, and what their executed copies show."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from conftest import ROOT
+from sample_book import ROOT
 
 from bookbuild import BuildError, notebooks
 
@@ -72,6 +73,12 @@ def shown_profile() -> str:
 
 def test_the_book_has_notebooks():
     assert SOURCES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_table_of_contents_has_every_notebook(name):
+    files = re.findall(r"file: (\S+)", (ROOT / "_toc.yml").read_text())
+    assert f"book/{name.removesuffix('.ipynb')}" in files
 
 
 @pytest.mark.parametrize("name", NAMES)

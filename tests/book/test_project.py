@@ -10,7 +10,7 @@ import jsonschema
 import nbformat
 import pytest
 import yaml
-from conftest import ROOT, Project, environment
+from sample_book import ROOT, Project, environment
 
 README = (ROOT / "README.md").read_text()
 RERUN = (ROOT / "book/reference/rerun.md").read_text()

@@ -1,0 +1,108 @@
+"""A small book of two notebooks, built by the real Makefile, to try the publisher on."""
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import nbformat
+
+ROOT = Path(__file__).parents[2]
+CLAIM = "application/vnd.deeplimits.claim+json"
+
+CHECK = {
+    "id": "sample-claim", "part": "", "observed": 0.1, "uncertainty": 0.1, "expected": 0.0,
+    "criterion": "|observed - predicted| / error <= 4.4", "statistic": 1.0, "passed": True,
+    "control": {"variant": "one", "expected": 1.0, "statistic": 9.0, "rejected": True}, "seed": 1,
+}
+CLAIMS = """\
+- {id: sample-claim, title: A sample, source: "li2022covariance: a result", statement: "$x = 0$",
+   page: book/part/first, kind: claim}
+- {id: sample-definition, title: A word, source: ours, statement: "$x$ is a number",
+   page: book/part/first, kind: definition}
+"""
+
+
+def environment() -> dict[str, str]:
+    """The surroundings of a fresh shell: nothing from a make that runs these tests."""
+    hidden = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "PROFILE", "PYTHONPATH", "NUMBA_CACHE_DIR",
+              "MPLCONFIGDIR", "IPYTHONDIR"}
+    return {name: value for name, value in os.environ.items() if name not in hidden}
+
+
+class Project:
+    """A project in a folder: change it, make it, look at what came out."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def make(self, *arguments: str) -> subprocess.CompletedProcess:
+        """Run make in the project, output and errors together in `.stdout`."""
+        return subprocess.run(["make", *arguments], cwd=self.root, env=environment(), text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120)
+
+    def executed(self, output: str) -> list[str]:
+        """The notebooks that a run of make says it executed."""
+        lines = [line.split() for line in output.splitlines()]
+        return [words[1] for words in lines if words[:1] == ["executed"]]
+
+    def notebook(self, name: str, *sources: str, profiles: dict | None = None) -> None:
+        """Write a notebook: the parameters cell, then the sources given."""
+        cells = [nbformat.v4.new_markdown_cell(f"# {Path(name).stem}"),
+                 nbformat.v4.new_code_cell('profile = "quick"\nseed = 1\nsize = 10',
+                                           metadata={"tags": ["parameters"]}),
+                 *map(nbformat.v4.new_code_cell, sources)]
+        written = nbformat.v4.new_notebook(cells=cells, metadata={
+            "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"},
+            "profiles": profiles if profiles is not None else {"full": {"size": 1000}}})
+        path = self.root / "book" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        nbformat.write(written, path)
+
+    def write(self, name: str, text: str) -> None:
+        """Write a file of the project."""
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    @property
+    def claims(self) -> dict:
+        """The claims of the site, as machines read them."""
+        return json.loads((self.root / "_build/html/claims.json").read_text())
+
+    def page(self, name: str) -> str:
+        """A page of the site."""
+        return (self.root / "_build/html/book" / name).read_text()
+
+
+def checked(**changes: object) -> str:
+    """Source of a cell that carries the record of a check."""
+    verdict = "<div class='claim-check'>a verdict</div>"
+    shown = {CLAIM: {**CHECK, **changes}, "text/html": verdict, "text/plain": "a verdict"}
+    return f"display({shown!r}, raw=True)"
+
+
+def skeleton(root: Path) -> Project:
+    """The project's own machinery around a book of two notebooks."""
+    for name in ("Makefile", "_config.yml", "requirements.txt", "pyproject.toml", "CITATION.cff"):
+        shutil.copy2(ROOT / name, root / name)
+    shutil.copytree(ROOT / "src/bookbuild", root / "src/bookbuild",
+                    ignore=shutil.ignore_patterns("__pycache__"))
+    (root / ".venv").symlink_to(ROOT / ".venv")
+    project = Project(root)
+    project.write("_toc.yml", "format: jb-book\nroot: book/index\nchapters:\n"
+                  "  - file: book/part/first\n  - file: book/part/deeper/second\n"
+                  "  - file: book/reference/claims\n  - file: book/reference/provenance\n")
+    project.write("src/deeplimits/__init__.py", "answer = 42\n")
+    project.write("book/index.md", "# A sample\n\nSee {cite:t}`li2022covariance`.\n\n```{bibliography}\n```\n")
+    for name in ("book.css", "console.js", "favicon.svg", "mathjax/tex-mml-chtml.js"):
+        project.write(f"book/_static/{name}", "")
+    project.write("book/_extra/index.html", "<title>A sample</title>")
+    project.write("book/claims.yml", CLAIMS)
+    shutil.copy2(ROOT / "book/references.bib", root / "book/references.bib")
+    for page in ("claims", "provenance"):
+        project.write(f"book/reference/{page}.md", f"# {page}\n\n```{{include}} _{page}.md\n```\n")
+    project.notebook("part/first.ipynb", checked())
+    project.notebook("part/deeper/second.ipynb", "import deeplimits\nprint(deeplimits.answer, size)")
+    return project
