@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
+
 from deeplimits.activations import correlation_of, relu
 from deeplimits.diffusions.unshaped import PLATEAU, SingularSDE, UnshapedChain, one_layer_moments
 from deeplimits.networks import ShapedMLP
-from scipy import stats
 
 LEVEL = 1e-5
 

@@ -124,8 +124,9 @@ class SingularSDE:
                threads: int | None = None) -> FloatArray:
         """Paths of q = layer^2 (1 - correlation).
 
-        Shapes: initial is q at `start_time` (in layer/width, by default time/10^4); near 0 it is PLATEAU. Returns (samples,) at `time`
-            or (samples, len(at)) at the times `at`, in their order, each in [start_time, time].
+        Shapes: initial is q at `start_time` (in layer/width, by default time/10^4); near 0 it is PLATEAU.
+            Returns (samples,) at `time` or (samples, len(at)) at the times `at`, in their order, each
+            in [start_time, time].
         Law: weak and strong order 1 in the step of log time; `steps` steps lead from the start to `time`, and
             each time asked for is hit exactly. The deterministic start costs an error of order start_time.
         Source: Li and Nica 2024, the singular SDE of unshaped ReLU networks.

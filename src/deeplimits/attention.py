@@ -1,0 +1,271 @@
+"""Shaped attention: the covariance of tokens through deep attention layers, and its limit.
+
+A layer maps the tokens X (one row each) to lambda X + gamma A X W_V / sqrt(n), where
+A = I + softmax(Y/tau) - 1/m is an attention matrix shaped towards the identity, Y = X W_Q W_K^T X^T / n
+and tau = temperature sqrt(n key_width). As for shaped networks, the covariance V = X X^T / n is a Markov
+chain, and time is depth/width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from . import _checks
+from ._checks import FloatArray, real, whole
+from ._parallel import BLOCK, over_samples
+from .gaussian import MOST_SAMPLES, block_generator
+from .wishart import bartlett, factor_of
+
+#: Streams of the network and of its limit.
+NETWORK_STREAM, LIMIT_STREAM = 30, 31
+
+#: Growth of the trace beyond which a path of the limit counts as exploded: what is left of its life is negligible.
+EXPLODED = 1e9
+
+
+def attention_moments(V: ArrayLike) -> tuple[FloatArray, FloatArray]:
+    """First two orders of a shaped attention matrix, at temperature 1.
+
+    To second order A = I + B / sqrt(n) + C / n with B random and centred.
+
+    Shapes: V (..., m, m). Returns S1 (..., m, m, m, m), the covariances of B[a, d] and B[b, w] at [a, d, b, w], and
+        S2 (..., m, m), the mean of C.
+    Law: exact as the key width tends to infinity; at temperature t divide both by t^2.
+    Source: Noci et al. 2023, shaped attention; re-derived.
+    """
+    V = np.asarray(V, dtype=np.float64)
+    return np.einsum("...ab,...dw->...adbw", V, _centred(V)) / V.shape[-1] ** 2, _second_order(V)
+
+
+def _centred(V: FloatArray) -> FloatArray:
+    """The covariance of the tokens after their average is subtracted."""
+    with_mean = V.mean(axis=-1)
+    return V - with_mean[..., :, None] - with_mean[..., None, :] + with_mean.mean(axis=-1)[..., None, None]
+
+
+def _quadratic(V: FloatArray) -> FloatArray:
+    """E[B V B^T]: V times a number, since the covariance of B is a product."""
+    return V * (np.sum(V * _centred(V), axis=(-2, -1)) / V.shape[-1] ** 2)[..., None, None]
+
+
+def _second_order(V: FloatArray) -> FloatArray:
+    """The mean of C, from the curvature of softmax."""
+    size, with_mean = np.diagonal(V, axis1=-2, axis2=-1), V.mean(axis=-1)
+    deviation = size - 2 * with_mean + 2 * with_mean.mean(axis=-1)[..., None] - size.mean(axis=-1)[..., None]
+    return size[..., :, None] * deviation[..., None, :] / (2 * V.shape[-1])
+
+
+def attention_drift(V: ArrayLike, gamma: float, temperature: float) -> FloatArray:
+    """The drift of the attention SDE, per unit of depth/width.
+
+    Shapes: (..., m, m) in and out.
+    Law: exact limit. Source: Noci et al. 2023, covariance SDE of shaped attention; re-derived.
+    """
+    V = np.asarray(V, dtype=np.float64)
+    half = _second_order(V) @ V
+    return (gamma / temperature) ** 2 * (_quadratic(V) + half + half.swapaxes(-1, -2))
+
+
+def attention_noise(V: ArrayLike, gamma: float, temperature: float) -> FloatArray:
+    """The covariance of the noise of the attention SDE, per unit of depth/width.
+
+    Shapes: (..., m, m) in; (..., m, m, m, m) out, entry [a, b, c, d] for V[a, b] and V[c, d].
+    Law: exact limit. Source: Noci et al. 2023, covariance SDE of shaped attention; re-derived.
+    """
+    V = np.asarray(V, dtype=np.float64)
+    first, _ = attention_moments(V)
+    values = np.einsum("...ac,...bd->...abcd", V, V) + np.einsum("...ad,...bc->...abcd", V, V)
+    # Cov of (B V)[a, b] and (B V)[c, d]; the noise is B V + V B^T.
+    moved = np.einsum("...avck,...vb,...kd->...abcd", first, V, V)
+    weights = moved + moved.swapaxes(-4, -3)
+    weights = weights + weights.swapaxes(-2, -1)
+    return gamma**2 * (2 - gamma**2) * values + gamma**4 / temperature**2 * weights
+
+
+def shaped_softmax(scores: ArrayLike) -> FloatArray:
+    """The shaped attention matrix I + softmax(scores) - 1/m.
+
+    Shapes: (..., m, m) in and out; the softmax is along the last axis. Rows sum to 1.
+    Law: exact. Source: Noci et al. 2023, shaped attention.
+    """
+    scores = np.asarray(scores, dtype=np.float64)
+    weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    return np.eye(scores.shape[-1]) + weights / weights.sum(axis=-1, keepdims=True) - 1 / scores.shape[-1]
+
+
+@dataclass(frozen=True)
+class ShapedAttention:
+    """A deep network of shaped attention layers, seen through the covariance of its tokens.
+
+    Source: Noci et al. 2023, shaped attention.
+    Raises: ValueError for sizes that are not positive integers, gamma outside (0, 1], a temperature
+        that is not positive.
+    """
+
+    width: int
+    depth: int
+    gamma: float
+    temperature: float
+    key_width: int = 64
+
+    def __post_init__(self) -> None:
+        for name in ("width", "depth", "key_width"):
+            whole(name, getattr(self, name))
+        real("gamma", self.gamma, above=0, most=1)
+        real("temperature", self.temperature, above=0)
+
+    def sample(self, V0: ArrayLike, samples: int, seed: int, at: Sequence[int] | None = None, *,
+               first: int = 0, threads: int | None = None) -> FloatArray:
+        """Covariances of the tokens of independent networks.
+
+        Shapes: V0 is (m, m), the Gram <x, x'>/n of the tokens, m <= width. Returns (samples, m, m) at the last
+            layer, or (samples, len(at), m, m) at the layers `at`, in their order; 0 is V0.
+        Law: exact at any width, without weight matrices: given V the value part needs one m x m Gaussian matrix and
+            a Wishart matrix of width - m degrees of freedom, the scores two m x key_width Gaussian matrices.
+            Sample i depends only on (seed, first + i).
+        Source: Noci et al. 2023, shaped attention; the exact sampler is ours.
+        Raises: ValueError for a V0 that is not a covariance or has more tokens than the width, samples below 1,
+            layers outside 0..depth.
+        """
+        V0 = _checks.covariance("V0", V0)
+        if len(V0) > self.width:
+            raise ValueError(f"V0 must have at most width={self.width} tokens, got {len(V0)}")
+        wanted, has_axis = _checks.layers(at, self.depth)
+        out = _in_blocks(self._step, V0, wanted, samples, seed, first, threads, NETWORK_STREAM)
+        return out if has_axis else out[:, 0]
+
+    def _step(self, V: FloatArray, draw: np.random.Generator) -> FloatArray:
+        count, m, n = len(V), V.shape[-1], self.width
+        L = _factors(V)
+        A = shaped_softmax(self._scores(L, draw))
+        # The values X W_V are sqrt(n) L G: along X they meet the m x m part H = O G^T, across it the rest of G.
+        H = draw.standard_normal((count, m, m))
+        rest = np.zeros((count, m, m))
+        if n > m:
+            triangle = bartlett(draw, count, m, n - m)
+            rest = triangle @ triangle.swapaxes(1, 2) * (n - m)
+        spread = A @ L
+        crossed = L @ H @ spread.swapaxes(1, 2) / np.sqrt(n)
+        value = spread @ (H.swapaxes(1, 2) @ H + rest) @ spread.swapaxes(1, 2) / n
+        mixed = np.sqrt(1 - self.gamma**2) * self.gamma * (crossed + crossed.swapaxes(1, 2))
+        return (1 - self.gamma**2) * V + mixed + self.gamma**2 * value
+
+
+    def _scores(self, L: FloatArray, draw: np.random.Generator) -> FloatArray:
+        """Scores Y/tau of tokens X = sqrt(n) L O with orthonormal rows O.
+
+        Queries and keys are then sqrt(n) L times Gaussian matrices.
+        """
+        count, m, _ = L.shape
+        queries, keys = draw.standard_normal((2, count, m, self.key_width))
+        sharpness = self.temperature * np.sqrt(self.width * self.key_width)
+        return L @ (queries @ keys.swapaxes(1, 2)) @ L.swapaxes(1, 2) / sharpness
+
+
+@dataclass(frozen=True)
+class AttentionSDE:
+    """The covariance of tokens under shaped attention, as width and depth grow together.
+
+    dV = b(V) dt + Sigma(V)^(1/2) dB, with b from `attention_drift` and Sigma from `attention_noise`. Time is
+    depth/width.
+
+    Source: Noci et al. 2023, covariance SDE of shaped attention.
+    Raises: ValueError for gamma outside (0, 1], a temperature or time that is not positive.
+    """
+
+    gamma: float
+    temperature: float
+    time: float
+
+    def __post_init__(self) -> None:
+        real("gamma", self.gamma, above=0, most=1)
+        real("temperature", self.temperature, above=0)
+        real("time", self.time, above=0)
+
+    def sample(self, initial: ArrayLike, samples: int, seed: int, at: Sequence[float] | None = None, *,
+               steps: int = 128, first: int = 0, threads: int | None = None) -> FloatArray:
+        """Covariances of tokens in the limit.
+
+        Shapes: initial is V0, (m, m). Returns (samples, m, m) at `time`, or (samples, len(at), m, m) at the times
+            `at` (depth/width, multiples of time/steps), in their order; 0 is the start.
+        Law: weak order 1 in the step. V stays positive semi-definite: the noise of the values multiplies by
+            Wishart factors, that of the scores by congruences, and what remains of the drift is itself a covariance.
+            The drift is cubic, so the limit is local: +inf from the explosion of a path on. (Networks do not
+            explode, since softmax saturates.) Sample i depends only on (seed, first + i) and the steps.
+        Source: Noci et al. 2023, covariance SDE of shaped attention; the scheme is ours.
+        Raises: ValueError for an initial value that is not a covariance, times off the grid, samples below 1, a
+            step too coarse for a Wishart factor (steps <= gamma^2 (2 - gamma^2) (m - 1) time).
+        """
+        V0 = _checks.covariance("initial", initial)
+        step = self.time / whole("steps", steps)
+        value_rate = self.gamma**2 * (2 - self.gamma**2)
+        if 1 / (value_rate * step) <= len(V0) - 1:
+            least = int(value_rate * (len(V0) - 1) * self.time) + 1
+            raise ValueError(f"steps must be at least {least} for {len(V0)} tokens, got {steps}")
+        moments = [self.time] if at is None else [real("at", t, least=0, most=self.time) for t in at]
+        wanted = [round(t / step) for t in moments]
+        off = [t for t, k in zip(moments, wanted, strict=True) if abs(t - k * step) > 1e-6 * step]
+        if off or not wanted:
+            raise ValueError(f"at must name times on the grid of {steps} steps in [0, {self.time}], got {at!r}")
+
+        largest = EXPLODED * np.trace(V0)
+
+        def advance(V: FloatArray, draw: np.random.Generator) -> FloatArray:
+            gone = ~(np.trace(V, axis1=1, axis2=2) < largest)
+            moved = self._step(np.where(gone[:, None, None], V0, V), draw, step, value_rate)
+            gone |= ~(np.trace(moved, axis1=1, axis2=2) < largest)
+            return np.where(gone[:, None, None], np.inf, moved)
+
+        out = _in_blocks(advance, V0, wanted, samples, seed, first, threads, LIMIT_STREAM)
+        return out if at is not None else out[:, 0]
+
+    def _step(self, V: FloatArray, draw: np.random.Generator, h: float, value_rate: float) -> FloatArray:
+        m, warm = V.shape[-1], self.gamma**2 / self.temperature
+        L = _factors(V)
+        scores = L @ draw.standard_normal(V.shape) @ L.swapaxes(1, 2) / m
+        B = scores - scores.mean(axis=2, keepdims=True)
+        factor = (np.eye(m) + warm * np.sqrt(h) * B) @ L @ bartlett(draw, len(V), m, 1 / (value_rate * h))
+        V_new = factor @ factor.swapaxes(1, 2)
+        # The congruence has used gamma^4 of the gamma^2 of E[B V B^T]; the rest is a covariance and is added.
+        remaining = (self.gamma / self.temperature) ** 2 * (1 - self.gamma**2)
+        V_new = V_new + remaining * h * _quadratic(V)
+        flow = np.eye(m) + (self.gamma / self.temperature) ** 2 * h * _second_order(V)
+        return flow @ V_new @ flow.swapaxes(1, 2)
+
+
+def _factors(V: FloatArray) -> FloatArray:
+    """Square factors of many covariances, also of deficient rank."""
+    try:
+        return np.linalg.cholesky(V)
+    except np.linalg.LinAlgError:
+        values, vectors = np.linalg.eigh(V)
+        return vectors * np.sqrt(np.maximum(values, 0))[:, None, :]
+
+
+def _in_blocks(step: Callable, V0: FloatArray, wanted: list[int], samples: int, seed: int, first: int,
+               threads: int | None, stream: int) -> FloatArray:
+    """Run whole blocks of samples, the same for any cut into pieces, and keep those asked for."""
+    whole("samples", samples)
+    whole("first", first, least=0, most=MOST_SAMPLES - samples)
+    checked, skipped = _checks.seed(seed), first % BLOCK
+    out = np.empty((samples, len(wanted), *V0.shape))
+    order = np.array(wanted)
+    start = factor_of(V0)
+
+    def piece(begin: int, stop: int) -> None:
+        for low in range(begin, stop, BLOCK):
+            draw = block_generator(checked, (first - skipped + low) // BLOCK, stream)
+            V = np.broadcast_to(start @ start.T, (BLOCK, *V0.shape))
+            rows = slice(max(low - skipped, 0), min(low - skipped + BLOCK, samples))
+            inside = slice(rows.start - low + skipped, rows.stop - low + skipped)
+            for done in range(order.max() + 1):
+                if done:
+                    V = step(V, draw)
+                out[rows, order == done] = V[inside, None]
+
+    over_samples(piece, samples + skipped, None if threads is None else whole("threads", threads), align=BLOCK)
+    return out
