@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.integrate import quad
+
 from deeplimits import activations
 from deeplimits.activations import angle_defect, angle_of, linear, relu, shaped_relu
-from scipy.integrate import quad
 
 FAMILY = [shaped_relu(0, -1), shaped_relu(1, -1), shaped_relu(1, 1), shaped_relu(-2, 0.5, 1.0), linear(), relu()]
 

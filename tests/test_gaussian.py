@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from deeplimits import gaussian
 from numba import njit
 from scipy import stats
+
+from deeplimits import gaussian
 
 LEVEL = 1e-5
 
