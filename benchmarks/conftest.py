@@ -37,11 +37,10 @@ class Bench:
         return racing.alternate(self.benchmark, self.rounds, ours, others)
 
     def race(self, process: str, size: str, ours: Callable[[], NDArray], peers: Sequence[Peer], *,
-             features: Callable[[NDArray], NDArray] = np.asarray, bias: float = 0.0, normals: float = 0,
-             share_goal: float | None = None) -> None:
+             agree: Callable[[NDArray, NDArray], None], normals: float = 0, share_goal: float | None = None) -> None:
         """Compare with peers, and with the rate of the Gaussian stream where `normals` counts ours.
 
-        The peers' results must agree with ours within error, and a `bias` known beforehand.
+        `agree(ours, theirs)` asserts that results are the same, those of a peer from all rounds one after the other.
         """
         present = [peer for peer in peers if peer.installed]
         others = {peer.name: peer.run for peer in present}
@@ -54,9 +53,7 @@ class Bench:
             if peer not in present:
                 self.row("peers", **cells, remark="not installed")
                 continue
-            theirs = features(np.concatenate(laps.results[peer.name]))
-            off = racing.disagreement(features(laps.results["ours"][0]), theirs, bias)
-            assert off < racing.AGREEMENT, f"{peer.name} differs from {process} by {off:.1f} standard errors"
+            agree(laps.results["ours"][0], np.concatenate(laps.results[peer.name]))
             remark = "" if peer.share == 1 else f"extrapolated from {peer.share:.2g} of the work"
             self.row("peers", **cells, ours=laps.median("ours"), theirs=laps.median(peer.name) / peer.share,
                      ratio=laps.ratio(peer.name, "ours") / peer.share, goal=peer.goal, remark=remark)

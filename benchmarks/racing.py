@@ -36,11 +36,11 @@ class Peer:
     run: Callable[[int], NDArray]
     share: float = 1.0
     goal: float | None = None
-    module: str = "numpy"
+    installed: bool = True
 
-    @property
-    def installed(self) -> bool:
-        return importlib.util.find_spec(self.module) is not None
+
+def installed(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None
 
 
 @dataclass
@@ -83,14 +83,19 @@ def alternate(
     return laps
 
 
-def disagreement(ours: NDArray, theirs: NDArray, bias: float) -> float:
-    """The largest difference of two means in standard errors, beyond a bias known beforehand.
+def same_means(features: Callable[[NDArray], NDArray], bias: float = 0.0) -> Callable[[NDArray, NDArray], None]:
+    """An assertion that two sets of samples have the same mean features, but for a bias known beforehand.
 
-    Shapes: (samples, ...) both, with any two numbers of samples.
+    Shapes: features (samples, ...) -> (samples, k); the two may differ in their number of samples.
     """
-    ours, theirs = ours.reshape(len(ours), -1), theirs.reshape(len(theirs), -1)
-    error = ours.std(axis=0) * np.sqrt(1 / len(ours) + 1 / len(theirs))
-    return float(np.max((np.abs(ours.mean(axis=0) - theirs.mean(axis=0)) - bias) / error))
+
+    def agree(ours: NDArray, theirs: NDArray) -> None:
+        mine, other = features(ours), features(theirs)
+        error = mine.std(axis=0) * np.sqrt(1 / len(mine) + 1 / len(other))
+        off = np.max((np.abs(mine.mean(axis=0) - other.mean(axis=0)) - bias) / error)
+        assert off < AGREEMENT, f"the results differ by {off:.1f} standard errors"
+
+    return agree
 
 
 def norms_and_correlations(V: NDArray) -> NDArray:

@@ -28,7 +28,7 @@ TABLES = {
         "process": "process", "size": "size", "rate": "Gaussians used a second", "stream": "stream in cache",
         "share": "share", "goal": "goal"}),
     "cost": ("Cost beside each other", {
-        "process": "process", "size": "size", "beside": "beside", "factor": "times its cost", "goal": "goal"}),
+        "process": "process", "size": "size", "beside": "beside", "factor": "times its cost", "most": "goal"}),
     "growth": ("Growth", {
         "process": "process", "against": "against", "sizes": "sizes", "seconds": "times", "slope": "slope of time",
         "expected": "expected", "memory": "peak memory", "memory_slope": "slope of memory"}),
@@ -62,6 +62,7 @@ FORMATS: dict[str, Callable] = {
     "share": lambda value: f"**{value:.0%}**",
     "factor": lambda value: f"**{value:.2f}**",
     "goal": _bound,
+    "most": lambda value: f"at most {value:g}",
     "slope": lambda value: f"**{value:.2f}**",
     "memory_slope": lambda value: f"{value:.2f}",
     "sizes": lambda values: ", ".join(f"{value:,}" for value in values),

@@ -10,7 +10,7 @@ import pytest
 from deeplimits import activations, diffusions
 
 from .peers import equations
-from .racing import Peer, norms_and_correlations
+from .racing import Peer, installed, norms_and_correlations, same_means
 
 PHI = activations.shaped_relu(0.0, -1.0)
 TIME, STEPS = 0.5, 128
@@ -23,11 +23,11 @@ def peers(start: list[float], paths: int) -> list[Peer]:
     """The solvers; diffrax both as its documentation has it and in the way that suits it best here."""
     problem = (PHI.gap2, np.array(start), TIME, STEPS, paths)
     return [
-        Peer("torchsde", partial(equations.with_torchsde, *problem), goal=60, module="torchsde"),
+        Peer("torchsde", partial(equations.with_torchsde, *problem), goal=60, installed=installed("torch")),
         Peer("diffrax, vmap over paths", partial(equations.with_diffrax, *problem, mapped=True),
-             goal=20, module="diffrax"),
+             goal=20, installed=installed("diffrax")),
         Peer("diffrax, all paths one state", partial(equations.with_diffrax, *problem, mapped=False),
-             module="diffrax"),
+             installed=installed("diffrax")),
     ]
 
 
@@ -42,7 +42,7 @@ def test_correlation(bench):
     sde = diffusions.CorrelationSDE(PHI, TIME)
     bench.race("CorrelationSDE", f"{paths} paths, {STEPS} steps",
                lambda: sde.sample(0.3, paths, seed=1, steps=STEPS), peers([0.3], paths),
-               features=lambda rho: rho.reshape(-1, 1), bias=BIAS, normals=paths * STEPS)
+               agree=same_means(lambda rho: rho.reshape(-1, 1), BIAS), normals=paths * STEPS)
 
 
 def test_covariance(bench):
@@ -51,7 +51,7 @@ def test_covariance(bench):
     V0 = np.array([[1.0, 0.3], [0.3, 1.0]])
     bench.race("CovarianceSDE, two inputs", f"{paths} paths, {STEPS} steps",
                lambda: sde.sample(V0, paths, seed=1, steps=STEPS), peers([1.0, 0.3, 1.0], paths),
-               features=matrices, bias=BIAS, normals=3 * paths * STEPS)
+               agree=same_means(matrices, BIAS), normals=3 * paths * STEPS)
 
 
 def correlation(k: int, steps: int = STEPS):

@@ -8,10 +8,12 @@ import pytest
 from deeplimits import activations, networks
 
 from .peers import dense, rows
-from .racing import Peer, norms_and_correlations
+from .racing import Peer, installed, norms_and_correlations, same_means
 
 PHI = activations.shaped_relu(0.0, -1.0)
 V0 = np.array([[1.0, 0.3], [0.3, 1.0]])
+SAME = same_means(norms_and_correlations)
+TORCH = installed("torch")
 
 
 def test_beside_dense_weights(bench):
@@ -24,14 +26,14 @@ def test_beside_dense_weights(bench):
         lambda: network.sample(V0, samples, seed=1),
         [
             Peer("dense weights, PyTorch", lambda seed: dense.with_torch(*arguments, few, seed),
-                 few / samples, 300, "torch"),
+                 few / samples, 300, TORCH),
             Peer("dense weights, NumPy", lambda seed: dense.with_numpy(*arguments, few // 2, seed),
                  few / 2 / samples, 600),
-            Peer("dense weights, NumPy in float32", lambda seed: dense.with_numpy(*arguments, few // 2, seed, np.float32),
-                 few / 2 / samples),
+            Peer("dense weights, NumPy in float32",
+                 lambda seed: dense.with_numpy(*arguments, few // 2, seed, np.float32), few / 2 / samples),
             Peer("same rows, plain NumPy", lambda seed: rows.with_numpy(*arguments, plain, seed), plain / samples),
         ],
-        features=norms_and_correlations, normals=2 * n * n * samples,
+        agree=SAME, normals=2 * n * n * samples,
     )
 
 
@@ -42,8 +44,8 @@ def test_wide_beside_dense_weights(bench):
         "ShapedMLP, shaped ReLU", f"n = {n}, d = {d}, m = 2, {samples} networks",
         lambda: network.sample(V0, samples, seed=1),
         [Peer("dense weights, PyTorch", lambda seed: dense.with_torch(PHI, n, d, V0, 1, seed),
-              1 / samples, 3000, "torch")],
-        features=norms_and_correlations, normals=2 * n * d * samples, share_goal=0.8,
+              1 / samples, 3000, TORCH)],
+        agree=SAME, normals=2 * n * d * samples, share_goal=0.8,
     )
 
 
@@ -53,7 +55,7 @@ def test_rate_beside_the_stream(bench, inputs):
     network = networks.ShapedMLP(PHI, n, d)
     gram = 0.7 * np.eye(inputs) + 0.3
     bench.race("ShapedMLP, shaped ReLU", f"n = {n}, d = {d}, m = {inputs}",
-               lambda: network.sample(gram, samples, seed=1), [],
+               lambda: network.sample(gram, samples, seed=1), [], agree=SAME,
                normals=inputs * n * d * samples, share_goal=0.8 if inputs == 2 else None)
 
 

@@ -1,4 +1,4 @@
-"""Shaped networks with dense weight matrices, many at once, in PyTorch and in NumPy."""
+"""Networks with dense weight matrices, many at once, in PyTorch and in NumPy."""
 
 from __future__ import annotations
 
@@ -70,3 +70,25 @@ def with_numpy(activation, width: int, depth: int, V0: NDArray, networks: int, s
             state = np.where(z > 0, z * (scale * plus), z * (scale * minus))
         out.append(state.swapaxes(1, 2) @ state)
     return np.concatenate(out)
+
+
+def residual_with_torch(depth: int, x0: NDArray, networks: int, seed: int) -> NDArray:
+    """Last states of x + W relu(x), the weights of variance 1/(width depth), single precision, on all cores.
+
+    Shapes: x0 (width, m) -> (networks, width, m).
+    """
+    import torch
+
+    torch.set_num_threads(cores())
+    torch.manual_seed(seed)
+    width = len(x0)
+    start, scale = torch.from_numpy(x0.astype(np.float32)), (width * depth) ** -0.5
+    out = []
+    with torch.inference_mode():
+        for batch in batches(networks, width):
+            weights = torch.empty(batch, width, width)
+            state = start.repeat(batch, 1, 1)
+            for _ in range(depth):
+                state.baddbmm_(weights.normal_(), state.relu(), alpha=scale)
+            out.append(state)
+    return torch.cat(out).numpy()
