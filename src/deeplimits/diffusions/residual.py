@@ -25,7 +25,8 @@ def walk_on_grid(time: float, samples: int, seed: int, at: Sequence[float] | Non
     wanted = [steps] if at is None else [_grid_index(one, time, steps) for one in at]
     if not wanted:
         raise ValueError("at must name at least one time, got an empty sequence")
-    return walk_of(steps, wanted, at is not None, ("noise_steps", noise_steps), samples, seed, first, threads, precision)
+    noise = ("noise_steps", noise_steps)
+    return walk_of(steps, wanted, at is not None, noise, samples, seed, first, threads, precision)
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +36,7 @@ class ResidualSDE:
     dx = phi'(0) (dW psi(x) + db) + phi''(0)/2 d[W psi(x) + b], with outer activation phi and inner psi, and the weights
     of `networks.ResNet` as Brownian motions. For outer=linear() and inner=relu() it is the limit of Hayou.
 
-    Source: Peluchetti and Favaro 2021, diffusion limit of fully connected residual networks; Hayou 2023, infinite depth.
+    Source: Peluchetti and Favaro 2021, diffusion limit of fully connected networks; Hayou 2023, infinite depth.
     Raises: ValueError as for `networks.ResNet`; an outer activation with fewer than 3 derivatives at 0 or a
         value there, and, unless the outer one is linear(), an inner activation with fewer than 2 derivatives.
     """

@@ -62,27 +62,50 @@ def steps(count: int, wanted: list[int], has_axis: bool, noise: tuple[str, int |
     if precision not in ("single", "double"):
         raise ValueError(f"precision must be 'single' or 'double', got {precision!r}")
     records = np.unique(np.array(wanted, np.int64))
-    return Steps(count, records, np.searchsorted(records, wanted).tolist() if has_axis else None, fine // count, samples,
-                 _checks.seed(seed), first, None if threads is None else whole("threads", threads),
+    order = np.searchsorted(records, wanted).tolist() if has_axis else None
+    return Steps(count, records, order, fine // count, samples, _checks.seed(seed), first,
+                 None if threads is None else whole("threads", threads),
                  np.dtype(np.float32 if precision == "single" else np.float64))
 
 
-def start(x0: ArrayLike, shape: Sequence[int | str], samples: int) -> FloatArray:
-    """The starts of all samples, or the one they share.
+def layer_steps(depth: int, at: Sequence[int] | None, samples: int, seed: int, noise_depth: int | None, first: int,
+                threads: int | None, precision: str) -> Steps:
+    """The checked arguments of a network's `sample` call.
 
-    Shapes: `shape` + (m,) or (samples, *shape, m) in, (1 or samples, *shape, m) out; a name stands for any number.
+    Raises: ValueError that names the argument, its value and what is allowed.
+    """
+    wanted, has_axis = _checks.layers(at, depth)
+    noise = ("noise_depth", noise_depth)
+    return steps(depth, wanted, has_axis, noise, samples, seed, first, threads, precision)
+
+
+class Start(NamedTuple):
+    """Where samples start: (samples, ...), or (1, ...) where they share it."""
+
+    states: FloatArray
+    shared: bool
+
+    def part(self, low: int, high: int) -> FloatArray:
+        """The starts of some samples, or the one they share."""
+        return self.states if self.shared else self.states[low:high]
+
+
+def start(x0: ArrayLike, shape: Sequence[int | str], samples: int) -> Start:
+    """The starts of all samples.
+
+    Shapes: (*shape, m) or (samples, *shape, m); a name in `shape` stands for any number.
     Raises: ValueError for another shape and for numbers that are not finite.
     """
     array = np.array(x0, dtype=np.float64)
     described = ", ".join(map(str, (*shape, "inputs")))
-    if array.ndim == len(shape) + 1:
-        array = array[None]
-    fits = array.ndim == len(shape) + 2 and array.size and len(array) in (1, samples)
+    shared = array.ndim == len(shape) + 1
+    array = array[None] if shared else array
+    fits = array.ndim == len(shape) + 2 and array.size and len(array) == (1 if shared else samples)
     if not fits or any(isinstance(n, int) and n != size for n, size in zip(shape, array.shape[1:-1], strict=True)):
         raise ValueError(f"x0 must have shape ({described}) or (samples, {described}), got {np.shape(x0)}")
     if not np.all(np.isfinite(array)):
         raise ValueError("x0 must be finite")
-    return array
+    return Start(array, shared)
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,8 +130,9 @@ class Branches:
     def __post_init__(self) -> None:
         whole("width", self.width)
         for name in ("inner", "outer"):
-            if not isinstance(getattr(self, name), Activation):
-                raise ValueError(f"{name} must be activations.plain(...), relu() or linear(), got {getattr(self, name)!r}")
+            value = getattr(self, name)
+            if not isinstance(value, Activation):
+                raise ValueError(f"{name} must be activations.plain(...), relu() or linear(), got {value!r}")
         self._keep("weight_variance", real("weight_variance", self.weight_variance, least=0))
         self._keep("bias_variance", real("bias_variance", self.bias_variance, least=0))
         self._keep("time", real("time", self.time, above=0))
@@ -184,28 +208,28 @@ def root(covariance: FloatArray | None) -> FloatArray:
     return np.ascontiguousarray(vectors * np.sqrt(np.maximum(values, 0)) @ vectors.T)
 
 
-def simulate(branches: Branches, x0: FloatArray, walk: Steps, *, limit: bool) -> FloatArray:
+def simulate(branches: Branches, x0: Start, walk: Steps, *, limit: bool) -> FloatArray:
     """States of a dense network, or of its diffusion by the Euler scheme.
 
-    Shapes: x0 is (1 or samples, width, m); returns (samples, times?, width, m).
+    Shapes: x0 is (samples, width, m); returns (samples, times?, width, m).
     """
     if not branches.independent:
         return simulate_fields(branches, x0, DENSE, walk, limit=limit)
     slope, second = branches.taylor() if limit else (1.0, 0.0)
     step = branches.time / walk.count
     layer = Layer(branches.weight_variance * step, branches.bias_variance * step, slope, second / 2, walk.refinement)
-    size = x0.shape[1] * x0.shape[2]
+    width, inputs = x0.states.shape[1:]
     # Samples side by side share the tree of their inputs, so their starts must be the same.
-    narrow = size <= _residual_narrow.FITTING and (len(x0) == 1 or x0.shape[2] <= 2)
+    narrow = width * inputs <= _residual_narrow.FITTING and (x0.shared or inputs <= 2)
     kernel = _residual_narrow if narrow else _residual_wide
     return _walk(kernel.propagate, branches, x0, layer, walk, limit, align=_residual_narrow.LANES if narrow else 1)
 
 
-def simulate_fields(branches: Branches, x0: FloatArray, neighbours: NDArray[np.int64], walk: Steps, *, limit: bool,
+def simulate_fields(branches: Branches, x0: Start, neighbours: NDArray[np.int64], walk: Steps, *, limit: bool,
                     filters: bool | None = None) -> FloatArray:
     """States of a network with correlated weights or with positions, or of its diffusion.
 
-    Shapes: x0 is (1 or samples, channels, positions m); returns (samples, times?, channels, positions m).
+    Shapes: x0 is (samples, channels, positions m); returns (samples, times?, channels, positions m).
     """
     slope, second = branches.taylor() if limit else (1.0, 0.0)
     step, channels = branches.time / walk.count, branches.width
@@ -225,22 +249,22 @@ def simulate_fields(branches: Branches, x0: FloatArray, neighbours: NDArray[np.i
         np.zeros((0, 0)) if mean is None else step * np.moveaxis(
             mean.reshape(channels, taps * channels), 0, 1).copy(),
         np.zeros(0) if bias_mean is None else step * bias_mean,
-        x0.shape[2] >= channels if filters is None else filters,
+        x0.states.shape[2] >= channels if filters is None else filters,
         slope, second / 2, walk.refinement)
     return _walk(_fields.propagate, branches, x0, field, walk, limit)
 
 
-def _walk(kernel, branches: Branches, x0: FloatArray, law: NamedTuple, walk: Steps, limit: bool,
+def _walk(kernel, branches: Branches, x0: Start, law: NamedTuple, walk: Steps, limit: bool,
           align: int = 1) -> FloatArray:
     """Run a kernel over all samples, in pieces of whole blocks for the threads."""
-    out = np.empty((walk.samples, len(walk.records), *x0.shape[1:]))
+    out = np.empty((walk.samples, len(walk.records), *x0.states.shape[1:]))
     inner = compiled(branches.inner, branches.width, walk.kind)
     outer = compiled(linear() if limit else branches.outer, branches.width, walk.kind, near=True)
     skipped = walk.first % align
 
     def piece(start: int, stop: int) -> None:
         low, high = max(start - skipped, 0), min(stop - skipped, walk.samples)
-        kernel(out[low:high], walk.records, x0 if len(x0) == 1 else x0[low:high], inner, outer, law, walk.first + low,
+        kernel(out[low:high], walk.records, x0.part(low, high), inner, outer, law, walk.first + low,
                LAYERS, np.uint64(walk.seed), np.empty(0, walk.kind), programs.scratch(walk.kind))
 
     over_samples(piece, walk.samples + skipped, walk.threads, align=align)

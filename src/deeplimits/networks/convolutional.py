@@ -8,9 +8,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import _checks
 from .._checks import FloatArray, whole
-from ._branches import Activation, Branches, Steps, simulate_fields, start, steps
+from ._branches import Activation, Branches, Start, Steps, layer_steps, simulate_fields, start
 
 #: What lies beyond the edge of an image.
 PADDINGS = ("zero", "periodic")
@@ -54,9 +53,9 @@ def images(law: object, x0: ArrayLike, walk: Steps, method: str | None, *, limit
     """
     if method not in METHODS:
         raise ValueError(f"method must be 'field', 'filters' or None, got {method!r}")
-    array = start(x0, (law.channels, "rows", "columns"), walk.samples)
-    rows, columns, inputs = array.shape[2:]
-    flat = array.reshape(len(array), law.channels, rows * columns * inputs)
+    states, shared = start(x0, (law.channels, "rows", "columns"), walk.samples)
+    rows, columns, inputs = states.shape[2:]
+    flat = Start(states.reshape(len(states), law.channels, rows * columns * inputs), shared)
     seen = neighbours(rows, columns, law.kernel, law.padding)
     out = simulate_fields(law._branches, flat, seen, walk, limit=limit, filters=METHODS[method])
     return out.reshape(*out.shape[:-1], rows, columns, inputs)
@@ -66,12 +65,13 @@ def images(law: object, x0: ArrayLike, walk: Steps, method: str | None, *, limit
 class ConvResNet:
     """A convolutional residual network x + outer(dW * inner(x) + db) on images of any size.
 
-    Each of the `depth` layers covers dt = time/depth. The filters have kernel x kernel taps (odd), stride 1, and see the
-    image itself around it ("periodic") or zeros beyond the edge ("zero", through the inner activation). Independent
-    weights have variance weight_variance dt/channels, not divided by kernel^2. More generally their covariance for a step
-    is weight_variance row_covariance[o, p] vertical_covariance[u, v] horizontal_covariance[w, x]
-    column_covariance[i, j] dt over output channels, rows and columns of the filter, and input channels, each the
-    identity by default (column_covariance over channels). Biases as for `ResNet`, the same at all positions.
+    Each of the `depth` layers covers dt = time/depth. The filters have kernel x kernel taps (odd) and stride 1. Beyond
+    the edge they see the image again ("periodic") or states of zero ("zero"), both through the inner activation.
+    Independent weights have variance weight_variance dt/channels, not divided by kernel^2. More generally their
+    covariance for a step is weight_variance row_covariance[o, p] vertical_covariance[u, v]
+    horizontal_covariance[w, x] column_covariance[i, j] dt over output channels, rows and columns of the
+    filter, and input channels, each the identity by default (column_covariance the identity over
+    channels). Biases as for `ResNet`, the same at all positions.
 
     Shapes: row_covariance, column_covariance and bias_covariance (channels, channels), vertical_ and
         horizontal_covariance (kernel, kernel), weight_mean (channels, kernel, kernel, channels), bias_mean (channels,).
@@ -116,19 +116,18 @@ class ConvResNet:
         """States of independent networks.
 
         Shapes: x0 is (channels, rows, columns, m), the same for all networks, or (samples, channels, rows,
-            columns, m). Returns (samples, channels, rows, columns, m) at the last layer, or (samples, len(at), channels,
-            rows, columns, m) at the layers `at`, in their order; layer 0 is x0, layer `depth` the last.
+            columns, m). Returns (samples, channels, rows, columns, m) at the last layer, or (samples, len(at),
+            channels, rows, columns, m) at the layers `at`, in their order; layer 0 is x0, layer `depth` the last.
         Law: exact. Given a layer, the pre-activations of a channel are one Gaussian vector over positions and
-            inputs, whose covariance is the Gram matrix of the patches. Its factor is the triangular one ("field") or the
-            patches themselves ("filters", whose normals are filters); None takes the first where positions times
-            inputs are fewer than channels. Normals and activations have single precision, everything
-            else double; `precision="double"` draws and evaluates in double.
-            Sample i depends only on (seed, first + i) and x0; `noise_depth` as for `ResNet`, which couples samples of the
-            same method. A state that overflows is infinite from there on.
+            inputs, whose covariance is the Gram matrix of the patches. Its factor is the triangular one ("field")
+            or the patches themselves ("filters", whose normals are filters); None takes the first where
+            positions times inputs are fewer than channels. Normals and activations have single precision,
+            everything else double; `precision="double"` draws and evaluates in double.
+            Sample i depends only on (seed, first + i) and x0; `noise_depth` as for `ResNet`, which couples
+            samples of the same method. A state that overflows is infinite from there on.
         Source: Peluchetti and Favaro 2021, convolutional residual networks.
         Raises: ValueError for an x0 of another shape or not finite, samples below 1, layers outside 0..depth,
             noise_depth that is no multiple of depth, an unknown precision or method.
         """
-        wanted, has_axis = _checks.layers(at, self.depth)
-        walk = steps(self.depth, wanted, has_axis, ("noise_depth", noise_depth), samples, seed, first, threads, precision)
+        walk = layer_steps(self.depth, at, samples, seed, noise_depth, first, threads, precision)
         return images(self, x0, walk, method, limit=False)

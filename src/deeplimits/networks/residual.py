@@ -13,7 +13,7 @@ from .. import _checks
 from .._checks import FloatArray, whole
 from ..gaussian import MOST_SAMPLES, STARTS, normals
 from ..wishart import factor_of
-from ._branches import Activation, Branches, simulate, start, steps
+from ._branches import Activation, Branches, layer_steps, simulate, start
 from .weights import derivatives
 
 
@@ -103,15 +103,14 @@ class ResNet:
             With independent weights each input is carried as the difference from the nearest one before it, in the
             state and through both activations, so that nearly parallel inputs keep their distance to 1e-7 of itself.
             Correlated weights carry no differences: distances below 1e-7 of the state are rounding.
-            Sample i depends only on (seed, first + i) and x0. With `noise_depth`, a multiple of `depth`, each layer uses
-            the normalised sum of the normals of several layers of a network so deep: both then follow the same
-            Brownian path. A state that overflows is infinite from there on, in all its inputs.
+            Sample i depends only on (seed, first + i) and x0. With `noise_depth`, a multiple of `depth`, each
+            layer uses the normalised sum of the normals of several layers of a network so deep: both then follow
+            the same Brownian path. A state that overflows is infinite from there on, in all its inputs.
         Source: Hayou 2023, the layer law; Peluchetti and Favaro 2021, fully iid parameters.
         Raises: ValueError for an x0 of another shape or not finite, samples below 1, layers outside 0..depth,
             noise_depth that is no multiple of depth, or an unknown precision.
         """
-        wanted, has_axis = _checks.layers(at, self.depth)
-        walk = steps(self.depth, wanted, has_axis, ("noise_depth", noise_depth), samples, seed, first, threads, precision)
+        walk = layer_steps(self.depth, at, samples, seed, noise_depth, first, threads, precision)
         return simulate(self._branches, start(x0, (self.width,), samples), walk, limit=False)
 
     def jacobians(
@@ -138,7 +137,6 @@ class ResNet:
         Source: Peluchetti and Favaro 2021, gradients in residual networks.
         Raises: ValueError as for `sample`.
         """
-        wanted, has_axis = _checks.layers(at, self.depth)
-        walk = steps(self.depth, wanted, has_axis, ("noise_depth", noise_depth), samples, seed, first, threads, precision)
+        walk = layer_steps(self.depth, at, samples, seed, noise_depth, first, threads, precision)
         state, jacobian, _ = derivatives(self._branches, start(x0, (self.width,), samples), walk, limit=False)
         return Jacobians(state, jacobian, np.linalg.slogdet(jacobian)[1])

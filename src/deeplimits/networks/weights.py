@@ -17,7 +17,7 @@ from .._parallel import over_samples
 from ..activations import programs
 from ..activations.programs import Program
 from ..gaussian import u64
-from ._branches import Branches, Steps, root
+from ._branches import Branches, Start, Steps, root
 from ._elementwise import TILE, draw
 
 #: The Gaussian stream of explicit weights.
@@ -126,25 +126,25 @@ def propagate(states, jacobians, inverses, records, starts, functions, law, begi
             inverses[i % len(inverses), place] = inverse
 
 
-def derivatives(branches: Branches, x0: FloatArray, walk: Steps, *, limit: bool) -> tuple[FloatArray, ...]:
+def derivatives(branches: Branches, x0: Start, walk: Steps, *, limit: bool) -> tuple[FloatArray, ...]:
     """States, Jacobians with respect to the start, and for the diffusion their inverses.
 
-    Shapes: x0 is (1 or samples, width, m); returns (samples, times?, width, m) and twice
+    Shapes: x0 is (samples, width, m); returns (samples, times?, width, m) and twice
         (samples, times?, m, width, width).
     """
-    width, step, inputs = branches.width, branches.time / walk.count, x0.shape[2]
+    width, step, inputs = branches.width, branches.time / walk.count, x0.states.shape[2]
     law = _law(branches, step, walk.refinement, limit)
     inner, outer = branches.inner, branches.outer
     functions = Functions(*(one.program(width, np.float64, derivative=slope)
                             for one in (inner, outer) for slope in (False, True)))
-    starts = np.ascontiguousarray(x0.swapaxes(1, 2))
+    starts = x0._replace(states=np.ascontiguousarray(x0.states.swapaxes(1, 2)))
     shape = (walk.samples, len(walk.records), inputs)
     states, jacobians = np.empty((*shape, width)), np.empty((*shape, width, width))
     inverses = np.empty((*shape, width, width)) if limit else np.empty((1, *shape[1:], width, width))
 
     def piece(low: int, high: int) -> None:
         propagate(states[low:high], jacobians[low:high], inverses[low:high] if limit else inverses.copy(), walk.records,
-                  starts if len(starts) == 1 else starts[low:high], functions, law, walk.first + low, STREAM,
+                  starts.part(low, high), functions, law, walk.first + low, STREAM,
                   u64(walk.seed), np.empty(0, walk.kind), programs.scratch(np.float64))
 
     over_samples(piece, walk.samples, walk.threads)
