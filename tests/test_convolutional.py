@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
+
 from deeplimits.activations import linear, plain, relu
 from deeplimits.diffusions import ConvolutionalSDE, ResidualSDE
 from deeplimits.networks import ConvResNet, ResNet
 from deeplimits.networks.convolutional import neighbours
-from scipy import stats
 
 LEVEL = 1e-5
 IMAGE = np.random.default_rng(1).standard_normal((2, 3, 3, 1)) * 0.5 + 0.7
@@ -21,7 +22,7 @@ FACTORS = {  # non-symmetric factors: of outputs, rows and columns of the filter
 
 
 def covariances(transposed=()):
-    """The covariances of sigma_O B (sigma_U x sigma_V x sigma_I): sigma sigma^T for outputs, sigma^T sigma for the rest."""
+    """Of sigma_O B (sigma_U x sigma_V x sigma_I): sigma sigma^T for outputs, sigma^T sigma for the rest."""
     found = {}
     for name, factor in FACTORS.items():
         right = (name == "row") != (name in transposed)
@@ -118,7 +119,8 @@ def test_one_layer_has_the_law_of_explicit_filters(method):
     x0 = draw.standard_normal((2, 3, 4, 2))
     inner, outer = plain("sigmoid"), plain("silu")
     mean = draw.standard_normal((2, 3, 3, 2))
-    network = ConvResNet(2, 1, inner, outer, bias_variance=0.2, weight_mean=mean, bias_mean=[0.3, -0.2], **covariances())
+    means = {"weight_mean": mean, "bias_mean": [0.3, -0.2]}
+    network = ConvResNet(2, 1, inner, outer, bias_variance=0.2, **means, **covariances())
     x = network.sample(x0, 20_000, 3, method=method) - x0
     B = draw.standard_normal((20_000, 2, 3, 3, 2))
     W = np.einsum("ab,sbuvi,uw,vx,ij->sawxj", FACTORS["row"], B, FACTORS["vertical"], FACTORS["horizontal"],
@@ -139,10 +141,10 @@ def test_filter_of_one_tap_on_one_position_is_a_dense_layer():
     x0 = np.array([[1.0, 0.5], [0.2, -0.4], [0.3, 0.3]])
     law = (plain("tanh"), plain("silu"))
     dense = ResNet(3, 10, *law, 1.5, 0.5).sample(x0, 20_000, 3)
-    image = ConvResNet(3, 10, *law, kernel=1, weight_variance=1.5, bias_variance=0.5).sample(x0[:, None, None], 20_000, 4)
+    variances = {"weight_variance": 1.5, "bias_variance": 0.5}
+    image = ConvResNet(3, 10, *law, kernel=1, **variances).sample(x0[:, None, None], 20_000, 4)
     dense_limit = ResidualSDE(3, *law, 1.5, 0.5).sample(x0, 20_000, 3, steps=10)
-    limit = ConvolutionalSDE(3, *law, kernel=1, weight_variance=1.5, bias_variance=0.5).sample(
-        x0[:, None, None], 20_000, 4, steps=10)
+    limit = ConvolutionalSDE(3, *law, kernel=1, **variances).sample(x0[:, None, None], 20_000, 4, steps=10)
     for one, other in ((dense, image), (dense_limit, limit)):
         for view in (lambda x: x[:, 0, 0], lambda x: (x[:, :, 0] * x[:, :, 1]).mean(1), lambda x: (x**2).mean((1, 2))):
             assert stats.ks_2samp(view(one), view(other[:, :, 0, 0])).pvalue > LEVEL / 6

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
+
 from deeplimits.activations import linear, plain, relu
 from deeplimits.diffusions import JacobianSDE, ResidualSDE
 from deeplimits.networks import ResNet
-from scipy import stats
 
 LEVEL = 1e-5
 X0 = np.array([[1.0], [-0.5], [0.8]])
@@ -32,7 +33,8 @@ def matrix_gaussian(width):
             "column_covariance": inner.T @ inner, "bias_covariance": np.eye(width)}
 
 
-@pytest.mark.parametrize("law", [{"weight_variance": 1.5, "bias_variance": 0.5}, matrix_gaussian(3)], ids=["iid", "matrix"])
+@pytest.mark.parametrize("law", [{"weight_variance": 1.5, "bias_variance": 0.5}, matrix_gaussian(3)],
+                         ids=["iid", "matrix"])
 @pytest.mark.parametrize("kind", ["network", "diffusion"])
 def test_jacobian_is_the_derivative_of_the_state_on_the_same_weights(law, kind):
     inner, outer = plain("tanh"), plain("silu")
@@ -148,7 +150,7 @@ def test_norm_of_a_fixed_direction_is_log_normal():
 
 def test_network_of_rectifiers_has_piecewise_constant_derivatives():
     path = ResNet(4, 6, relu(), linear()).jacobians(np.ones((4, 1)), 20, 1)
-    assert path.state[:, :, 0] == pytest.approx((path.jacobian[:, 0] @ np.ones(4)))  # homogeneous of degree 1
+    assert path.state[:, :, 0] == pytest.approx(path.jacobian[:, 0] @ np.ones(4))  # homogeneous of degree 1
     assert path.log_determinant == pytest.approx(np.log(np.abs(np.linalg.det(path.jacobian))))
 
 
@@ -159,7 +161,8 @@ def test_shapes_and_same_bits_for_any_threads_and_chunks():
     assert whole.jacobian.shape == (20, 2, 2, 3, 3)
     assert whole.log_determinant.shape == (20, 2, 2)
     assert np.array_equal(whole.jacobian[:, 1], np.broadcast_to(np.eye(3), (20, 2, 3, 3)))
-    parts = [network.jacobians(x0, stop - start, 7, at=[6, 0], first=start, threads=2) for start, stop in ((0, 3), (3, 20))]
+    parts = [network.jacobians(x0, stop - start, 7, at=[6, 0], first=start, threads=2)
+             for start, stop in ((0, 3), (3, 20))]
     for one, other in zip(whole, map(np.concatenate, zip(*parts, strict=True)), strict=True):
         assert np.array_equal(one, other)
     path = JacobianSDE(3, plain("tanh"), plain("silu")).sample(x0, 20, 7, at=[0.5], steps=4)

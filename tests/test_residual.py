@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from deeplimits.activations import linear, plain, relu
-from deeplimits.diffusions import ResidualSDE
-from deeplimits.networks import ResNet, _residual_narrow, gaussian_start
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
+
+from deeplimits.activations import linear, plain, relu
+from deeplimits.diffusions import ResidualSDE
+from deeplimits.networks import ResNet, _residual_narrow, gaussian_start
 
 LEVEL = 1e-5
 ONE = np.ones((1, 1))
@@ -148,7 +149,8 @@ def fourth_moment(width, depth, z, time=1.0):
 
 
 @pytest.mark.parametrize(("width", "z", "time", "kurtosis"), [
-    (1, 0, 1, 23.562), (2, 0, 1, 4.9128), (10, 0, 1, 0.5680), (100, 0, 1, 0.0511), (3, 1, 1, 4.5328), (3, 1, 0.5, 1.6338)])
+    (1, 0, 1, 23.562), (2, 0, 1, 4.9128), (10, 0, 1, 0.5680), (100, 0, 1, 0.0511), (3, 1, 1, 4.5328),
+    (3, 1, 0.5, 1.6338)])
 def test_kurtosis_recursion_tends_to_the_limit_of_infinite_depth(width, z, time, kurtosis):
     y2, y4 = fourth_moment(width, 20_000, z, time)
     assert y4 / y2**2 - 3 == pytest.approx(kurtosis, rel=4e-3)
@@ -183,8 +185,9 @@ def matrix_gaussian():
     draw = np.random.default_rng(3)
     outer, bias = 0.4 * draw.standard_normal((2, 3, 3))
     inner = np.array([[0.1, 1.2, 0.0], [0.0, 0.0, 0.4], [0.2, 0.0, 0.0]])
-    return {"weight_mean": 0.4 * draw.standard_normal((3, 3)), "bias_mean": draw.standard_normal(3),
-            "row_covariance": outer @ outer.T, "column_covariance": inner.T @ inner, "bias_covariance": bias @ bias.T}, inner
+    law = {"weight_mean": 0.4 * draw.standard_normal((3, 3)), "bias_mean": draw.standard_normal(3),
+           "row_covariance": outer @ outer.T, "column_covariance": inner.T @ inner, "bias_covariance": bias @ bias.T}
+    return law, inner
 
 
 def moments_by_layer(law, x0, depth):
@@ -240,7 +243,8 @@ def test_identity_covariances_give_the_law_of_independent_weights():
     one, other = map(views, laws)
     for name in one:
         assert stats.ks_2samp(one[name], other[name]).pvalue > LEVEL / 4
-    unscaled = views(ResNet(4, 10, plain("tanh"), plain("silu"), 1.5, 0.5, column_covariance=np.eye(4)).sample(x0, 20_000, 3))
+    unscaled = ResNet(4, 10, plain("tanh"), plain("silu"), 1.5, 0.5, column_covariance=np.eye(4))
+    unscaled = views(unscaled.sample(x0, 20_000, 3))
     assert stats.ks_2samp(one["square"], unscaled["square"]).pvalue < LEVEL / 4
 
 
