@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from deeplimits.activations import correlation_of, linear, relu, shaped_relu
-from deeplimits.networks import ShapedMLP, shaped
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
+
+from deeplimits.activations import correlation_of, linear, plain, relu, shaped_relu, smooth
+from deeplimits.gaussian import LAYERS
+from deeplimits.networks import ShapedMLP, _program_rows, shaped
 
 LEVEL = 1e-5
 PAIR = np.array([[1.0, 0.3], [0.3, 2.0]])
@@ -39,7 +41,14 @@ def z_score(values, expected):
     return (values.mean() - expected) / (values.std() / np.sqrt(len(values)))
 
 
-@pytest.mark.parametrize("phi", [shaped_relu(0, -1), shaped_relu(1.5, -0.5), relu(), linear()], ids=lambda p: p.name)
+FAMILY = [
+    shaped_relu(0, -1), shaped_relu(1.5, -0.5), relu(), linear(),
+    smooth("tanh", a=0.4), smooth("gelu"), smooth("silu", a=0.5, centre=1.0), smooth("exp", a=4.0),
+    plain("erf"), plain("sigmoid"), plain("elu"), plain("relu"),
+]
+
+
+@pytest.mark.parametrize("phi", FAMILY, ids=lambda phi: f"{type(phi).__name__} {phi.name}")
 def test_row_sampler_has_the_law_of_networks_with_weight_matrices(phi):
     explicit = statistics_of(network_with_weights(phi, 30, 12, TRIPLE, 3000, 1))
     network = ShapedMLP(phi, 30, 12)
@@ -47,8 +56,8 @@ def test_row_sampler_has_the_law_of_networks_with_weight_matrices(phi):
         rows = statistics_of(network.sample(TRIPLE, 6000, 2, precision=precision, method="rows"))
         for name, values in rows.items():
             assert stats.ks_2samp(values, explicit[name]).pvalue > LEVEL / 24, (precision, name)
-    # One layer too many is seen by the same comparison.
-    deeper = statistics_of(ShapedMLP(phi, 30, 15).sample(TRIPLE, 6000, 2, method="rows"))
+    # Six layers too many are seen by the same comparison.
+    deeper = statistics_of(ShapedMLP(phi, 30, 18).sample(TRIPLE, 6000, 2, method="rows"))
     assert min(stats.ks_2samp(deeper[n], explicit[n]).pvalue for n in deeper) < LEVEL / 24
 
 
@@ -59,6 +68,39 @@ def test_pair_loop_is_the_general_loop(monkeypatch):
     monkeypatch.setattr(shaped, "len", lambda thing: 3 if thing is PAIR else len(thing), raising=False)
     shaped.gaussian_rows(network, PAIR, general, np.array([0, 3, 5]), 1, 0, 1, "single")
     assert pair == pytest.approx(general, rel=1e-12)
+
+
+@pytest.mark.parametrize("phi", [smooth("gelu", a=0.5), plain("tanh"), plain("softsign")], ids=lambda phi: phi.name)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_pair_loop_of_programs_is_the_general_loop(phi, dtype):
+    width, layers = 700, np.array([0, 3, 5])
+    precision = "single" if dtype == np.float32 else "double"
+    pair = ShapedMLP(phi, width, 5).sample(PAIR, 5, 1, at=layers, precision=precision)
+    general = np.empty((5, 3, 2, 2))
+    _program_rows.propagate(general, layers, PAIR, _program_rows.nearest(PAIR),
+                            _program_rows.network(phi, width, dtype), 0, LAYERS, np.uint64(1),
+                            _program_rows.workspace(width, 2, dtype))
+    assert pair == pytest.approx(general, rel=2e-6 if dtype == np.float32 else 1e-12)
+
+
+def test_program_rows_of_a_linear_activation_have_exact_determinants():
+    width, depth = 15, 6
+    limit = stats.norm.isf(LEVEL / 4)
+    for phi in (smooth("3*x"), plain("x")):
+        determinant = np.linalg.det(ShapedMLP(phi, width, depth).sample(TRIPLE, 200_000, 4)) / np.linalg.det(TRIPLE)
+        assert abs(z_score(determinant, np.prod(1 - np.arange(3) / width) ** depth)) < limit
+        assert abs(z_score(determinant, np.exp(-3 * depth / width))) > limit
+
+
+def test_norm_of_a_smooth_network_is_kept_on_average_only_at_unit_variance():
+    phi, limit = smooth("tanh", a=0.5), stats.norm.isf(LEVEL / 4)
+    V = ShapedMLP(phi, 30, 1).sample(PAIR, 100_000, 9)
+    assert abs(z_score(V[:, 0, 0], 1)) < limit
+    assert abs(z_score(V[:, 1, 1], 2)) > limit
+    # The drift of one layer at this width, from quadrature.
+    nodes, weights = np.polynomial.hermite_e.hermegauss(100)
+    expected = phi.normaliser(30) * np.sum(weights * phi(np.sqrt(2) * nodes, 30) ** 2) / weights.sum()
+    assert abs(z_score(V[:, 1, 1], expected)) < limit
 
 
 def test_chain_and_rows_have_the_same_law_for_one_input():
@@ -139,6 +181,127 @@ def test_nearly_parallel_inputs_move_by_the_right_amount(phi, inputs):
             assert abs(z_score(moved[:, 0], 1)) > limit  # it does move
 
 
+def program_angle_growth(phi, width, layers, samples, seed):
+    """`angle_growth_of_parallel_inputs` for any activation, from a formula of its derivative in float64."""
+    draw = np.random.default_rng(seed)
+    c = phi.normaliser(width)
+    V, factor = np.ones(samples), np.ones(samples)
+    for _ in range(layers):
+        x, e = draw.standard_normal((2, samples, width))
+        x = np.sqrt(V)[:, None] * x
+        values = phi(x, width)
+        e = np.sqrt(V * factor)[:, None] * e * (phi(x + 1e-6, width) - phi(x - 1e-6, width)) / 2e-6
+        square = np.sum(values**2, axis=1)
+        factor = (np.sum(e**2, axis=1) - np.sum(values * e, axis=1) ** 2 / square) / square
+        V = c * square / width
+    return factor
+
+
+@pytest.mark.parametrize("phi", [smooth("tanh", a=0.3), plain("gelu"), plain("elu"), plain("relu(x) - 0.3*relu(-x)")],
+                         ids=lambda phi: phi.name)
+@pytest.mark.parametrize("inputs", [2, 3])
+def test_nearly_parallel_inputs_of_programs_move_by_the_right_amount(phi, inputs):
+    width, layers, epsilon, samples = 40, 3, 1e-9, 10_000
+    V0 = np.full((inputs, inputs), 1 - epsilon) + epsilon * np.eye(inputs)
+    V = ShapedMLP(phi, width, layers).sample(V0, samples, 3, precision="double")
+    expected = program_angle_growth(phi, width, layers, samples, 4)
+    single = ShapedMLP(phi, width, layers).sample(V0, samples, 5)
+    for sampled in (V, single):
+        for i in range(1, inputs):
+            moved = (1 - correlation_of(sampled)[:, 0, i]) / epsilon
+            assert stats.ks_2samp(moved, expected).pvalue > LEVEL / 16
+            assert stats.ks_2samp(moved, 1.2 * expected).pvalue < LEVEL / 16
+
+
+@pytest.mark.parametrize("phi", [smooth("gelu"), plain("tanh"), plain("softsign"), plain("relu(x) - 0.3*relu(-x)")],
+                         ids=lambda phi: phi.name)
+def test_three_ways_to_a_difference_agree_where_they_meet(phi, monkeypatch):
+    epsilon = 2e-6
+    V0 = np.array([[1, 1 - epsilon], [1 - epsilon, 1]])
+    found = []
+    for close in (0.0, 0.02):
+        monkeypatch.setitem(_program_rows.CLOSE, np.dtype(np.float32), close)
+        found.append(1 - correlation_of(ShapedMLP(phi, 300, 3).sample(V0, 20, 1))[:, 0, 1])
+    assert found[0] == pytest.approx(found[1], rel=2e-4)
+
+
+def test_norms_far_below_single_precision_are_those_of_a_linear_network():
+    width, depth = 3, 900
+    V = np.log(ShapedMLP(smooth("gelu", a=1e4), width, depth).sample(1e-10, 4000, 1)[:, 0, 0])
+    linear_V = np.log(ShapedMLP(linear(), width, depth).sample(1e-10, 4000, 2)[:, 0, 0])
+    assert np.median(V) < -300 and np.all(np.isfinite(V))
+    assert stats.ks_2samp(V, linear_V).pvalue > LEVEL
+
+
+@pytest.mark.parametrize("inputs", [2, 3])
+@pytest.mark.parametrize("large", [1e6, 1e12])
+def test_a_small_norm_beside_a_large_one_keeps_its_law(inputs, large):
+    V0 = np.diag([large, 0.5, large][:inputs])
+    for phi in (plain("tanh"), smooth("silu", a=0.5)):
+        network = ShapedMLP(phi, 20, 4)
+        beside, alone = network.sample(V0, 5000, 1)[:, 1, 1], network.sample(0.5, 5000, 2)[:, 0, 0]
+        assert stats.ks_2samp(beside, alone).pvalue > LEVEL / 8
+        assert stats.ks_2samp(beside, 1.2 * alone).pvalue < LEVEL / 8
+
+
+def test_inputs_that_come_close_keep_the_digits_of_their_difference():
+    # Correlations of plain sigmoid networks rush to 1: inputs that start apart join on the way.
+    network = ShapedMLP(plain("sigmoid"), 50, 12)
+    for V0 in (PAIR, TRIPLE):
+        gap = {}
+        for precision, seed in (("single", 1), ("double", 2)):
+            V = network.sample(V0, 3000, seed, precision=precision)
+            gap[precision] = np.log(V[:, 0, 0] + V[:, 1, 1] - 2 * V[:, 0, 1])
+        assert np.median(gap["double"]) < -10
+        assert stats.ks_2samp(gap["single"], gap["double"]).pvalue > LEVEL
+
+
+@pytest.mark.parametrize("V0", [[[1.5]], PAIR, TRIPLE], ids=["one", "pair", "triple"])
+def test_explosion_is_infinite_from_its_layer_on_and_never_nan(V0):
+    V = ShapedMLP(smooth("exp", a=1.2), 20, 20).sample(V0, 200, 1, at=range(21))
+    assert not np.any(np.isnan(V))
+    exploded = np.isinf(V).any(axis=(2, 3))
+    assert np.any(exploded[:, -1]) and not np.all(exploded[:, -1])
+    assert np.array_equal(exploded, np.isinf(V).all(axis=(2, 3)))
+    assert np.array_equal(exploded, np.maximum.accumulate(exploded, axis=1))
+
+
+@pytest.mark.slow
+def test_odd_activations_have_the_correlation_law_of_a_linear_network():
+    V0 = np.array([[1, 0.2], [0.2, 1]])
+    rho = correlation_of(ShapedMLP(smooth("tanh"), 60, 60).sample(V0, 40_000, 1))[:, 0, 1]
+    straight = correlation_of(ShapedMLP(linear(), 60, 60).sample(V0, 40_000, 2))[:, 0, 1]
+    # Third order leaves a drift 2 / (3 n) rho (1 - rho^2) towards 0, far below the spread of 0.69.
+    assert abs(rho.mean() - 0.1518) < 4 * 0.0048 + 4 * rho.std() / 200
+    assert abs((rho**2).mean() - 0.4807) < 4 * 0.0023 + 4 * (rho**2).std() / 200
+    assert stats.ks_2samp(rho, straight).statistic < 0.02
+    rectified = correlation_of(ShapedMLP(shaped_relu(1, -1), 60, 60).sample(V0, 40_000, 3))[:, 0, 1]
+    assert stats.ks_2samp(rectified, straight).statistic > 0.1
+
+
+@pytest.mark.slow
+def test_silu_networks_approach_the_tail_of_the_exploding_norm():
+    found = {}
+    for width in (50, 200, 800):
+        V = ShapedMLP(smooth("silu"), width, width).sample(1.0, min(20_000, 3_200_000 // width), width)[:, 0, 0]
+        found[width] = ((V > 8).mean(), (V > 0.5).mean())
+    for width, tail in ((50, 0.088), (200, 0.115)):
+        assert found[width][0] == pytest.approx(tail, abs=0.022)
+    for width, half in ((50, 0.351), (200, 0.386), (800, 0.404)):
+        assert found[width][1] == pytest.approx(half, abs=0.035)
+    # The limit by the PDE, reached from below.
+    assert found[50][0] < found[800][0] < 0.1255 + 0.02
+
+
+@pytest.mark.slow
+def test_tanh_networks_with_a_stationary_norm_are_near_its_gamma_law():
+    V = ShapedMLP(smooth("tanh", a=0.5), 100, 200).sample(1.0, 8000, 5)[:, 0, 0]
+    assert V.mean() == pytest.approx(1 - 1 / 8, abs=0.02)
+    assert V.var() == pytest.approx(7 / 64, abs=0.015)
+    assert stats.kstest(V, stats.gamma(7, scale=1 / 8).cdf).statistic < 0.04
+    assert stats.kstest(V, stats.gamma(7, scale=1 / 7).cdf).statistic > 0.08  # mean 1 instead of 7/8
+
+
 def test_inputs_that_are_parallel_or_opposite():
     V0 = np.array([[1.0, 2.0, -1.0], [2.0, 4.0, -2.0], [-1.0, -2.0, 1.0]])
     for phi in (linear(), shaped_relu(1, -1)):
@@ -152,8 +315,11 @@ def test_inputs_that_are_parallel_or_opposite():
 
 @pytest.mark.parametrize(
     ("phi", "V0"),
-    [(shaped_relu(0, -1), PAIR), (shaped_relu(0, -1), TRIPLE), (shaped_relu(0, -1), [[1.0]]), (linear(), PAIR)],
-    ids=["pair", "triple", "chain", "wishart"],
+    [
+        (shaped_relu(0, -1), PAIR), (shaped_relu(0, -1), TRIPLE), (shaped_relu(0, -1), [[1.0]]), (linear(), PAIR),
+        (smooth("gelu", a=0.5), PAIR), (smooth("gelu", a=0.5), TRIPLE), (plain("mish"), [[1.0]]),
+    ],
+    ids=["pair", "triple", "chain", "wishart", "program pair", "program triple", "program"],
 )
 def test_same_bits_for_any_threads_and_chunks(phi, V0):
     network = ShapedMLP(phi, 30, 4)
@@ -168,9 +334,10 @@ def test_same_bits_for_any_threads_and_chunks(phi, V0):
     assert not np.array_equal(whole, network.sample(V0, 3000, 8, at=[2, 4]))
 
 
-@pytest.mark.parametrize("V0", [PAIR, TRIPLE, [[1.0]]], ids=["pair", "triple", "chain"])
-def test_layers_come_in_the_order_asked_for_and_do_not_change_the_path(V0):
-    network = ShapedMLP(shaped_relu(0, -1), 30, 6)
+@pytest.mark.parametrize("phi", [shaped_relu(0, -1), smooth("silu")], ids=["rectifier", "program"])
+@pytest.mark.parametrize("V0", [PAIR, TRIPLE, [[1.0]]], ids=["pair", "triple", "one"])
+def test_layers_come_in_the_order_asked_for_and_do_not_change_the_path(phi, V0):
+    network = ShapedMLP(phi, 30, 6)
     every = network.sample(V0, 10, 1, at=range(7))
     assert np.array_equal(every[:, 6], network.sample(V0, 10, 1))
     assert np.array_equal(every[:, [5, 0, 5]], network.sample(V0, 10, 1, at=[5, 0, 5]))

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, DTypeLike
 
 from .._checks import FloatArray, real, whole
 from .geometry import angle_defect, angle_of, correlation_of
+from .programs import NUMBER_OF, Program
 
 
 @dataclass(frozen=True)
@@ -40,14 +41,69 @@ class Rectifier:
         scale = float(whole("width", width)) ** -self.exponent
         return self.base_plus + self.c_plus * scale, self.base_minus + self.c_minus * scale
 
-    def __call__(self, x: ArrayLike, width: int) -> FloatArray:
+    def _slopes_at(self, width: int | None) -> tuple[float, float]:
+        """The slopes at a width, which only an activation without shaping can do without."""
+        if width is None and (self.c_plus or self.c_minus):
+            raise ValueError(f"{self.name} has no shape without a width; give width")
+        return self.slopes(1 if width is None else width)
+
+    def __call__(self, x: ArrayLike, width: int | None = None) -> FloatArray:
         """The activation at this width, element-wise.
 
         Shapes: any shape, the same shape out.
+        Raises: ValueError for a shaped activation without a width.
         """
-        plus, minus = self.slopes(width)
+        plus, minus = self._slopes_at(width)
         x = np.asarray(x, dtype=np.float64)
         return plus * np.maximum(x, 0) + minus * np.minimum(x, 0)
+
+    def derivative(self, x: ArrayLike, width: int | None = None) -> FloatArray:
+        """The first derivative, element-wise; at 0 the mean of both slopes.
+
+        Shapes: any shape, the same shape out.
+        """
+        plus, minus = self._slopes_at(width)
+        return (plus + minus) / 2 + (plus - minus) / 2 * np.sign(np.asarray(x, dtype=np.float64))
+
+    def program(self, width: int | None = None, dtype: DTypeLike = np.float32, derivative: bool = False,
+                near: bool = False) -> Program:
+        """The activation, or its derivative, for compiled loops: see `programs.apply`."""
+        plus, minus = self._slopes_at(width)
+        mean, half = (plus + minus) / 2, (plus - minus) / 2
+        operation, constants = ("sign", [1, 0, half, mean]) if derivative else ("rectify", [mean, half, 0, 0])
+        return Program(np.array([[NUMBER_OF[operation], -1, 0, 0, *constants]], dtype), np.zeros(0, dtype))
+
+    #: Every rectifier vanishes at 0.
+    value0 = 0.0
+
+    @property
+    def slope0(self) -> float:
+        """The slope at 0, for a linear activation.
+
+        Raises: ValueError for a rectifier with a kink or with a shaping that depends on the width.
+        """
+        if self.smoothness == 0 or self.c_plus:
+            raise ValueError(f"{self.name} has no derivative at 0 that is the same at every width")
+        return self.base_plus
+
+    @property
+    def second0(self) -> float:
+        """The second derivative at 0, which is 0 for a linear activation.
+
+        Raises: ValueError for a rectifier with a kink.
+        """
+        return 0.0 * self.slope0
+
+    @property
+    def smoothness(self) -> float:
+        """How many derivatives are continuous at 0: none, or all without a kink."""
+        kinked = (self.base_plus, self.c_plus) != (self.base_minus, self.c_minus)
+        return 0 if kinked else np.inf
+
+    @property
+    def regularity(self) -> float:
+        """How many derivatives are continuous everywhere."""
+        return self.smoothness
 
     def normaliser(self, width: int) -> float:
         """The constant c with c E[phi(g)^2] = 1 for a standard normal g.

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _checks
-from . import _rows
 from .._checks import FloatArray, whole
 from .._parallel import BLOCK, over_samples
-from ..activations import Rectifier
+from ..activations import Plain, Rectifier, Smooth
 from ..gaussian import LAYERS, MOST_SAMPLES, SPLITS, block_generator
 from ..wishart import bartlett, factor_of
+from . import _program_pairs, _program_rows, _rows
 
 #: A sampler of one law: (network, factor or covariance, out, layers, seed, first, threads, precision).
 Sampler = Callable[..., None]
@@ -32,12 +32,12 @@ class ShapedMLP:
         activation that cannot be normalised at this width.
     """
 
-    activation: Rectifier
+    activation: Rectifier | Smooth | Plain
     width: int
     depth: int
 
     def __post_init__(self) -> None:
-        if not isinstance(self.activation, Rectifier):
+        if not isinstance(self.activation, Rectifier | Smooth | Plain):
             raise ValueError(f"activation must come from deeplimits.activations, got {self.activation!r}")
         whole("width", self.width)
         whole("depth", self.depth, most=2**31 - 1)
@@ -63,9 +63,11 @@ class ShapedMLP:
         Law: exact at any width, whichever method is used: `method` is "chain" (one input: a binomial
             and two chi-squared draws a layer, whatever the width), "wishart" (linear network: Bartlett
             factors) or "rows" (any number of inputs: one Gaussian row for each neuron); None picks
-            the fastest that applies. "rows" draws in single precision, with sums in double;
-            `precision="double"` draws in double, as a reference. Nearly parallel inputs are
-            carried as differences from the closest input before them.
+            the fastest that applies; "chain" and "wishart" are for rectifiers. "rows" draws in single
+            precision, with sums in double; `precision="double"` draws in double, as a reference.
+            Nearly parallel inputs are carried as differences from the closest input before them.
+            A norm that explodes beyond the range of floating-point numbers makes its covariance
+            +inf, in every entry and from its layer on.
             Sample i depends only on (seed, first + i): threads and chunks change nothing.
         Source: Li, Nica and Roy 2022, conditional Gaussianity of the layers; Bartlett 1933.
         Raises: ValueError for a V0 that is not a covariance, samples below 1, layers outside
@@ -88,16 +90,18 @@ class ShapedMLP:
 
     def _sampler(self, method: str | None, inputs: int) -> Sampler:
         """The sampler asked for, or the fastest that applies."""
-        plus, minus = self.activation.slopes(self.width)
-        applies = {"wishart": plus == minus, "chain": inputs == 1, "rows": True}
+        rectifier = isinstance(self.activation, Rectifier)
+        straight = rectifier and len(set(self.activation.slopes(self.width))) == 1
+        applies = {"wishart": straight, "chain": rectifier and inputs == 1, "rows": True}
         if method is None:
             method = next(name for name, possible in applies.items() if possible)
         if method not in applies:
             raise ValueError(f"method must be one of {', '.join(applies)} or None, got {method!r}")
         if not applies[method]:
-            needs = {"wishart": "equal slopes (a linear network)", "chain": "a single input"}[method]
+            needs = {"wishart": "equal slopes (a linear network)", "chain": "a single input and a rectifier"}[method]
             raise ValueError(f"method={method!r} needs {needs}")
-        return {"wishart": wishart_products, "chain": norm_chain, "rows": gaussian_rows}[method]
+        rows = gaussian_rows if rectifier else program_rows
+        return {"wishart": wishart_products, "chain": norm_chain, "rows": rows}[method]
 
 
 def gaussian_rows(network, V0, out, layers, seed, first, threads, precision) -> None:
@@ -118,6 +122,26 @@ def gaussian_rows(network, V0, out, layers, seed, first, threads, precision) -> 
             _rows.propagate_pair(out[start:stop], layers, V0, gram[1, 1] / 2, *place, buffers[0])
         else:
             _rows.propagate(out[start:stop], layers, parents, variance, gram, *place, *buffers)
+
+    over_samples(piece, len(out), threads)
+
+
+def program_rows(network, V0, out, layers, seed, first, threads, precision) -> None:
+    """Sample a network whose activation is a program by its Gaussian rows.
+
+    Law: exact. The state is the covariance, of differences where inputs are close to one before them.
+    """
+    dtype = np.float32 if precision == "single" else np.float64
+    parents = _program_rows.nearest(V0)
+    compiled = _program_rows.network(network.activation, network.width, dtype)
+
+    def piece(begin: int, stop: int) -> None:
+        work = _program_rows.workspace(network.width, len(V0), dtype)
+        place = (compiled, first + begin, LAYERS, np.uint64(seed), work)
+        if len(V0) == 2:
+            _program_pairs.propagate_pair(out[begin:stop], layers, V0, *place)
+        else:
+            _program_rows.propagate(out[begin:stop], layers, V0, parents, *place)
 
     over_samples(piece, len(out), threads)
 
