@@ -90,23 +90,28 @@ def rectify_difference(values, units, a, parent, count, mean, half):
 
 
 @njit(nogil=True, cache=True, fastmath=FAST)
-def _arrive(values, units, middle, a, parent, count):
-    """Keep the difference e in `values`, add it to its parent, and return the largest |e|."""
-    largest = values.dtype.type(0)
-    half = values.dtype.type(0.5)
+def _arrive(values, units, a, parent, count, near):
+    """Keep the difference e in `values`, add it to its parent, and count where |e| is not below `near`."""
+    near, outside = values.dtype.type(near), 0
     for i in range(count):
         e = units[a, i]
         values[a, i] = e
-        middle[0, i] = units[parent, i] + half * e
         units[a, i] = units[parent, i] + e
-        largest = abs(e) if abs(e) > largest else largest
-    return largest
+        outside += not abs(e) < near
+    return outside
 
 
 @njit(nogil=True, cache=True, fastmath=FAST)
-def _differ(values, whole, a, parent, count):
+def _halfway(middle, values, units, a, parent, count):
+    half = values.dtype.type(0.5)
     for i in range(count):
-        values[a, i] = whole[a, i] - whole[parent, i]
+        middle[0, i] = units[parent, i] + half * values[a, i]
+
+
+@njit(nogil=True, cache=True, fastmath=FAST)
+def _differ(values, whole, base, a, parent, count):
+    for i in range(count):
+        values[a, i] = whole[a, i] - base[parent, i]
 
 
 @njit(nogil=True, cache=True, fastmath=FAST)
@@ -120,7 +125,7 @@ def evaluate(function, values, units, whole, middle, a, parent, count, scratch):
     """values[a] = the activation of input a, or its difference from that of the parent; units[a] becomes the input.
 
     Shapes: values, units and whole are (m, neurons), middle is (2, neurons); `whole` is for
-        the activations themselves.
+        the activations themselves, of all inputs but the first.
     """
     if function.rectifier:
         if a == 0:
@@ -129,15 +134,15 @@ def evaluate(function, values, units, whole, middle, a, parent, count, scratch):
             rectify_difference(values, units, a, parent, count, function.mean, function.half)
     elif a == 0:
         programs.apply(function.value, units[0, :count], values[0, :count], scratch)
-        whole[0, :count] = values[0, :count]
     else:
-        largest = _arrive(values, units, middle, a, parent, count)
+        outside = _arrive(values, units, a, parent, count, function.near)
         programs.apply(function.value, units[a, :count], whole[a, :count], scratch)
-        if largest < function.near:
+        if outside == 0:
+            _halfway(middle, values, units, a, parent, count)
             programs.apply(function.derivative, middle[0, :count], middle[1, :count], scratch)
             _along(values, middle, a, count)
         else:
-            _differ(values, whole, a, parent, count)
+            _differ(values, whole, values if parent == 0 else whole, a, parent, count)
 
 
 @njit(nogil=True, cache=True)

@@ -98,19 +98,22 @@ def _advance(state, gram, parents, inner, outer, slope, number, refinement, bloc
              rows, shift, normals, spare, branch, units, values, whole, middle, partial, scratch):
     """Carry the state through layer `number`, or nowhere if it is negative, and sum the Gram matrix anew."""
     inputs, size = state.shape
+    straight = outer.rectifier and outer.half == 0
     gram[:] = 0
     for place in range(0, size, TILE):
         count = min(TILE, size - place)
         if number >= 0:
             draw(normals, spare, count * inputs, place * inputs // 4, number, refinement, block, stream, seed)
         for a in range(inputs):
-            parent = parents[a]
             if number < 0:
                 enter(units, state, a, place, count)
             else:
                 _combine(branch, a, normals, rows, count)
-                evaluate(outer, values, branch, whole, middle, a, parent, count, scratch)
-                _move(state, values, units, a, place, count, slope, shift)
+                if straight:
+                    _move(state, branch, units, a, place, count, slope * outer.mean, shift)
+                else:
+                    evaluate(outer, values, branch, whole, middle, a, parents[a], count, scratch)
+                    _move(state, values, units, a, place, count, slope, shift)
         for a in range(inputs):
             evaluate(inner, values, units, whole, middle, a, parents[a], count, scratch)
             for b in range(a + 1):

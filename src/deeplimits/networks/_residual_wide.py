@@ -69,6 +69,7 @@ def _advance(state, gram, parents, inner, outer, slope, number, refinement, samp
              rows, shift, normals, spare, branch, units, values, whole, middle, scratch):
     """Carry the state through layer `number`, or nowhere if it is negative, and sum the Gram matrix anew."""
     inputs, width = state.shape
+    straight = outer.rectifier and outer.half == 0
     gram[:] = 0
     for place in range(0, width, TILE):
         count = min(TILE, width - place)
@@ -80,8 +81,11 @@ def _advance(state, gram, parents, inner, outer, slope, number, refinement, samp
                 enter(units, state, a, place, count)
             else:
                 _combine(branch, a, normals, rows, count)
-                evaluate(outer, values, branch, whole, middle, a, parents[a], count, scratch)
-                _move(state, values, units, a, place, count, slope, shift)
+                if straight:
+                    _move(state, branch, units, a, place, count, slope * outer.mean, shift)
+                else:
+                    evaluate(outer, values, branch, whole, middle, a, parents[a], count, scratch)
+                    _move(state, values, units, a, place, count, slope, shift)
         for a in range(inputs):
             evaluate(inner, values, units, whole, middle, a, parents[a], count, scratch)
             for b in range(a + 1):
