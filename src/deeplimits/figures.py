@@ -123,8 +123,8 @@ def histogram(ax: Axes, samples: ArrayLike, role: str = "network", bins: int | S
     values = np.ravel(samples)
     counts, edges = np.histogram(values, bins=bins, range=limits)
     heights = counts / (values.size * np.diff(edges))
-    ax.stairs(heights, edges, fill=True,
-              **({"color": _colour(role), "alpha": 0.35, "linewidth": 0} | options))
+    ax.stairs(heights, edges,
+              **({"fill": True, "color": _colour(role), "alpha": 0.35, "linewidth": 0} | options))
 
 
 def points(ax: Axes, x: ArrayLike, estimate: Estimate, role: str = "network", errors: float = 2,

@@ -37,7 +37,12 @@ def correlation_of(V: ArrayLike) -> FloatArray:
 
     Shapes: (..., m, m) in, (..., m, m) out.
     Law: exact; kept within [-1, 1] against rounding.
+    Raises: ValueError where a variance is zero or infinite: a dead or an exploded network has no correlation.
     """
     V = np.asarray(V, dtype=np.float64)
     size = np.sqrt(np.diagonal(V, axis1=-2, axis2=-1))
+    without = np.count_nonzero(~np.all((size > 0) & np.isfinite(size), axis=-1))
+    if without:
+        raise ValueError(f"V has {without} of {size[..., 0].size} matrices with a variance that is zero or not finite "
+                         "(dead or exploded networks); leave them out")
     return np.clip(V / (size[..., :, None] * size[..., None, :]), -1, 1)

@@ -129,6 +129,12 @@ def _layer(gram, parents, factor, width, slopes, sample, layer, stream, seed, no
                 gram[a, b] += _dot(activation, activations[b, :count])
 
 
+@njit(inline="always")
+def _inverse_root(square):
+    """1 / sqrt(square), and 0 for an input whose layer is dead: its unit vector becomes 0."""
+    return 1 / np.sqrt(square) if square > 0 else 0.0
+
+
 @njit(nogil=True, cache=True)
 def _renormalise(gram, parents, variance, scale, change, inverse, square):
     """Return to unit vectors: absorb the new norms into the variances.
@@ -142,7 +148,7 @@ def _renormalise(gram, parents, variance, scale, change, inverse, square):
             gram[b, a] = gram[a, b]
     change[:] = 0
     square[0] = gram[0, 0]
-    inverse[0] = 1 / np.sqrt(square[0])
+    inverse[0] = _inverse_root(square[0])
     change[0, 0] = inverse[0]
     for a in range(1, inputs):
         parent = parents[a]
@@ -154,9 +160,12 @@ def _renormalise(gram, parents, variance, scale, change, inverse, square):
             node = parents[node]
         gained += gram[a, a]
         square[a] = square[parent] + gained
-        inverse[a] = 1 / np.sqrt(square[a])
-        # 1/sqrt(s') - 1/sqrt(s) from s' - s, so that nearly equal norms keep their digits.
-        difference = -gained * inverse[a] * inverse[parent] / (np.sqrt(square[a]) + np.sqrt(square[parent]))
+        inverse[a] = _inverse_root(square[a])
+        if inverse[a] > 0 and inverse[parent] > 0:
+            # 1/sqrt(s') - 1/sqrt(s) from s' - s, so that nearly equal norms keep their digits.
+            difference = -gained * inverse[a] * inverse[parent] / (np.sqrt(square[a]) + np.sqrt(square[parent]))
+        else:
+            difference = inverse[a] - inverse[parent]
         change[a, a] = inverse[a]
         node = parent
         while True:
@@ -165,7 +174,7 @@ def _renormalise(gram, parents, variance, scale, change, inverse, square):
                 break
             node = parents[node]
     for a in range(inputs):
-        variance[a] *= scale * square[a]
+        variance[a] *= scale * max(square[a], 0.0)
     _congruence(gram, change)
 
 
@@ -281,13 +290,16 @@ def propagate_pair(out, layers, V0, epsilon0, width, slopes, scale, first, strea
                     x, y, z = _pair_sums(rest, left, -epsilon, beside, mean, half)
                     a, b, c = a + x, b + y, c + z
                 gained = 2 * b + c
-                root, other_root = np.sqrt(a), np.sqrt(a + gained)
-                inverse = 1 / other_root
-                # 1/other_root - 1/root, from the gain so that nearly equal norms keep their digits.
-                difference = -gained * inverse / (root * (root + other_root))
-                epsilon = (inverse * inverse * c + 2 * inverse * difference * b + difference * difference * a) / 2
-                variance *= scale * a
-                other *= scale * (a + gained)
+                root, other_root = np.sqrt(a), np.sqrt(max(a + gained, 0.0))
+                if root > 0 and other_root > 0:
+                    inverse = 1 / other_root
+                    # 1/other_root - 1/root, from the gain so that nearly equal norms keep their digits.
+                    change = -gained * inverse / (root * (root + other_root))
+                    epsilon = (inverse * inverse * c + 2 * inverse * change * b + change * change * a) / 2
+                else:
+                    epsilon = 1.0  # the layer is dead for an input: it stays so, and the other one goes on alone
+                variance *= scale * root * root
+                other *= scale * other_root * other_root
                 done += 1
             out[i, place, 0, 0] = variance
             out[i, place, 1, 1] = other
