@@ -9,6 +9,7 @@ from scipy.integrate import quad
 
 from deeplimits import _finite_volumes as volumes
 from deeplimits import activations, densities
+from deeplimits.densities import _correlation
 
 LEAKY = activations.shaped_relu(0, -1)
 LINEAR = activations.linear()
@@ -16,7 +17,7 @@ LAW = densities.correlation(LEAKY, 0.3, 1.0)
 
 
 def on_grid(activation, rho0, time, spacing):
-    return densities.CorrelationDensity(*densities._solve(activation, rho0, time, spacing), error=0)
+    return densities.CorrelationDensity(*_correlation._solve(activation.gap2, rho0, time, spacing), error=0)
 
 
 def test_known_mean_spread_and_quantiles():
@@ -54,6 +55,13 @@ def test_the_cotangent_of_the_angle_grows_exponentially_in_a_linear_network(rho0
 def test_a_very_deep_linear_network_aligns_or_opposes_by_the_angle(rho0):
     law = densities.correlation(LINEAR, rho0, 100.0)
     assert law.cdf(0.0) == pytest.approx(np.arccos(rho0) / np.pi, abs=1e-5)
+
+
+@pytest.mark.parametrize("name", ["tanh", "sin", "erf", "gudermannian"])
+def test_odd_smooth_activations_have_the_law_of_a_linear_network(name):
+    law, linear = (densities.correlation(phi, 0.2, 1.0) for phi in (activations.smooth(name), LINEAR))
+    assert np.array_equal(law.masses, linear.masses)
+    assert [law.mean, law.variance + law.mean**2] == pytest.approx([0.1594, 0.4797], abs=6e-5)
 
 
 def test_opposite_inputs_of_a_linear_network_mirror_the_law():
@@ -214,7 +222,7 @@ def test_activations_whose_correlation_is_no_process_of_its_own_are_refused():
     class Curved:
         second = 1.0
 
-    for activation in (Curved(), "relu"):
+    for activation in (Curved(), "relu", activations.smooth("gelu"), activations.smooth("tanh", centre=0.5)):
         with pytest.raises(ValueError, match="no second derivative"):
             densities.correlation(activation, 0.3, 1.0)
     with pytest.raises(ValueError, match="no covariance SDE"):

@@ -17,6 +17,10 @@ from scipy.linalg import solve_banded
 
 from ._checks import FloatArray
 
+#: Standard deviations of Brownian motion that a grid reaches on either side.
+REACH = 8.3
+#: A probability so small that what happens to it does not matter.
+GONE = 1e-15
 #: A time step as a share of the time passed since the start.
 SHARE = 0.25
 
@@ -53,13 +57,13 @@ def evolve(masses: FloatArray, edges: FloatArray, drift: Callable[[FloatArray], 
     bands = generator(drift(edges), edges[1] - edges[0], absorbing)
     centres = (edges[:-1] + edges[1:]) / 2
     speed = np.abs(drift(centres))
-    while start < end:
+    while start < end and masses.sum() > GONE:
         shares = masses / masses.sum()
         spread = np.sqrt(shares @ (centres - shares @ centres) ** 2)
         step = min(SHARE * start, spread / (shares @ speed + 1e-300), end - start)
         masses = _step(masses, bands * step)
         start = end if step == end - start else start + step
-    return masses
+    return masses if start == end else np.zeros_like(masses)
 
 
 def _step(masses: FloatArray, bands: FloatArray) -> FloatArray:
@@ -71,13 +75,13 @@ def _step(masses: FloatArray, bands: FloatArray) -> FloatArray:
 
 
 def normal_start(drift: Callable[[FloatArray], FloatArray], mean: float, variance: float,
-                 width: float, start: float, end: float) -> tuple[float, float, float]:
+                 width: float, start: float, end: float, settling: bool = True) -> tuple[float, float, float]:
     """Follow a point until the grid resolves its law, which is nearly normal until then.
 
     Shapes: the mean and variance at time `start` -> (time, mean, variance), at `end` at the latest.
     Law: the normal law that obeys the equation's first two moments. Resolved means a standard
-    deviation of 3 cells, and a drift that noise outweighs within a cell. The error is of second
-    order in the time this takes.
+    deviation of 3 cells, and a drift that noise outweighs within a cell; the second is waited for
+    only if the drift is settling. The error is of second order in the time this takes.
     """
     nodes, weights = np.polynomial.hermite_e.hermegauss(5)
     weights = weights / weights.sum()
@@ -88,7 +92,7 @@ def normal_start(drift: Callable[[FloatArray], FloatArray], mean: float, varianc
         return [rates.sum(), 1 + 2 * spread * np.sum(nodes * rates)]
 
     def resolved(_, state):
-        speed = abs(drift(np.array([state[0]])))[0]
+        speed = abs(drift(np.array([state[0]])))[0] * settling
         return min(state[1] / (9 * width**2), 1 / (2 * width * speed + 1e-300)) - 1
 
     resolved.terminal = True
