@@ -141,7 +141,6 @@ def test_smooth_shaping_follows_its_drift(name, a):
     path = solve_ivp(lambda _, V: drift(V.reshape(3, 3)).ravel(), (0, 0.5), THREE.ravel(), "DOP853", rtol=1e-12,
                      atol=1e-14)
     assert ode.at(THREE, 0.5) == pytest.approx(path.y[:, -1].reshape(3, 3), abs=1e-10)
-    # Tripling the third derivative, as in a mistaken expansion, would be seen.
     assert abs(ode.at(THREE, 0.5) - THREE).max() > 1e-3
 
 

@@ -1,0 +1,297 @@
+"""What shaping does to the norm of an input in the long run: explode, vanish or settle.
+
+The norm obeys dV = b V (V - 1) dt + sqrt(2) V dB with b = kappa / a^2, kappa = 3/4 phi''^2 + phi'''.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import special, stats
+from scipy.integrate import solve_ivp
+from scipy.optimize import brentq
+
+from . import densities
+from ._checks import FloatArray, real
+from .activations import Plain, Rectifier, Smooth, derivatives, expressions, formula
+from .densities._norm import strength
+
+#: A slope this much smaller than the largest is lost in rounding.
+FLAT = 1e-6
+#: A positive b as small as this only matters where V is of order 1/b.
+SMALL = 1e-8
+#: A kappa as small as this may be rounding.
+ROUNDING = 1e-11
+
+
+class Boundaries(NamedTuple):
+    """Feller's test: the scale function and the integral of expected times at both ends, from V = 1.
+
+    An end is reached in finite time if and only if `time` there is finite; if `scale` is finite
+    there but `time` is not, it is approached for ever with positive probability.
+    """
+
+    scale_at_zero: float
+    scale_at_infinity: float
+    time_at_zero: float
+    time_at_infinity: float
+
+
+@dataclass(frozen=True)
+class Regime:
+    """The fate of the norm of an input.
+
+    `name` is "explodes or vanishes" (b > 0), "vanishes" (-1 < b <= 0), "null recurrent" (b = -1)
+    or "stationary" (b < -1).
+    """
+
+    name: str
+    b: float
+
+    @property
+    def can_explode(self) -> bool:
+        """Whether the norm becomes infinite in finite time with positive probability, which is below 1."""
+        return self.b > 0
+
+    @property
+    def can_vanish(self) -> bool:
+        """Whether the norm tends to 0 with positive probability: certain for -1 < b <= 0."""
+        return self.b > -1
+
+    @property
+    def explosion_probability(self) -> float:
+        """The probability that a norm that starts at 1 explodes."""
+        return float(explosion_probability(self.b, 1.0))
+
+    @property
+    def boundaries(self) -> Boundaries:
+        """Feller's test at both ends."""
+        return feller_test(self.b)
+
+
+def classify(activation: Smooth | Rectifier | float) -> Regime:
+    """The fate of the norm under a shaped activation, or under a given b.
+
+    Law: exact, in the limit of width and depth growing together. A network of finite width whose
+    limit explodes grows geometrically instead.
+    Source: Li, Nica and Roy 2022, criterion for finite-time explosion; the fates without explosion
+    are ours.
+    Raises: ValueError for an activation that is unshaped or has no second derivative at its centre.
+    """
+    if isinstance(activation, Plain):
+        if activation.smoothness < 2:
+            raise ValueError(f"{activation.name} has {activation.smoothness:g} continuous derivatives at 0 and the "
+                             "criterion needs more: a jump of the second makes the drift of the norm 1/s, not 1/s^2, "
+                             "critical at s = a width, not a width^(1/2); choose another centre, or shaped_relu")
+        raise ValueError(f"{activation.name} is unshaped; use activations.smooth({activation.name!r})")
+    b = strength(activation)
+    if b == -1:
+        return Regime("null recurrent", b)
+    return Regime("explodes or vanishes" if b > 0 else "vanishes" if b > -1 else "stationary", b)
+
+
+def explosion_probability(b: float, V0: ArrayLike, time: float | None = None) -> FloatArray:
+    """The probability that the norm explodes, ever or before a time.
+
+    Shapes: V0 any shape, the same shape out; time in units of depth/width.
+    Law: ever: exact, the regularised incomplete gamma function P(b + 1, b V0). Before a time: by
+    `densities.norm`, whose `error` (about 1e-5) bounds its error.
+    Source: explosion criterion of Li, Nica and Roy 2022; the closed form is ours.
+    Raises: ValueError for a b that is not finite, a V0 that is not positive, a time not above 0.
+    """
+    b, start = real("b", b), np.asarray(V0, dtype=np.float64)
+    if not np.all(np.isfinite(start) & (start > 0)):
+        raise ValueError(f"V0 must be finite and > 0, got {V0!r}")
+    if b <= 0:
+        if time is not None:
+            real("time", time, above=0)
+        return np.zeros(start.shape)
+    if time is None:
+        return np.asarray(special.gammainc(b + 1, b * start))
+    return np.vectorize(lambda V: densities.norm(b, V, time).explosion_probability, otypes=[np.float64])(start)
+
+
+def stationary(b: float):
+    """The law that the norm settles to, for b < -1: Gamma with shape -b - 1 and rate -b.
+
+    Shapes: a frozen `scipy.stats.gamma`. Its mean 1 + 1/b is below 1.
+    Law: exact. Source: ours, speed measure of the norm SDE for smooth shaping.
+    Raises: ValueError for a b that is not below -1.
+    """
+    b = real("b", b)
+    if b >= -1:
+        raise ValueError(f"b must be < -1 for a stationary law, got {b:g}: the norm {classify(b).name}")
+    return stats.gamma(-b - 1, scale=-1 / b)
+
+
+def scale_density(b: float, V: ArrayLike) -> FloatArray:
+    """The derivative of the scale function, V^b exp(-b (V - 1)), 1 at V = 1.
+
+    Shapes: any shape of V > 0, the same shape out. Law: exact.
+    Source: Feller's test as in Li, Nica and Roy 2022.
+    Raises: ValueError for arguments out of range.
+    """
+    b, V = real("b", b), _positive(V)
+    with np.errstate(over="ignore"):
+        return np.exp(b * (np.log(V) - V + 1))
+
+
+def speed_density(b: float, V: ArrayLike) -> FloatArray:
+    """The speed density V^(-2 - b) exp(b (V - 1)); normalised, for b < -1, the stationary law.
+
+    Shapes, Law, Source, Raises: as `scale_density`.
+    """
+    b, V = real("b", b), _positive(V)
+    with np.errstate(over="ignore"):
+        return np.exp(-(2 + b) * np.log(V) + b * (V - 1))
+
+
+def feller_integral(b: float, V: ArrayLike) -> FloatArray:
+    """The integral of Feller's test from 1 to V: of the scale density times the speed of [1, y].
+
+    It is the mean time to leave an interval up to a factor; an end at which it stays finite is
+    reached in finite time.
+
+    Shapes: any shape of V > 0, the same shape out.
+    Law: relative error about 1e-8; +inf beyond double precision. Source: as `scale_density`.
+    Raises: as `scale_density`.
+    """
+    b, V = real("b", b), _positive(V)
+    found = np.empty(V.shape)
+    for side in (-1, 1):
+        here = (V >= 1) == (side > 0)
+        grid, position = np.unique(np.abs(np.log(V[here])), return_inverse=True)
+        if len(grid):
+            found[here] = _feller_path(b, side, grid)[position]
+    return found
+
+
+def _feller_path(b: float, side: int, grid: FloatArray) -> FloatArray:
+    """Feller's integral at V = exp(side x) for increasing x.
+
+    With w the scale density times the speed of [1, y]: in log y, w' = b (1 - y) w + 1/y.
+    """
+
+    def jacobian(x: float, _) -> FloatArray:
+        y = np.exp(side * x)
+        return side * np.array([[b * (1 - y), 0], [y, 0]])
+
+    def slope(x: float, state: FloatArray) -> FloatArray:
+        return jacobian(x, None) @ state + side * np.array([np.exp(-side * x), 0])
+
+    def far(_, state: FloatArray) -> float:
+        return 1e200 - np.abs(state).max()
+
+    far.terminal = True
+    path = solve_ivp(slope, (0, grid[-1] + 1e-12), np.zeros(2), "Radau", t_eval=grid, jac=jacobian, rtol=1e-9,
+                     atol=1e-14, events=far)
+    found = np.full(len(grid), np.inf)
+    if len(path.t):
+        found[:len(path.t)] = path.y[1]
+    return found
+
+
+def feller_test(b: float) -> Boundaries:
+    """The scale function and the integral of Feller's test at 0 and infinity, from V = 1.
+
+    Law: exact: at infinity both are finite if and only if b > 0, so that the norm then explodes in
+    finite time; at 0 the scale is finite if and only if b > -1, the integral never: the norm
+    vanishes in infinite time.
+    Source: explosion criterion of Li, Nica and Roy 2022; the boundary 0 is ours.
+    Raises: ValueError for a b that is not finite.
+    """
+    b = real("b", b)
+    zero = -np.exp(b) * special.hyp1f1(b + 1, b + 2, -b) / (b + 1) if b > -1 else -np.inf
+    if b <= 0:
+        return Boundaries(float(zero), np.inf, np.inf, np.inf)
+    with np.errstate(over="ignore"):
+        infinity = np.exp(special.gammaln(b + 1) - (b + 1) * np.log(b) + b) * special.gammaincc(b + 1, b)
+    # Far out the integrand is 1 / (b y^2) to leading order; for a tiny b it is exp(-b y) throughout.
+    far = max(1e4, 1e4 / max(b, SMALL))
+    time = float(feller_integral(b, far)) + 1 / (b * far) if b > SMALL else 1 / b
+    return Boundaries(float(zero), float(infinity), np.inf, time)
+
+
+class Recentred(NamedTuple):
+    """kappa of an activation at chosen centres, and where on the line it is stable.
+
+    Shapes: kappa like the centres, +inf where the slope is 0; thresholds, the sorted centres at
+    which kappa changes sign; intervals (low, high) of centres where kappa <= 0.
+    """
+
+    kappa: FloatArray
+    thresholds: tuple[float, ...]
+    stable: tuple[tuple[float, float], ...]
+
+
+def recentred(name: str, centres: ArrayLike) -> Recentred:
+    """How the choice of a centre changes kappa = 3/4 phi''^2 + phi''', and thus the fate of the norm.
+
+    Shapes: centres of any shape within [-30, 30].
+    Law: exact derivatives; thresholds to 1e-12, over all of [-30, 30] where kappa and the slope are
+    not lost in rounding (above 1e-11, and above 1e-6 of the largest slope).
+    Source: ours, the explosion criterion of Li, Nica and Roy 2022 at every centre.
+    Raises: ValueError for what the parser refuses, a centre out of range or at a kink.
+    """
+    tree = formula.tree(name)
+    centres = np.asarray(centres, dtype=np.float64)
+    if not np.all(np.abs(centres) <= formula.REACH):
+        raise ValueError(f"centres must lie within {formula.REACH:g} of 0, got {centres.tolist()}")
+    kinks = np.array(derivatives.kinks(tree))
+    for kink in kinks:
+        if np.any(np.abs(centres - kink) < 1e-9):
+            raise ValueError(f"centres must avoid the kink of {name} at {kink:g}, where it has no second derivative")
+    orders = [expressions.derivative(tree)]
+    for _ in range(2):
+        orders.append(expressions.derivative(orders[-1]))
+
+    def curvature(x: ArrayLike) -> tuple[FloatArray, FloatArray]:
+        """The slope, and kappa times its square, which is continuous."""
+        first, second, third = (derivatives.values(order, np.asarray(x, dtype=np.float64)) for order in orders)
+        return first, 0.75 * second**2 + first * third
+
+    slope, power = curvature(centres)
+    kappa = np.divide(power, slope**2, out=np.full(centres.shape, np.inf), where=slope != 0)
+    thresholds, stable = _stable_intervals(curvature, kinks)
+    return Recentred(kappa, thresholds, stable)
+
+
+def _stable_intervals(curvature: Callable, kinks: FloatArray) -> tuple[tuple, tuple]:
+    """Centres at which kappa changes sign, and intervals between them in which it is not positive."""
+    ends = np.concatenate([[-formula.REACH], kinks, [formula.REACH]])
+    grid = np.linspace(*ends[[0, -1]], 60001)
+    steepest = np.abs(curvature(grid)[0]).max()
+    segments: list[list] = []  # of low, high and whether stable
+    for low, high in zip(ends[:-1], ends[1:], strict=True):
+        inside = grid[(grid > low) & (grid < high)]
+        slope, power = curvature(inside)
+        known = (np.abs(power) > ROUNDING * slope**2) & (np.abs(slope) > FLAT * steepest)
+        state = power[known] < 0 if np.any(known) else np.array([True])  # a straight piece has kappa = 0
+        changes = np.flatnonzero(state[:-1] != state[1:])
+        roots = [_halve(curvature, *inside[known][[k, k + 1]]) for k in changes]
+        places = [low, *roots, high]
+        for k, (left, right) in enumerate(zip(places[:-1], places[1:], strict=True)):
+            stable = bool(state[0]) != bool(k % 2)
+            if segments and segments[-1][2] == stable:
+                segments[-1][1] = right
+            else:
+                segments.append([left, right, stable])
+    thresholds = tuple(float(segment[0]) for segment in segments[1:])
+    segments[0][0], segments[-1][1] = -np.inf, np.inf
+    return thresholds, tuple((float(low), float(high)) for low, high, stable in segments if stable)
+
+
+def _halve(curvature: Callable, low: float, high: float) -> float:
+    """Where kappa changes its sign between two centres."""
+    return brentq(lambda x: float(curvature(x)[1]), low, high, xtol=1e-13)
+
+
+def _positive(V: ArrayLike) -> FloatArray:
+    V = np.asarray(V, dtype=np.float64)
+    if not np.all(np.isfinite(V) & (V > 0)):
+        raise ValueError(f"V must be finite and > 0, got {V.tolist()}")
+    return V
