@@ -17,11 +17,8 @@ from numpy.typing import ArrayLike
 from . import _checks
 from ._checks import FloatArray, real, whole
 from ._parallel import BLOCK, over_samples
-from .gaussian import MOST_SAMPLES, block_generator
+from .gaussian import ATTENTION_LAYERS, ATTENTION_PATHS, MOST_SAMPLES, block_generator
 from .wishart import bartlett, factor_of
-
-#: Streams of the network and of its limit.
-NETWORK_STREAM, LIMIT_STREAM = 30, 31
 
 #: Growth of the trace beyond which a path of the limit counts as exploded: what is left of its life is negligible.
 EXPLODED = 1e9
@@ -135,7 +132,7 @@ class ShapedAttention:
         if len(V0) > self.width:
             raise ValueError(f"V0 must have at most width={self.width} tokens, got {len(V0)}")
         wanted, has_axis = _checks.layers(at, self.depth)
-        out = _in_blocks(self._step, V0, wanted, samples, seed, first, threads, NETWORK_STREAM)
+        out = _in_blocks(self._step, V0, wanted, samples, seed, first, threads, ATTENTION_LAYERS)
         return out if has_axis else out[:, 0]
 
     def _step(self, V: FloatArray, draw: np.random.Generator) -> FloatArray:
@@ -220,7 +217,7 @@ class AttentionSDE:
             gone |= ~(np.trace(moved, axis1=1, axis2=2) < largest)
             return np.where(gone[:, None, None], np.inf, moved)
 
-        out = _in_blocks(advance, V0, wanted, samples, seed, first, threads, LIMIT_STREAM)
+        out = _in_blocks(advance, V0, wanted, samples, seed, first, threads, ATTENTION_PATHS)
         return out if at is not None else out[:, 0]
 
     def _step(self, V: FloatArray, draw: np.random.Generator, h: float, value_rate: float) -> FloatArray:

@@ -26,7 +26,9 @@ u32, i32, u64, f32, f64 = np.uint32, np.int32, np.uint64, np.float32, np.float64
 MOST_SAMPLES = 2**48
 
 #: Streams, one for each purpose, so that two uses of one seed never share a number.
-LAYERS, STARTS, SPLITS = 0, 1, 2
+LAYERS, STARTS, SPLITS, WEIGHTS = 0, 1, 2, 8
+CORRELATION_PATHS, COVARIANCE_PATHS, CHAIN_PATHS, SINGULAR_PATHS, NORM_PATHS = 16, 17, 18, 19, 20
+ATTENTION_LAYERS, ATTENTION_PATHS = 30, 31
 
 _MULTIPLY_0, _MULTIPLY_1 = u64(0xD2511F53), u64(0xCD9E8D57)
 _WEYL_0, _WEYL_1 = u32(0x9E3779B9), u32(0xBB67AE85)

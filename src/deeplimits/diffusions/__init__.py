@@ -5,8 +5,8 @@ Time is depth/width. A diffusion answers to the same `sample` call as the networ
 
 from .correlation import CorrelationSDE
 from .covariance import CovarianceSDE
-from .norm import NormSDE
 from .jacobian import JacobianPaths, JacobianSDE
+from .norm import NormSDE
 from .residual import ConvolutionalSDE, ResidualSDE
 
 __all__ = [

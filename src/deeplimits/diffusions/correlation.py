@@ -10,12 +10,10 @@ from numba import njit
 
 from .._checks import FloatArray, real
 from ..activations import Rectifier, Smooth
+from ..gaussian import CORRELATION_PATHS
 from ._flow import displacement_tables
 from ._grid import LANES, checked_limit, plan
 from ._lanes import FAST, add_scaled, draw, lanes_wanted
-
-#: The Gaussian stream of these paths.
-STREAM = 16
 
 #: How to write z = artanh(correlation) as the coordinate asked for.
 COORDINATES = {
@@ -124,7 +122,7 @@ def _walk(out, begin, records, start, noise, refinement, half, full, low, rate, 
             while done < records[place]:
                 if done > 0:
                     _flow(z, parts, cells, full, low, rate, floor)
-                draw(normals, extra, done, refinement, block, STREAM, seed)
+                draw(normals, extra, done, refinement, block, CORRELATION_PATHS, seed)
                 add_scaled(z, normals[0], noise, none)
                 done += 1
             if done == 0:

@@ -11,13 +11,11 @@ from numpy.typing import ArrayLike
 from .. import _checks
 from .._checks import FloatArray, real
 from ..activations import Rectifier, Smooth, correlation_of
+from ..gaussian import COVARIANCE_PATHS
 from . import _matrices, _pairs, _smooth
 from ._flow import BOUNDED_CELLS, decrement_table, ratio_flow
 from ._grid import Plan, checked_limit, plan
 from ._lanes import FARTHEST, squarings
-
-#: The Gaussian stream of these paths.
-STREAM = 17
 
 
 @dataclass(frozen=True)
@@ -111,7 +109,7 @@ class CovarianceSDE:
                       for time in (chosen.step / 2, chosen.step))
         walk, arguments = self._pair(V0, chosen) if _is_plain_pair(V0, gap2) else self._matrix(V0, chosen)
         arguments += (half, full, float(BOUNDED_CELLS), np.empty(0, chosen.kind), chosen.refinement,
-                      STREAM, chosen.seed)
+                      COVARIANCE_PATHS, chosen.seed)
 
         def kernel(out: FloatArray, begin: int) -> None:
             walk(out, begin, chosen.records, V0, *arguments)
@@ -128,7 +126,7 @@ class CovarianceSDE:
         def kernel(out: FloatArray, begin: int) -> None:
             rows = slice(begin - chosen.first, begin - chosen.first + len(out))
             _smooth.walk(out, times[rows], begin, chosen.records, V0, *noise, self.activation.b, curvature, radius,
-                         np.empty(0, chosen.kind), chosen.refinement, STREAM, chosen.seed)
+                         np.empty(0, chosen.kind), chosen.refinement, COVARIANCE_PATHS, chosen.seed)
 
         return chosen.run(kernel, V0.shape), times
 

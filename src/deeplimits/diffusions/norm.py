@@ -10,11 +10,9 @@ from numba import njit
 
 from .._checks import FloatArray, real
 from ..activations import Rectifier, Smooth
+from ..gaussian import NORM_PATHS
 from ._grid import LANES, Plan, checked_limit, plan
 from ._lanes import FARTHEST, FAST, add_scaled, draw, exponentials, lanes_wanted, squarings
-
-#: The Gaussian stream of these paths.
-STREAM = 20
 
 
 @dataclass(frozen=True)
@@ -141,7 +139,7 @@ def _walk(out, begin, records, start, b, step, times, kind, refinement, values, 
             while done < records[place]:
                 if done > 0:
                     _drift(inverse, before, ends, (done - 0.5) * step, b, step)
-                draw(normals, extra, done, refinement, block, STREAM, seed)
+                draw(normals, extra, done, refinement, block, NORM_PATHS, seed)
                 noise[:] = step
                 add_scaled(noise, normals[0], -np.sqrt(2 * step), 0.0)
                 exponentials(noise, times)

@@ -15,13 +15,10 @@ from .. import _checks
 from .._checks import FloatArray, real, whole
 from .._parallel import over_samples
 from ..activations import angle_of, relu
-from ..gaussian import MOST_SAMPLES, normals
+from ..gaussian import CHAIN_PATHS, MOST_SAMPLES, SINGULAR_PATHS, normals
 
 #: Where layer^2 (1 - correlation) of an infinitely wide ReLU network goes.
 PLATEAU = 4.5 * np.pi**2
-
-#: Gaussian streams of the two processes.
-CHAIN_STREAM, SINGULAR_STREAM = 18, 19
 
 #: Below this angle the coefficients are summed as series: their formulas cancel.
 SMALL_ANGLE = 0.03
@@ -89,7 +86,7 @@ class UnshapedChain:
         row, checked = np.array(wanted), _checks.seed(seed)
 
         def piece(begin: int, stop: int) -> None:
-            noise = normals(checked, stop - begin, self.depth, first=first + begin, stream=CHAIN_STREAM)
+            noise = normals(checked, stop - begin, self.depth, first=first + begin, stream=CHAIN_PATHS)
             epsilon = np.full(stop - begin, start)
             for layer in range(row.max() + 1):
                 if layer:
@@ -143,7 +140,7 @@ class SingularSDE:
         checked = _checks.seed(seed)
 
         def piece(begin: int, stop: int) -> None:
-            noise = normals(checked, stop - begin, max(len(grid) - 1, 1), first=first + begin, stream=SINGULAR_STREAM)
+            noise = normals(checked, stop - begin, max(len(grid) - 1, 1), first=first + begin, stream=SINGULAR_PATHS)
             log_q = np.full(stop - begin, start)
             for place, now in enumerate(grid):
                 if place:

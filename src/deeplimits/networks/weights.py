@@ -16,12 +16,9 @@ from .._checks import FloatArray
 from .._parallel import over_samples
 from ..activations import programs
 from ..activations.programs import Program
-from ..gaussian import u64
+from ..gaussian import WEIGHTS, u64
 from ._branches import Branches, Start, Steps, root
 from ._elementwise import TILE, draw
-
-#: The Gaussian stream of explicit weights.
-STREAM = 8
 
 
 class Functions(NamedTuple):
@@ -144,7 +141,7 @@ def derivatives(branches: Branches, x0: Start, walk: Steps, *, limit: bool) -> t
 
     def piece(low: int, high: int) -> None:
         propagate(states[low:high], jacobians[low:high], inverses[low:high] if limit else inverses.copy(), walk.records,
-                  starts.part(low, high), functions, law, walk.first + low, STREAM,
+                  starts.part(low, high), functions, law, walk.first + low, WEIGHTS,
                   u64(walk.seed), np.empty(0, walk.kind), programs.scratch(np.float64))
 
     over_samples(piece, walk.samples, walk.threads)
