@@ -42,7 +42,7 @@ class Riccati:
         Shapes: -> (m,).
         Law: exact, written for the change of u, so that a small phi'' cancels nothing.
         """
-        omega = np.emath.sqrt(self.weight_variance * self._constant / 4)
+        omega = np.sqrt(self.weight_variance) * np.emath.sqrt(self._constant) / 2
         sine = (time * np.sinc(omega * time / np.pi)).real  # sin(omega t) / omega
         cosine = np.cos(omega * time).real
         power = self.bias_variance + self.weight_variance * (self.variance + self.mean**2)
@@ -57,14 +57,17 @@ class Riccati:
         limit; its constants in closed form, and its other two branches, are ours.
         """
         constant, start = self._constant, self.weight_variance * self._start
-        omega = np.sqrt(self.weight_variance * np.abs(constant)) / 2
+        omega = np.sqrt(self.weight_variance) * np.sqrt(np.abs(constant)) / 2  # no underflow
         found = np.full(len(self.mean), np.inf)
         power = self.bias_variance + self.weight_variance * (self.variance + self.mean**2)
         moving = (power > 0) & (self.second != 0) & (self.weight_variance > 0)
-        ratio = np.divide(2 * omega, start, out=np.full(len(found), np.inf), where=start != 0)
-        turning, creeping = moving & (constant > 0), moving & (constant < 0) & (start > 0) & (ratio < 1)
+        with np.errstate(over="ignore"):
+            ratio = np.divide(2 * omega, start, out=np.full(len(found), np.inf), where=start != 0)
+        turning = moving & (constant > 0) & (omega > 0)
+        creeping = moving & (constant < 0) & (start > 0) & (ratio < 1) & (omega > 0)
         still = moving & (omega == 0) & (start > 0)
-        found[turning] = np.arctan2(2 * omega, start)[turning] / omega[turning]
-        found[creeping] = np.arctanh(ratio[creeping]) / omega[creeping]
-        found[still] = 2 / start[still]
+        with np.errstate(over="ignore"):  # later than double precision can tell
+            found[turning] = np.arctan2(2 * omega, start)[turning] / omega[turning]
+            found[creeping] = np.arctanh(ratio[creeping]) / omega[creeping]
+            found[still] = 2 / start[still]
         return found
