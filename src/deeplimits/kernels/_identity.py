@@ -43,6 +43,7 @@ class Riccati:
         Law: exact, written for the change of u, so that a small phi'' cancels nothing.
         """
         omega = np.sqrt(self.weight_variance) * np.emath.sqrt(self._constant) / 2
+        omega = np.where(np.abs(omega) < 1e-150, 0, omega)  # sinc divides by it
         sine = (time * np.sinc(omega * time / np.pi)).real  # sin(omega t) / omega
         cosine = np.cos(omega * time).real
         power = self.bias_variance + self.weight_variance * (self.variance + self.mean**2)
