@@ -15,7 +15,7 @@ import sys
 import time
 from pathlib import Path
 
-from bookbuild import BuildError, check, claims, exit_with, notebooks, provenance, stage
+from bookbuild import BuildError, check, claims, exit_with, figures, notebooks, provenance, stage
 
 SITE = Path("_build/html")
 PREVIOUS = Path("_build/html.previous")
@@ -60,6 +60,7 @@ def build(profile: str) -> None:
     runs = provenance.read([executed for _, executed in pages])
     stage.build(profile, {
         "reference/_claims.md": claims.to_markdown(joined, evidence, stage.bibliography_keys()),
+        "reference/_figures.md": figures.to_markdown(pages),
         "reference/_provenance.md": provenance.to_markdown(runs, profile),
     })
     new = render()

@@ -1,0 +1,39 @@
+"""The figure index lists every named figure with the checks of its own section."""
+
+from __future__ import annotations
+
+import nbformat
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from bookbuild import claims, figures
+
+
+def check(name, passed=True):
+    """A code cell whose output carries the record of a check."""
+    output = new_output("display_data", {claims.MIME: {"id": name, "passed": passed}})
+    return new_code_cell("evidence", outputs=[output])
+
+
+def figure(name):
+    """A code cell that makes a named figure."""
+    return new_code_cell("draw", metadata={"mystnb": {"figure": {"name": name, "caption": f"What {name} | shows."}}})
+
+
+def test_figures_come_with_the_checks_of_their_section(tmp_path):
+    notebook = new_notebook(cells=[
+        new_markdown_cell("# Page\n\ntext"), new_code_cell("setup"),
+        new_markdown_cell("## One"), figure("fig-one"), check("claim-a"), check("claim-a", passed=False),
+        new_markdown_cell("## Two"), check("claim-b"), figure("fig-two"),
+        new_markdown_cell("## Three"), figure("fig-three"),
+    ])
+    one, two, three = figures.of_notebook(notebook)
+    assert one["claims"] == {"claim-a": False}
+    assert two["claims"] == {"claim-b": True}
+    assert three["claims"] == {}
+    assert [one["cell"], two["cell"], three["cell"]] == [2, 6, 7]
+    path = tmp_path / "page.ipynb"
+    nbformat.write(notebook, path)
+    text = figures.to_markdown([("book/page", path)])
+    assert "[claim-a](claims.md#claim-claim-a): fails" in text
+    assert "What fig-one \\| shows." in text
+    assert "an illustration" in text
