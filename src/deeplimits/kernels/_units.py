@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.integrate import solve_ivp
+from scipy.special import erf
 
 from .._checks import FloatArray
-from ..activations import Plain, Rectifier, angle_defect, angle_of
-from ._expectations import kinks_of, products, single
+from ..activations import Plain, Rectifier
+from ._expectations import kinks_of, products, rectified, sigmoidal, single
 
 #: Relative error of one step of the ODEs, and the absolute one as a share of the state.
 TOLERANCE, ABSOLUTE = 1e-11, 1e-14
@@ -25,6 +27,7 @@ class Expectations:
 
     activation: Plain | Rectifier
 
+    @cached_property
     def slopes(self) -> tuple[float, float] | None:
         """The slopes for positive and negative inputs if the activation is straight on either side of 0."""
         plus, minus = float(self.activation(1.0)), -float(self.activation(-1.0))
@@ -32,55 +35,82 @@ class Expectations:
                        for side, slope in ((1, plus), (-1, minus)))
         return (plus, minus) if straight else None
 
+    @cached_property
+    def error_function(self) -> tuple[float, float] | None:
+        """Height and scale if the activation is height erf(scale x)."""
+        with np.errstate(all="ignore"):
+            height = float(self.activation(1e6))
+            scale = np.sqrt(np.pi) / 2 * np.divide(float(self.activation.derivative(0.0)), height)
+            if not (0 < scale < np.inf and np.isfinite(height)):
+                return None
+            probes = np.concatenate([-PROBES, PROBES])
+            same = np.allclose(self.activation(probes / scale), height * erf(probes), rtol=1e-13, atol=0)
+        return (height, float(scale)) if same else None
+
+    @cached_property
+    def odd(self) -> bool:
+        """Whether the activation is odd, so that its mean over centred normal units is exactly 0."""
+        with np.errstate(all="ignore"):
+            return bool(np.array_equal(self.activation(-PROBES), -self.activation(PROBES)))
+
+    @property
+    def linear(self) -> bool:
+        """Whether the activation is a straight line through 0."""
+        return self.slopes is not None and self.slopes[0] == self.slopes[1]
+
+    @cached_property
+    def _shape(self) -> tuple[tuple[float, ...], float]:
+        """Where the activation has kinks, and the length over which it bends elsewhere."""
+        return kinks_of(self.activation), getattr(self.activation, "length", lambda: 1.0)()
+
     def grows_linearly(self) -> bool:
         """Whether the activation grows at most about linearly."""
         with np.errstate(over="ignore"):
             return bool(np.all(np.abs(self.activation(np.array([-1e6, 1e6]))) <= 1e8))
 
+    def _centred(self, mean: FloatArray, covariance: FloatArray) -> tuple[FloatArray, FloatArray] | None:
+        """Values and derivatives in closed form, where the activation has one and the units are centred."""
+        if np.any(mean):
+            return None
+        if self.slopes:
+            return rectified(*self.slopes, covariance)
+        return sigmoidal(*self.error_function, covariance) if self.error_function else None
+
     def values(self, mean: FloatArray, covariance: FloatArray) -> FloatArray:
         """E psi(x_i) psi(x_j).
 
         Shapes: (m,), (m, m) -> (m, m).
-        Law: exact for the identity and for rectifiers of centred units, near rounding otherwise.
+        Law: exact for the identity and, with centred units, for rectifiers and error functions; near rounding
+        otherwise.
         """
-        slopes = self.slopes()
-        if slopes and slopes[0] == slopes[1]:
-            return slopes[0] ** 2 * (covariance + np.outer(mean, mean))
-        if slopes and not np.any(mean):
-            size, angle = _angles(covariance)
-            gain, gap2 = (slopes[0] ** 2 + slopes[1] ** 2) / 2, (slopes[0] - slopes[1]) ** 2
-            return size * (gain * np.cos(angle) + gap2 * angle_defect(angle) / (2 * np.pi))
-        return products(self.activation, mean, covariance, kinks_of(self.activation))
+        if self.linear:
+            return self.slopes[0] ** 2 * (covariance + np.outer(mean, mean))
+        closed = self._centred(mean, covariance)
+        return closed[0] if closed else products(self.activation, mean, covariance, *self._shape)
 
     def derivatives(self, mean: FloatArray, covariance: FloatArray) -> FloatArray:
         """E psi'(x_i) psi'(x_j); shapes and law as `values`."""
-        slopes = self.slopes()
-        if slopes and slopes[0] == slopes[1]:
-            return np.full(covariance.shape, slopes[0] ** 2)
-        if slopes and not np.any(mean):
-            angle = _angles(covariance)[1]
-            gain, gap2 = (slopes[0] ** 2 + slopes[1] ** 2) / 2, (slopes[0] - slopes[1]) ** 2
-            return gain - gap2 * angle / (2 * np.pi)
-        return products(self.activation.derivative, mean, covariance, kinks_of(self.activation))
+        if self.linear:
+            return np.full(covariance.shape, self.slopes[0] ** 2)
+        closed = self._centred(mean, covariance)
+        return closed[1] if closed else products(self.activation.derivative, mean, covariance, *self._shape)
+
+    def both(self, mean: FloatArray, covariance: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """`values` and `derivatives`, which share the angles of a closed form."""
+        closed = None if self.linear else self._centred(mean, covariance)
+        return closed or (self.values(mean, covariance), self.derivatives(mean, covariance))
 
     def means(self, variance: FloatArray) -> FloatArray:
         """E psi(x_i) of centred units with variances (m,)."""
-        return np.array([single(self.activation, 0.0, np.sqrt(v), kinks_of(self.activation)) for v in variance])
+        if self.odd:
+            return np.zeros(len(variance))
+        return np.array([single(self.activation, 0.0, np.sqrt(v), *self._shape) for v in variance])
 
     def power(self, mean: float, variance: float) -> float:
         """E psi(x)^2 of one unit."""
         with np.errstate(over="ignore", invalid="ignore"):
-            found = single(lambda x: self.activation(x) ** 2, mean, np.sqrt(variance), kinks_of(self.activation))
+            found = single(lambda x: self.activation(x) ** 2, mean, np.sqrt(variance), *self._shape)
         return found if np.isfinite(found) else np.inf
-
-
-def _angles(covariance: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Products of standard deviations, and angles whose cosines are correlations."""
-    size = np.sqrt(np.diag(covariance))
-    scale = np.outer(size, size)
-    rho = np.divide(covariance, scale, out=np.zeros_like(scale), where=scale > 0)
-    np.fill_diagonal(rho, 1)
-    return scale, angle_of(1 - rho)
 
 
 @dataclass(frozen=True)
@@ -117,12 +147,12 @@ class Flow:
     def _rates(self, mean: FloatArray, covariance: FloatArray,
                tangents: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         covariance = np.where(np.eye(len(mean)) > 0, np.maximum(covariance, 0), covariance)
-        weights = self.weight_variance * self.inner.values(mean, covariance)
+        if not len(tangents):
+            power = self.bias_variance + self.weight_variance * self.inner.values(mean, covariance)
+            return self.second / 2 * np.diag(power), self.slope**2 * power, tangents
+        weights, gain = (self.weight_variance * found for found in self.inner.both(mean, covariance))
         power = self.bias_variance + weights
         moved = self.second / 2 * np.diag(power), self.slope**2 * power
-        if not len(tangents):
-            return *moved, tangents
-        gain = self.weight_variance * self.inner.derivatives(mean, covariance)
         biases = np.full_like(power, self.bias_variance)
         sources = np.array([weights, biases, np.zeros_like(power)])
         return *moved, self.slope**2 * (sources + gain * tangents)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -162,21 +163,20 @@ class ResidualKernel:
         Raises: as `at`.
         """
         mean, K = self._start(mean0, K0)
-        slopes = self._flow.inner.slopes()
-        if slopes and slopes[0] == slopes[1]:
+        if self._flow.inner.linear:
             return self._riccati(mean, K).explosion_time()
         if self.outer.second0 == 0 and self._flow.inner.grows_linearly():
             return np.full(len(mean), np.inf)
         return np.array([self._flow.explosion_time(m, k, HORIZON * self.time)
                          for m, k in zip(mean, np.diag(K), strict=True)])
 
-    @property
+    @cached_property
     def _flow(self) -> Flow:
         return Flow(Expectations(self.inner), self.outer.slope0, self.outer.second0, self.weight_variance,
                     self.bias_variance)
 
     def _riccati(self, mean: FloatArray, K: FloatArray) -> Riccati:
-        slope = self._flow.inner.slopes()[0]
+        slope = self._flow.inner.slopes[0]
         return Riccati(self.outer.slope0, self.outer.second0, slope**2 * self.weight_variance, self.bias_variance,
                        mean, np.diag(K))
 
@@ -196,11 +196,11 @@ class ResidualKernel:
         return found
 
     def _moments(self, mean: FloatArray, K: FloatArray, time: float) -> tuple[FloatArray, FloatArray]:
-        units, slopes = self._flow, self._flow.inner.slopes()
+        units, slopes = self._flow, self._flow.inner.slopes
         rate = units.slope**2 * self.weight_variance
         if time == 0:
             return mean, K
-        if slopes and slopes[0] == slopes[1]:
+        if units.inner.linear:
             return self._linear(mean, K, time)
         if slopes and not np.any(mean) and self.bias_variance == units.second == 0 and np.all(np.diag(K) > 0):
             gain = rate * (slopes[0] ** 2 + slopes[1] ** 2) / 2
