@@ -4,8 +4,9 @@ Given the layer before, the pre-activations of m inputs are independent Gaussian
 for each neuron. A layer of width n therefore costs n m normals instead of n^2 weights.
 """
 
+from ._gradients import Gradients
 from .convolutional import ConvResNet
 from .residual import Jacobians, ResNet, gaussian_start
 from .shaped import ShapedMLP
 
-__all__ = ["ConvResNet", "Jacobians", "ResNet", "ShapedMLP", "gaussian_start"]
+__all__ = ["ConvResNet", "Gradients", "Jacobians", "ResNet", "ShapedMLP", "gaussian_start"]

@@ -12,8 +12,10 @@ from numpy.typing import ArrayLike
 from .. import _checks
 from .._checks import FloatArray, whole
 from ..gaussian import MOST_SAMPLES, STARTS, normals
+from ..kernels import Tangent
 from ..wishart import factor_of
 from ._branches import Activation, Branches, layer_steps, simulate, start
+from ._tangent_kernel import tangent_kernels
 from .weights import derivatives
 
 
@@ -141,3 +143,37 @@ class ResNet:
         walk = layer_steps(self.depth, at, samples, seed, noise_depth, first, threads, precision)
         state, jacobian, _ = derivatives(self._branches, start(x0, (self.width,), samples), walk, limit=False)
         return Jacobians(state, jacobian, np.linalg.slogdet(jacobian)[1])
+
+    def ntk(
+        self,
+        x0: ArrayLike,
+        samples: int,
+        seed: int,
+        *,
+        inputs: ArrayLike | None = None,
+        readout: ArrayLike | None = None,
+        noise_depth: int | None = None,
+        first: int = 0,
+        threads: int | None = None,
+        precision: str = "single",
+    ) -> Tangent:
+        """The empirical tangent kernels of independent networks, from explicit weights.
+
+        Shapes: x0 is (width, m) or (samples, width, m). Returns (weights, biases, inputs), each (samples, m, m):
+            inner products of the gradients of the output with respect to the standard normals that make the weights
+            and the biases of the blocks. The output is the first neuron, or <readout, x> with readout (width,) or
+            (samples, width). `inputs` (m, m) is the tangent kernel of one neuron of what comes before the
+            blocks, carried through them; 0 by default.
+        Law: exact, by backpropagation through the weights of `jacobians` with the same seed, each layer
+            time/depth long; weights have single precision, or double with `precision="double"`, all
+            else is double. Sample i depends only on (seed, first + i), x0 and readout. Its mean tends to
+            `kernels.ResidualKernel.ntk` with the depth, at every width for the identity inside and outer''(0) = 0; at
+            finite depth and large width it is `finite_depth_ntk`, for linear activations at every
+            width. A kernel that overflows is +inf.
+        Source: Peluchetti and Favaro 2021, neural tangent kernel of the doubly infinite limit.
+        Raises: ValueError as for `sample`, for inputs that are not positive semi-definite, and a
+            readout of another shape or not finite.
+        """
+        walk = layer_steps(self.depth, None, samples, seed, noise_depth, first, threads, precision)
+        x0 = start(x0, (self.width,), walk.samples)
+        return tangent_kernels(self._branches, x0, inputs, readout, walk)

@@ -10,11 +10,14 @@ from numpy.typing import ArrayLike
 
 from .. import _checks
 from .._checks import FloatArray, whole
-from .._parallel import BLOCK, over_samples
+from .._parallel import BLOCK, fill_blocks, over_samples
 from ..activations import Plain, Rectifier, Smooth
-from ..gaussian import LAYERS, MOST_SAMPLES, SPLITS, block_generator
+from ..gaussian import LAYERS, SPLITS, block_generator
 from ..wishart import bartlett, factor_of
 from . import _program_pairs, _program_rows, _rows
+from ._branches import Steps, layer_steps
+from ._gradients import Gradients, backpropagate
+from ._tangents import tangent_chain, tangent_rows
 
 #: A sampler of one law: (network, factor or covariance, out, layers, seed, first, threads, precision).
 Sampler = Callable[..., None]
@@ -74,34 +77,95 @@ class ShapedMLP:
             0..depth, an unknown method or precision, or a method that does not apply.
         """
         V0 = _checks.covariance("V0", V0)
-        wanted, has_axis = _checks.layers(at, self.depth)
-        whole("samples", samples)
-        whole("first", first, least=0, most=MOST_SAMPLES - samples)
-        threads = None if threads is None else whole("threads", threads)
-        if precision not in ("single", "double"):
-            raise ValueError(f"precision must be 'single' or 'double', got {precision!r}")
-        layers = np.unique(wanted)
-        out = np.empty((samples, len(layers), *V0.shape))
-        sampler = self._sampler(method, len(V0))
-        sampler(self, V0, out, layers, _checks.seed(seed), first, threads, precision)
-        if has_axis:
-            return out if list(layers) == wanted else out[:, np.searchsorted(layers, wanted)]
-        return out[:, 0]
+        walk = layer_steps(self.depth, at, samples, seed, None, first, threads, precision)
+        return self._run(self._sampler(method, len(V0)), V0, walk, precision)
+
+    def tangents(
+        self,
+        gram: ArrayLike,
+        samples: int,
+        seed: int,
+        at: Sequence[int] | None = None,
+        *,
+        first: int = 0,
+        threads: int | None = None,
+        precision: str = "single",
+        method: str | None = None,
+    ) -> FloatArray:
+        """How independent networks stretch directions at one input, together with its norm.
+
+        Shapes: gram is (1 + k, 1 + k), the Gram of the input x and of k directions u, <., .>/n_in. Returns
+            (samples, 1 + k, 1 + k), the Gram of the activations sqrt(c/n) phi(z) and of their derivatives
+            along each u: entry [0, 0] is V, [j, j] the squared norm |J u|^2. Layers `at` as for `sample`.
+        Law: exact at any width. Given a layer, the pre-activation z and its derivatives v of a neuron are one
+            Gaussian row: `method` "rows" draws them. "chain" (rectifiers, the default for them) multiplies by Wishart
+            matrices, whatever the width. Normals have single precision, sums double; `precision="double"`
+            draws in double. For rectifiers E|J u|^2 is conserved, and |J u|^2 has exactly the law of the norm V.
+            Sample i depends only on (seed, first + i). Overflow: every entry is +inf from its layer on.
+        Source: ours, after the conditional Gaussianity of the layers in Li, Nica and Roy 2022.
+        Raises: ValueError as for `sample`.
+        """
+        gram = _checks.covariance("gram", gram)
+        walk = layer_steps(self.depth, at, samples, seed, None, first, threads, precision)
+        applies = {"chain": isinstance(self.activation, Rectifier), "rows": True}
+        return self._run(_choose(method, applies, {"chain": tangent_chain, "rows": tangent_rows}), gram, walk,
+                         precision)
+
+    def gradients(
+        self,
+        gram: ArrayLike,
+        samples: int,
+        seed: int,
+        at: Sequence[int] | None = None,
+        *,
+        first: int = 0,
+        threads: int | None = None,
+        precision: str = "single",
+    ) -> Gradients:
+        """Tangents as `tangents` has them, with the squared norm of a backpropagated vector, from explicit weights.
+
+        Shapes: gram is (1 + k, 1 + k) with k < width. Returns (tangents, norms): (samples, 1 + k, 1 + k) at the last
+            layer and |J^T g|^2 (samples,) for the derivative J of the last activations with respect to the
+            input, which has as many coordinates as a layer. With layers `at`, an axis for them after the
+            samples: the tangents there, and J the derivative with respect to the activations there.
+        Law: exact; g is a random direction, |g| = 1, of its own for each network. |J^T g|^2 has, jointly with V,
+            exactly the law of |J u|^2 for a random direction u, since J and its transpose have the same singular
+            values: `tangents` gives it without weights. Weights have single precision, or double with
+            `precision="double"`; all else is double. Sample i depends only on (seed, first + i).
+        Source: ours, after Li, Nica and Roy 2022.
+        Raises: ValueError as for `sample`, and for a width that has no room for k directions and the input.
+        """
+        gram = _checks.covariance("gram", gram)
+        if len(gram) > self.width:
+            raise ValueError(f"gram must have at most width={self.width} rows, got {len(gram)}")
+        walk = layer_steps(self.depth, at, samples, seed, None, first, threads, precision)
+        return backpropagate(self, gram, walk)
+
+    def _run(self, sampler: Sampler, gram: FloatArray, walk: Steps, precision: str) -> FloatArray:
+        """The Gram matrices of a sampler at the layers asked for."""
+        out = np.empty((walk.samples, len(walk.records), *gram.shape))
+        sampler(self, gram, out, walk.records, walk.seed, walk.first, walk.threads, precision)
+        return walk.shown(out)
 
     def _sampler(self, method: str | None, inputs: int) -> Sampler:
         """The sampler asked for, or the fastest that applies."""
         rectifier = isinstance(self.activation, Rectifier)
         straight = rectifier and len(set(self.activation.slopes(self.width))) == 1
         applies = {"wishart": straight, "chain": rectifier and inputs == 1, "rows": True}
-        if method is None:
-            method = next(name for name, possible in applies.items() if possible)
-        if method not in applies:
-            raise ValueError(f"method must be one of {', '.join(applies)} or None, got {method!r}")
-        if not applies[method]:
-            needs = {"wishart": "equal slopes (a linear network)", "chain": "a single input and a rectifier"}[method]
-            raise ValueError(f"method={method!r} needs {needs}")
         rows = gaussian_rows if rectifier else program_rows
-        return {"wishart": wishart_products, "chain": norm_chain, "rows": rows}[method]
+        return _choose(method, applies, {"wishart": wishart_products, "chain": norm_chain, "rows": rows})
+
+
+def _choose(method: str | None, applies: dict[str, bool], samplers: dict[str, Sampler]) -> Sampler:
+    """The sampler of that name, or the first that applies."""
+    if method is None:
+        method = next(name for name, possible in applies.items() if possible)
+    if method not in applies:
+        raise ValueError(f"method must be one of {', '.join(applies)} or None, got {method!r}")
+    if not applies[method]:
+        needs = {"wishart": "equal slopes (a linear network)", "chain": "a single input and a rectifier"}[method]
+        raise ValueError(f"method={method!r} needs {needs}")
+    return samplers[method]
 
 
 def gaussian_rows(network, V0, out, layers, seed, first, threads, precision) -> None:
@@ -167,7 +231,7 @@ def norm_chain(network, V0, out, layers, seed, first, threads, precision) -> Non
             kept[:, layers == layer, 0, 0] = V[:, None]
         return kept
 
-    _fill_blocks(block, out, first, threads)
+    fill_blocks(block, out, first, threads)
 
 
 def wishart_products(network, V0, out, layers, seed, first, threads, precision) -> None:
@@ -187,17 +251,4 @@ def wishart_products(network, V0, out, layers, seed, first, threads, precision) 
                 kept[:, layers == layer] = (factor @ factor.swapaxes(1, 2))[:, None]
         return kept
 
-    _fill_blocks(block, out, first, threads)
-
-
-def _fill_blocks(block: Callable[[int], FloatArray], out: FloatArray, first: int, threads: int | None) -> None:
-    """Copy the samples wanted out of whole blocks, which are the same for any cut into pieces."""
-    skipped = first % BLOCK
-
-    def piece(start: int, stop: int) -> None:
-        for begin in range(start, stop, BLOCK):
-            values = block((first - skipped + begin) // BLOCK)
-            low, high = max(begin - skipped, 0), min(begin - skipped + BLOCK, len(out))
-            out[low:high] = values[low - begin + skipped : high - begin + skipped]
-
-    over_samples(piece, len(out) + skipped, threads, align=BLOCK)
+    fill_blocks(block, out, first, threads)

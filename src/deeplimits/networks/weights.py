@@ -131,9 +131,7 @@ def derivatives(branches: Branches, x0: Start, walk: Steps, *, limit: bool) -> t
     """
     width, step, inputs = branches.width, branches.time / walk.count, x0.states.shape[2]
     law = _law(branches, step, walk.refinement, limit)
-    inner, outer = branches.inner, branches.outer
-    functions = Functions(*(one.program(width, np.float64, derivative=slope)
-                            for one in (inner, outer) for slope in (False, True)))
+    functions = functions_of(branches)
     starts = x0._replace(states=np.ascontiguousarray(x0.states.swapaxes(1, 2)))
     shape = (walk.samples, len(walk.records), inputs)
     states, jacobians = np.empty((*shape, width)), np.empty((*shape, width, width))
@@ -146,6 +144,12 @@ def derivatives(branches: Branches, x0: Start, walk: Steps, *, limit: bool) -> t
 
     over_samples(piece, walk.samples, walk.threads)
     return tuple(walk.shown(array) for array in (states.swapaxes(2, 3), jacobians, inverses))
+
+
+def functions_of(branches: Branches) -> Functions:
+    """The activations of the branches for the loops with weights."""
+    return Functions(*(one.program(branches.width, np.float64, derivative=slope)
+                       for one in (branches.inner, branches.outer) for slope in (False, True)))
 
 
 def _law(branches: Branches, step: float, refinement: int, limit: bool) -> Law:

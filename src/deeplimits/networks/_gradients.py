@@ -1,0 +1,100 @@
+"""Shaped networks with explicit weights: tangents forward, and a random direction at the end carried back.
+
+Weights are drawn again on the way back instead of being kept.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from .._checks import FloatArray
+from .._parallel import over_samples
+from ..activations import programs
+from ..gaussian import SHAPED_WEIGHTS, fill, u64
+from ..wishart import factor_of
+from ._branches import Steps
+from .weights import _apply
+
+
+class Gradients(NamedTuple):
+    """How networks carry directions at one input forward and a random one at their end back.
+
+    Shapes: tangents (samples, times?, 1 + k, 1 + k), norms (samples, times?).
+    """
+
+    tangents: FloatArray
+    norms: FloatArray
+
+
+@njit(nogil=True, cache=True)
+def _weights(normals, layer, sample, stream, seed, width):
+    fill(normals, 0, layer, sample, stream, seed)
+    return normals[: width * width].astype(np.float64).reshape(width, width)
+
+
+@njit(nogil=True, cache=True)
+def _forward(vectors, W, slope, root, value, derivative, scratch):
+    """One layer: the activations of the input in row 0, their derivatives along directions in the other rows."""
+    z = np.dot(vectors, W.T)
+    _apply(derivative, z[0], slope, scratch)
+    _apply(value, z[0], vectors[0], scratch)
+    vectors[0] *= root
+    vectors[1:] = root * z[1:] * slope
+
+
+@njit(nogil=True, cache=True)
+def _paths(tangents, norms, records, last, starts, depth, root, value, derivative, first, stream, seed, kind, scratch):
+    """Carry samples first, first + 1, ... forward through the layers and back.
+
+    Shapes: tangents (samples, len(records), 1 + k, 1 + k), norms (samples, len(records)); starts (1 + k, width).
+        `last`: the layers at which the norms are wanted.
+    """
+    width = starts.shape[1]
+    normals = np.empty(32 * ((width * width + 31) // 32), kind.dtype)
+    slopes, vectors = np.empty((depth, width)), np.empty_like(starts)
+    for i in range(len(tangents)):
+        vectors[:] = starts
+        done = 0
+        for layer in range(depth + 1):
+            if done < len(records) and records[done] == layer:
+                tangents[i, done] = np.dot(vectors, vectors.T)
+                done += 1
+            if layer < depth:
+                W = _weights(normals, layer, first + i, stream, seed, width)
+                _forward(vectors, W, slopes[layer], root, value, derivative, scratch)
+        fill(normals, 0, depth, first + i, stream, seed)
+        gradient = normals[:width].astype(np.float64)
+        gradient /= np.sqrt(np.sum(gradient**2))
+        done = len(last) - 1
+        for layer in range(depth, last[0] - 1, -1):
+            if layer < depth:
+                W = _weights(normals, layer, first + i, stream, seed, width)
+                gradient = root * np.dot(slopes[layer] * gradient, W)
+            if last[done] == layer:
+                norms[i, done] = np.sum(gradient**2)
+                done -= 1
+
+
+def backpropagate(network, gram: FloatArray, walk: Steps) -> Gradients:
+    """Tangents at the layers asked for, and the squared norms of a direction carried back to them."""
+    activation, width, depth = network.activation, network.width, walk.count
+    factor = factor_of(gram)
+    starts = np.zeros((len(gram), width))
+    starts[:, : factor.shape[1]] = factor
+    # Without a request: once through the whole network, forward and back.
+    last = walk.records if walk.order is not None else np.zeros(1, np.int64)
+    tangents, norms = np.empty((walk.samples, len(last), *gram.shape)), np.empty((walk.samples, len(last)))
+    root = np.sqrt(activation.normaliser(width) / width)
+    value, derivative = (activation.program(width, np.float64, derivative=slope) for slope in (False, True))
+
+    def piece(low: int, high: int) -> None:
+        _paths(tangents[low:high], norms[low:high], walk.records, last, starts, depth, root, value, derivative,
+               walk.first + low, SHAPED_WEIGHTS, u64(walk.seed), np.empty(0, walk.kind), programs.scratch(np.float64))
+
+    over_samples(piece, walk.samples, walk.threads)
+    tangents[~np.isfinite(tangents).all(axis=(2, 3))] = np.inf
+    norms[~np.isfinite(norms)] = np.inf
+    return Gradients(walk.shown(tangents), walk.shown(norms))
