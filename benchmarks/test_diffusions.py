@@ -9,7 +9,7 @@ import pytest
 
 from deeplimits import activations, diffusions
 
-from .peers import equations
+from .peers import equations, rows
 from .racing import Peer, installed, norms_and_correlations, same_means
 
 PHI = activations.shaped_relu(0.0, -1.0)
@@ -52,6 +52,15 @@ def test_covariance(bench):
     bench.race("CovarianceSDE, two inputs", f"{paths} paths, {STEPS} steps",
                lambda: sde.sample(V0, paths, seed=1, steps=STEPS), peers([1.0, 0.3, 1.0], paths),
                agree=same_means(matrices, BIAS), normals=3 * paths * STEPS)
+
+
+def test_norm(bench):
+    """GELU, whose norm may explode: compared is 1/(1 + V), which is then 0."""
+    paths = bench.size(2**18, 2**13)
+    sde = diffusions.NormSDE(activations.smooth("gelu"), TIME)
+    bench.race("NormSDE, GELU", f"{paths} paths, {STEPS} steps", lambda: sde.sample(2.0, paths, seed=1, steps=STEPS),
+               [Peer("same solution, plain NumPy", partial(rows.norm_with_numpy, sde.b, 2.0, TIME, STEPS, paths))],
+               agree=same_means(lambda V: 1 / (1 + V.reshape(-1, 1))), normals=paths * STEPS)
 
 
 def correlation(k: int, steps: int = STEPS):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 import numpy as np
+import pytest
 
 from deeplimits import activations, data, kernels
 
@@ -14,7 +15,7 @@ from .racing import Peer
 DEPTH = 32
 BOTH = ("nngp", "ntk")
 
-#: Rounding of both after all layers, and the quadrature of ours where there is no closed form.
+#: Rounding of both after all layers.
 EXACT = 1e-7
 
 
@@ -51,15 +52,16 @@ def test_residual_network_of_infinite_depth(bench):
                [neural_tangents(BOTH, "residual", DEPTH, "relu", x)], agree=partial(close, error=1 / DEPTH))
 
 
-def test_residual_network_of_finite_depth(bench):
-    """Ours is a quadrature that takes any activation; theirs is the closed form for erf."""
-    x, depth = data.digits().inputs[: bench.size(20, 5)], 8
+@pytest.mark.parametrize("name, label", [("relu", "ReLU"), ("erf", "erf")])
+def test_residual_network_of_finite_depth(bench, name, label):
+    """Closed forms on both sides."""
+    x = data.digits().inputs[: bench.size(300, 50)]
     K0 = data.gram(x)
-    kernel = kernels.ResidualKernel(activations.plain("erf"), activations.linear())
+    kernel = kernels.ResidualKernel(activations.plain(name), activations.linear())
 
     def ours():
-        tangent = kernel.finite_depth_ntk(0.0, K0, depth, inputs=K0)
-        return np.stack([kernel.finite_depth(0.0, K0, depth).covariance, tangent.total])
+        tangent = kernel.finite_depth_ntk(0.0, K0, DEPTH, inputs=K0)
+        return np.stack([kernel.finite_depth(0.0, K0, DEPTH).covariance, tangent.total])
 
-    bench.race("ResidualKernel, erf, finite depth", f"{len(x)} digits, {depth} blocks, both kernels", ours,
-               [neural_tangents(BOTH, "residual", depth, "erf", x)], agree=partial(close, error=EXACT))
+    bench.race(f"ResidualKernel, {label}, finite depth", f"{len(x)} digits, {DEPTH} blocks, both kernels", ours,
+               [neural_tangents(BOTH, "residual", DEPTH, name, x)], agree=partial(close, error=EXACT))

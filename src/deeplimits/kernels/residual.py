@@ -232,10 +232,11 @@ class ResidualKernel:
         inner, outer, dt = Expectations(self.inner), Expectations(self.outer), self.time / depth
         path = {0: (mean, K, tangents)}
         for block in range(1, max(wanted) + 1):
-            weights = self.weight_variance * dt * inner.values(mean, K)
+            values, slopes = inner.both(mean, K) if tangents is not None else (inner.values(mean, K), None)
+            weights = self.weight_variance * dt * values
             power = weights + self.bias_variance * dt
             if tangents is not None:
-                gain = self.weight_variance * dt * inner.derivatives(mean, K)
+                gain = self.weight_variance * dt * slopes
                 sources = np.array([weights, np.full_like(K, self.bias_variance * dt), np.zeros_like(K)])
                 tangents = tangents + outer.derivatives(np.zeros_like(mean), power) * (sources + gain * tangents)
             shift = outer.means(np.diag(power))
