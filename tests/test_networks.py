@@ -344,7 +344,7 @@ def test_layers_come_in_the_order_asked_for_and_do_not_change_the_path(phi, V0):
     assert every[:, 0] == pytest.approx(np.broadcast_to(V0, every[:, 0].shape))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, derandomize=True)
 @given(
     inputs=st.integers(1, 5),
     rank=st.integers(1, 5),
@@ -372,7 +372,7 @@ def test_any_finite_start_gives_finite_positive_semidefinite_covariances(inputs,
         ({"V0": [[1, 0.5], [0.2, 1]]}, "V0 must be symmetric"),
         ({"V0": [[0, 0], [0, 1]]}, "V0 must have a positive diagonal"),
         ({"V0": [1.0, 2.0]}, "V0 must be a square"),
-        ({"samples": 0}, "samples must be an integer >= 1, got 0"),
+        ({"samples": 0}, "samples must be an integer >= 1 .*, got 0"),
         ({"samples": 2.5}, "samples"),
         ({"seed": -1}, "seed"),
         ({"at": [5]}, "at must be an integer >= 0 and <= 4, got 5"),

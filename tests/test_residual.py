@@ -506,7 +506,7 @@ def test_explosion_is_infinite_and_never_nan(loops):
     assert np.all(np.isinf(x[exploded, 2]))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30, deadline=None, derandomize=True)
 @given(width=st.integers(1, 9), inputs=st.integers(1, 4), depth=st.integers(1, 4), scale=st.floats(1e-6, 1e3),
        weight=st.floats(0, 4), bias=st.floats(0, 4), inner=st.sampled_from(["tanh", "gelu", "x"]),
        seed=st.integers(0, 2**64 - 1))

@@ -5,8 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy import special, stats
+from scipy.integrate import solve_ivp
 
 from deeplimits.activations import linear, plain, relu, shaped_relu, smooth
+from deeplimits.diffusions import CovarianceSDE, NormSDE, TangentSDE, _tangents
+from deeplimits.diffusions._grid import LANES
 from deeplimits.gaussian import WEIGHTS, normals
 from deeplimits.kernels import ResidualKernel
 from deeplimits.networks import ResNet, ShapedMLP
@@ -295,6 +298,114 @@ def test_layers_come_in_the_order_asked_for():
     assert np.allclose(tangents[:, 1], GRAM) and np.array_equal(tangents[:, 0], network.tangents(GRAM, 10, 1))
 
 
+def drift(phi, M, turn=2.0):
+    """The drift of the tangent SDE from its formula; `turn` is the weight of the squared correlation."""
+    b, p = phi.b, (phi.second**2 + phi.third) / phi.a**2
+    (v, *c), U = M[0], M[1:, 1:]
+    out = np.empty_like(M)
+    out[0, 0] = b * v * (v - 1)
+    out[0, 1:] = out[1:, 0] = b * np.array(c) * (2 * v - 1)
+    out[1:, 1:] = (p * v - b) * U + turn * p * np.outer(c, c)
+    return out
+
+
+BENT = smooth("tanh", a=0.7, centre=0.4)
+
+
+@pytest.mark.parametrize("phi", [BENT, smooth("tanh"), smooth("silu"), smooth("sinh")], ids=lambda phi: phi.name)
+def test_a_wide_layer_moves_by_the_drift_of_the_limit(phi):
+    gram, errors = np.array([[1.4, 0.5], [0.5, 1.2]]), []
+    for width in (10**3, 10**4):
+        moved = width * (one_layer_means(phi, width, gram, phi.kappa) - gram)
+        errors.append(np.abs(moved - drift(phi, gram)).max())
+    assert errors[1] < 1e-2 and errors[0] / errors[1] > 5  # error 1/width
+    assert np.abs(moved - drift(phi, gram, turn=0.0)).max() > 10 * errors[1]
+
+
+@pytest.mark.parametrize("phi", [BENT, smooth("tanh"), smooth("silu"), smooth("sinh")], ids=lambda phi: phi.name)
+def test_a_step_without_noise_follows_the_drift(phi):
+    start = np.array([[1.4, 0.5, -0.3], [0.5, 1.2, 0.1], [-0.3, 0.1, 0.8]])
+    errors = []
+    for time in (0.05, 0.1):
+        M = np.repeat(start[:, :, None], LANES, axis=2)
+        q = (phi.second / (2 * phi.a)) ** 2
+        _tangents._drift(M, *np.empty((5, LANES)), np.full(LANES, np.inf), 0.0, phi.b, q, time)
+        exact = solve_ivp(lambda _, y: drift(phi, y.reshape(3, 3)).ravel(), (0, time), start.ravel(), rtol=1e-12,
+                          atol=1e-14).y[:, -1].reshape(3, 3)
+        errors.append(np.abs(np.tril(M[:, :, 7] - exact)).max())
+    assert errors[1] < 1e-5 and (errors[1] < 1e-10 or errors[1] / errors[0] > 20)  # Simpson's rule: 32
+    assert phi.second != 0 or errors[1] < 1e-10  # no integral for odd activations
+
+
+def correlation(M):
+    return M[:, 0, 1] / np.sqrt(M[:, 0, 0] * M[:, 1, 1])
+
+
+def test_tangents_of_rectifiers_move_like_two_inputs_of_a_linear_network():
+    for phi in (shaped_relu(1, -1), linear()):
+        M = TangentSDE(phi, 0.5).sample(GRAM, 40_000, 1, steps=32)
+        V = CovarianceSDE(linear(), 0.5).sample(GRAM, 40_000, 2, steps=32)
+        assert stats.ks_2samp(correlation(M), correlation(V)).pvalue > LEVEL / 4
+        assert stats.kstest((np.log(M[:, 1, 1] / 1.2) + 0.5), "norm").pvalue > LEVEL / 4
+    bent = CovarianceSDE(shaped_relu(1, -1), 0.5).sample(GRAM, 40_000, 2, steps=32)
+    assert stats.ks_2samp(correlation(M), correlation(bent)).pvalue < LEVEL
+
+
+def test_forward_norm_is_that_of_the_norm_sde_through_explosions():
+    phi = smooth("silu")
+    M = TangentSDE(phi, 1.0).sample(GRAM, 40_000, 1, steps=64)
+    V = NormSDE(phi, 1.0).sample(1.0, 40_000, 2, steps=64)
+    assert stats.ks_2samp(np.minimum(M[:, 0, 0], 1e6), np.minimum(V, 1e6)).pvalue > LEVEL
+    exploded = np.isinf(M).any(axis=(1, 2))
+    assert 0.05 < exploded.mean() < 0.15 and np.all(M[exploded] == np.inf)
+    assert not np.any(np.isnan(M))
+    assert np.all(np.linalg.det(M[~exploded] / np.maximum(M[~exploded].max(axis=(1, 2), keepdims=True), 1)) > -1e-12)
+
+
+def test_error_of_a_step_is_of_second_order():
+    sde, steps = TangentSDE(smooth("silu"), 1.0), [2, 4, 8]
+
+    def mean(count):
+        """Of exp(-V) rho, which vanishes continuously at explosions."""
+        M = sde.sample([[1.0, 0.6], [0.6, 1.2]], 60_000, 1, steps=count, noise_steps=64)
+        M = M[np.isfinite(M[:, 0, 0])]
+        return np.sum(np.exp(-M[:, 0, 0]) * correlation(M)) / 60_000
+
+    errors = np.array([mean(count) for count in steps]) - mean(64)
+    assert np.polyfit(np.log(steps), np.log(errors), 1)[0] == pytest.approx(-2, abs=0.4)
+
+
+def test_networks_tend_to_the_tangent_sde():
+    phi = smooth("tanh")
+    M = ShapedMLP(phi, 200, 100).tangents(GRAM, 10_000, 1)
+    S = TangentSDE(phi, 0.5).sample(GRAM, 40_000, 2)
+    for view in (correlation, lambda M: M[:, 0, 0], lambda M: M[:, 1, 1]):
+        assert stats.ks_2samp(view(M), view(S)).pvalue > LEVEL / 3
+    straight = TangentSDE(linear(), 0.5).sample(GRAM, 40_000, 2)
+    assert stats.ks_2samp(M[:, 1, 1], straight[:, 1, 1]).pvalue < LEVEL
+
+
+def test_gradients_and_norms_have_the_joint_limit_of_a_tangent_across_the_input():
+    found = ShapedMLP(shaped_relu(1, -1), 64, 32).gradients(1.0, 3000, 1)
+    V, norms = found.tangents[:, 0, 0], found.norms
+    S = TangentSDE(shaped_relu(1, -1), 0.5).sample(np.eye(2), 40_000, 2)
+    limit = S[:, 0, 0], S[:, 1, 1]
+    for view in (lambda v, u: u, lambda v, u: v / u):
+        assert stats.ks_2samp(view(V, norms), view(*limit)).pvalue > LEVEL / 2
+    logs = np.log(limit)
+    expected = np.corrcoef(logs)[0, 1]
+    assert np.corrcoef(np.log([V, norms]))[0, 1] == pytest.approx(expected, abs=limit_for(1) / np.sqrt(3000))
+    assert expected > 2 * limit_for(1) / np.sqrt(40_000)  # not independent, though each layer's noise is
+
+
+def test_diffusion_does_not_depend_on_threads_or_chunks():
+    for phi in (shaped_relu(1, -1), smooth("silu")):
+        sde = TangentSDE(phi, 0.5)
+        same_everywhere(lambda *a, s=sde, **how: s.sample(GRAM, *a, at=[0.5, 0.25], steps=4, **how))
+    path = sde.sample(GRAM, 5, 1, at=[0.5, 0.0], steps=4)
+    assert path.shape == (5, 2, 2, 2) and np.all(path[:, 1] == GRAM)
+
+
 RESNET = ResNet(3, 4, linear(), plain("tanh"))
 MLP = ShapedMLP(smooth("tanh"), 3, 4)
 BAD = [
@@ -315,6 +426,10 @@ BAD = [
     (lambda: MLP.tangents(GRAM, 5, 1, precision="half"), "precision must be"),
     (lambda: MLP.gradients(np.eye(4), 5, 1), "gram must have at most width=3 rows"),
     (lambda: MLP.gradients(GRAM, 5, 1, at=[]), "at must name at least one layer"),
+    (lambda: TangentSDE(smooth("tanh", exponent=0.25), 1.0), "exponent=0.25 has no covariance SDE"),
+    (lambda: TangentSDE(smooth("tanh"), 0.0), "time must be"),
+    (lambda: TangentSDE(smooth("tanh"), 1.0).sample([[1, 2], [2, 1]], 5, 1), "initial must be positive semi-definite"),
+    (lambda: TangentSDE(smooth("tanh"), 1.0).sample(GRAM, 5, 1, at=[0.3], steps=4), "at must lie on the grid"),
 ]
 
 

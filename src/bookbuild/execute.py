@@ -20,6 +20,12 @@ from nbformat import NotebookNode
 
 from bookbuild import BuildError, exit_with, notebooks, provenance
 
+#: A kernel that is told to stop may lose its sockets first; neither that nor an interrupt is worth a traceback.
+QUIET_KERNEL = [
+    "--IPKernelApp.log_level=50",
+    "--IPKernelApp.exec_lines=import logging; logging.getLogger('tornado').setLevel('CRITICAL'); del logging",
+]
+
 #: Tags of the cells that papermill adds to a notebook.
 ADDED = {"injected-parameters", "papermill-error-cell-tag"}
 
@@ -82,7 +88,7 @@ def run(source: Path, target: Path, profile: str, changes: dict[str, object]) ->
             language="python",
             cwd=str(source.parent),
             progress_bar=sys.stderr.isatty(),
-            extra_arguments=["--IPKernelApp.log_level=50"],  # no traceback when interrupted
+            extra_arguments=QUIET_KERNEL,
         )
     except Exception as error:
         if not partial.exists():

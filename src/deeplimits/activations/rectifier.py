@@ -12,6 +12,10 @@ from .geometry import angle_defect, angle_of, correlation_of
 from .programs import NUMBER_OF, Program
 
 
+#: A squared difference of the constants below this is rounding, and moves no correlation by a digit of it.
+NEGLIGIBLE_GAP2 = 1e-24
+
+
 @dataclass(frozen=True)
 class Rectifier:
     """Piecewise linear activation with one slope for positive and one for negative inputs.
@@ -161,6 +165,8 @@ class Rectifier:
         Raises: ValueError for plain ReLU and below exponent 1/2, where correlations reach 1 at once.
         """
         difference = (self.c_plus - self.c_minus) ** 2
+        if difference < NEGLIGIBLE_GAP2:
+            difference = 0.0
         if self.base_plus == self.base_minus and (difference == 0 or self.exponent > 0.5):
             return 0.0
         if self.base_plus != self.base_minus or self.exponent < 0.5:

@@ -25,14 +25,15 @@ def _bend(u, c, gaps, places, cells, cubics, rate):
         # t = tan(angle/2) is 1/larger for an acute angle, else larger; q = t/(1 + t); 1 - rho = 2 t^2/(1 + t^2).
         larger = c[i] + abs(u[i])
         share = 1 / ((1 + larger) * larger * c[i])
-        q, epsilon = larger * c[i] * share, (1 + larger) * share
-        gaps[i] = 2 - epsilon if u[i] < 0 else epsilon
+        q, gaps[i] = larger * c[i] * share, (1 + larger) * share
         places[i] = (1 - q if u[i] < 0 else q) * rate
     look_up(places, cubics, cells)
     for i in range(LANES):
-        epsilon = gaps[i] * (1 - places[i])
-        c[i] = 1 / math.sqrt(epsilon * (2 - epsilon))
-        u[i] = (1 - epsilon) * c[i]
+        # The gap is the smaller of 1 - rho and 1 + rho; the flow shrinks the first and widens the second.
+        lost = places[i] if places[i] > 0 else 0.0
+        gap = gaps[i] + (2 - gaps[i]) * lost if u[i] < 0 else gaps[i] * (1 - lost)
+        c[i] = 1 / math.sqrt(gap * (2 - gap))
+        u[i] = (gap - 1 if u[i] < 0 else 1 - gap) * c[i]
 
 
 @njit(nogil=True, cache=True, fastmath=FAST)

@@ -107,7 +107,7 @@ class CovarianceSDE:
         gap2 = self.activation.gap2
         half, full = (decrement_table(gap2, time).cubics if gap2 else np.empty((4, 0))
                       for time in (chosen.step / 2, chosen.step))
-        walk, arguments = self._pair(V0, chosen) if _is_plain_pair(V0, gap2) else self._matrix(V0, chosen)
+        walk, arguments = self._pair(V0, chosen) if _is_plain_pair(V0, gap2 * chosen.step) else self._matrix(V0, chosen)
         arguments += (half, full, float(BOUNDED_CELLS), np.empty(0, chosen.kind), chosen.refinement,
                       COVARIANCE_PATHS, chosen.seed)
 
@@ -145,9 +145,12 @@ class CovarianceSDE:
         return _matrices.walk, (chosen.step, squarings(largest))
 
 
-def _is_plain_pair(V0: FloatArray, gap2: float) -> bool:
-    """Whether there are two inputs whose angle is, and stays, strictly between 0 and pi."""
+def _is_plain_pair(V0: FloatArray, bend: float) -> bool:
+    """Whether there are two inputs whose angle is, and stays, strictly between 0 and pi.
+
+    Half a step of drift takes opposite inputs to 1 + correlation = bend / 4, bend = gap2 step.
+    """
     if len(V0) != 2:
         return False
     rho = correlation_of(V0)[0, 1]
-    return 1 - rho > _matrices.PIVOT and (gap2 > 0 or 1 + rho > _matrices.PIVOT)
+    return 1 - rho > _matrices.PIVOT and 1 + rho + bend / 4 > _matrices.PIVOT
