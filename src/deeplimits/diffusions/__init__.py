@@ -8,6 +8,7 @@ from .covariance import CovarianceSDE
 from .jacobian import JacobianPaths, JacobianSDE
 from .norm import NormSDE
 from .residual import ConvolutionalSDE, ResidualSDE
+from .tangent import TangentSDE
 
 __all__ = [
     "ConvolutionalSDE",
@@ -17,4 +18,5 @@ __all__ = [
     "JacobianSDE",
     "NormSDE",
     "ResidualSDE",
+    "TangentSDE",
 ]

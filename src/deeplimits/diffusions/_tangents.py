@@ -1,0 +1,101 @@
+"""Compiled loops of the tangent SDE for smooth activations: norms as in `_smooth`, tangents carried with them.
+
+Without noise the squared norm V goes to V_t by V' = b V (V - 1), and an inner product C with it to
+C (V_t/V_0)^2 exp(b t), since C follows the derivative of that flow. What is left of a tangent beside the input,
+S = U - C C^T / V, follows S' = (p V - b) S + 3 q C C^T with p = b + q and q = phi''^2 / (4 a^2): a positive
+source, so the Gram matrix stays positive semi-definite at any step.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+from ._grid import LANES
+from ._lanes import FAST, draw, lanes_wanted
+from ._matrices import _factorise, _multiply, _shake
+from ._smooth import _explode, _grow, _write
+
+
+@njit(nogil=True, cache=True)
+def _growth(V, b, q, time):
+    """By how much an inner product with the input grows, and S without its source, while V flows for a time."""
+    shift = V * math.expm1(-b * time)
+    integral = -math.log1p(shift) / b if b != 0 else V * time
+    # V_t / V_0 is shrunk by exp(-b t) against 1 / (1 + shift) = exp(b int V dt).
+    share = math.exp(-b * time) / (1 + shift)
+    return share / (1 + shift), share * math.exp(q * integral)
+
+
+@njit(nogil=True, cache=True)
+def _carry(V, gains, sources, decays, b, q, time):
+    """What a drift step does to tangents: C -> gain C, S -> decay S + source C C^T."""
+    for i in range(LANES):
+        middle, middle_decay = _growth(V[i], b, q, time / 2)
+        gains[i], decays[i] = _growth(V[i], b, q, time)
+        # Simpson's rule for the integral of 3 q C^2 / decay.
+        total = 1 + 4 * middle * middle / middle_decay + gains[i] * gains[i] / decays[i]
+        sources[i] = q * time / 2 * total * decays[i]
+
+
+@njit(nogil=True, cache=True, fastmath=FAST)
+def _move(U, C, D, V, after, gains, sources, decays):
+    """Move the inner product U of two tangents whose products with the input are C and D."""
+    for i in range(LANES):
+        product = C[i] * D[i]
+        rest = decays[i] * (U[i] - product / V[i]) + sources[i] * product
+        U[i] = rest + gains[i] * gains[i] * product * after[i]
+
+
+@njit(nogil=True, cache=True)
+def _drift(M, middle, after, gains, sources, decays, ends, moment, b, q, time):
+    """One drift step. Paths that explode in it get their time in `ends` and go on from the identity, unseen."""
+    V = M[0, 0]
+    _grow(V, middle, after, math.exp(b * time / 2), math.exp(b * time))
+    _explode(V, after, ends, moment, b)
+    for i in range(LANES):
+        if ends[i] < np.inf:
+            M[:, :, i] = np.eye(len(M))
+            middle[i] = after[i] = 1
+    _carry(V, gains, sources, decays, b, q, time)
+    for a in range(1, len(M)):
+        for c in range(1, a + 1):
+            _move(M[a, c], M[a, 0], M[c, 0], V, after, gains, sources, decays)
+    for a in range(1, len(M)):
+        for i in range(LANES):
+            M[a, 0, i] *= gains[i]
+    for i in range(LANES):
+        V[i] = 1 / after[i]
+
+
+@njit(nogil=True, cache=True)
+def walk(out, times, begin, records, start, step, squarings, b, q, kind, refinement, stream, seed):
+    """Half a drift step, noise, half a drift step.
+
+    Shapes: out (paths, records, 1 + k, 1 + k); times (paths,) become the times of explosion, or infinity.
+    """
+    size = len(start)
+    M, factor, final = np.empty((size, size, LANES)), np.empty((size, size, LANES)), np.empty((size, size, LANES))
+    middle, after, gains, sources, decays = (np.empty(LANES), np.empty(LANES), np.empty(LANES), np.empty(LANES),
+                                             np.empty(LANES))
+    diagonal, inverse, ends = np.empty((size, LANES)), np.empty(LANES), np.empty(LANES)
+    count = size * (size + 1) // 2
+    normals, extra = np.empty((count, LANES), kind.dtype), np.empty((count, LANES), kind.dtype)
+    for block in range(begin // LANES, (begin + len(out) - 1) // LANES + 1):
+        for i in range(LANES):
+            M[:, :, i] = start
+        ends[:], final[:] = np.inf, np.inf
+        row, low, high = lanes_wanted(out, begin, block)
+        done = 0
+        for place in range(len(records)):
+            while done < records[place]:
+                _drift(M, middle, after, gains, sources, decays, ends, done * step, b, q, step / 2)
+                _factorise(M, factor, inverse)
+                draw(normals, extra, done, refinement, block, stream, seed)
+                _shake(factor, diagonal, normals, step, squarings, done % 2 == 1)
+                _multiply(M, factor)
+                _drift(M, middle, after, gains, sources, decays, ends, (done + 0.5) * step, b, q, step / 2)
+                done += 1
+            _write(out, times, row, low, high, place, M, final, ends)
