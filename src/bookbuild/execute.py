@@ -70,9 +70,12 @@ def run(source: Path, target: Path, profile: str, changes: dict[str, object]) ->
     """Execute a notebook and return the seconds it took.
 
     Raises: BuildError that names the notebook and the unknown parameter or profile, or the cell
-    that raised.
+    that raised, and for a target among the sources.
     """
     import papermill
+
+    if target.resolve().is_relative_to(notebooks.BOOK.resolve()):
+        raise BuildError(f"{target} lies in {notebooks.BOOK}/, where notebooks have no outputs; name another file")
 
     started = time.time()
     defaults, replaced = notebooks.settle(notebooks.read(source), profile, changes, source)

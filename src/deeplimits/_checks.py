@@ -63,7 +63,10 @@ def covariance(name: str, value: ArrayLike) -> FloatArray:
     Shapes: a number or (m, m) in, (m, m) out.
     Raises: ValueError that names the argument and what is wrong with it.
     """
-    matrix = np.array(value, dtype=np.float64, ndmin=2)
+    try:
+        matrix = np.array(value, dtype=np.float64, ndmin=2)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must be a square covariance matrix, got {value!r}") from None
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.size == 0:
         raise ValueError(f"{name} must be a square covariance matrix, got shape {np.shape(value)}")
     if not np.all(np.isfinite(matrix)):
@@ -88,6 +91,8 @@ def layers(at: Sequence[int] | None, depth: int) -> tuple[list[int], bool]:
     """
     if at is None:
         return [depth], False
+    if np.ndim(at) != 1:
+        raise ValueError(f"at must be a sequence of layers, got {at!r}")
     wanted = [whole("at", layer, least=0, most=depth) for layer in at]
     if not wanted:
         raise ValueError("at must name at least one layer, got an empty sequence")

@@ -107,11 +107,12 @@ def z_test(id: str, observed: Estimate, expected: Estimate | ArrayLike, *,
 
     def score(predicted: Estimate | ArrayLike) -> tuple[FloatArray, FloatArray]:
         value, error = _like(predicted, observed)
-        return value, np.maximum(abs(observed.value - value) - allowed, 0) / error
+        return value, (abs(observed.value - value) - allowed) / error
 
-    gap = "|observed - predicted|"
-    gap = f"({gap} - {allowed.max():.2g})" if allowed.max() > 0 else gap
-    criterion = f"{gap} / error ≤ {limit:.2f}"
+    def criterion(worst: tuple[int, ...]) -> str:
+        gap, known = "|observed - predicted|", allowed[worst]
+        return f"{f'({gap} - {known:.2g})' if known > 0 else gap} / error ≤ {limit:.2f}"
+
     uncertainty = _like(expected, observed)[1]
     return _judge(id, observed.value, uncertainty, expected, control, score, limit, criterion,
                   seed, part)
@@ -195,8 +196,11 @@ def ks_test(id: str, samples: ArrayLike, law: Callable | ArrayLike, *,
 
 
 def _judge(id: str, observed: FloatArray, uncertainty: FloatArray, prediction: Any, control: Any,
-           score: Callable, limit: float, criterion: str, seed: Seed, part: str) -> Check:
-    """Hold prediction and control to one criterion: every component's score within the limit."""
+           score: Callable, limit: float, criterion: str | Callable, seed: Seed, part: str) -> Check:
+    """Hold prediction and control to one criterion: every component's score within the limit.
+
+    The criterion is a text, or a function that gives the text for the component that fits worst.
+    """
     named = isinstance(control, tuple) and len(control) == 2 and isinstance(control[0], str)
     if not (named and control[0].strip()):
         raise ValueError(f"control must be (name of a wrong variant, prediction), got {control!r}")
@@ -207,7 +211,8 @@ def _judge(id: str, observed: FloatArray, uncertainty: FloatArray, prediction: A
     (expected, right), (other, wrong) = score(prediction), score(control[1])
     worst = tuple(int(i) for i in np.unravel_index(np.argmax(right), right.shape))
     return Check(
-        id, part, observed, uncertainty, expected, criterion, float(right.max()),
+        id, part, observed, uncertainty, expected,
+        criterion(worst) if callable(criterion) else criterion, float(right.max()),
         bool(np.all(right <= limit)),
         Control(control[0], other, float(wrong.max()), bool(np.any(wrong > limit))),
         seeds if isinstance(seed, list | tuple) else next(iter(seeds), None), worst)

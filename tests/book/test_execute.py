@@ -55,6 +55,13 @@ def test_a_notebook_that_is_not_there_is_named(project):
     assert done.returncode == 1 and "*** book/nowhere.ipynb cannot be read as a notebook" in done.stdout
 
 
+def test_a_source_is_never_overwritten(project):
+    before = (project.root / "book/part/deeper/second.ipynb").read_bytes()
+    done = run(project, "book/part/deeper/second.ipynb", "book/part/deeper/second.ipynb")
+    assert done.returncode == 1 and "name another file" in done.stdout
+    assert (project.root / "book/part/deeper/second.ipynb").read_bytes() == before
+
+
 def test_values_are_literals_or_text():
     assert [value_of(text) for text in ("7", "-1.5", "[1, 2]", "True", "tanh")] == [7, -1.5, [1, 2], True, "tanh"]
 

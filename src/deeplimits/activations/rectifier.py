@@ -11,7 +11,6 @@ from .._checks import FloatArray, real, whole
 from .geometry import angle_defect, angle_of, correlation_of
 from .programs import NUMBER_OF, Program
 
-
 #: A squared difference of the constants below this is rounding, and moves no correlation by a digit of it.
 NEGLIGIBLE_GAP2 = 1e-24
 
