@@ -436,6 +436,14 @@ def test_smooth_shaping_stays_in_the_cone_or_explodes(rank, inputs, seed, steps,
     assert (np.linalg.eigvalsh(V[alive])[:, 0] > -1e-9 * size).all()
 
 
+def test_large_norms_keep_their_digits():
+    # The equation without drift is linear: a norm of 10^30 is that many times a norm of 1.
+    one, many = (NormSDE(shaped_relu(1, 0), 0.5).sample(V0, 20, 1) for V0 in (1.0, 1e30))
+    np.testing.assert_allclose(many, 1e30 * one, rtol=1e-12)
+    V = CovarianceSDE(smooth("tanh"), 1e-13).sample(1e12, 2000, 1, steps=1)
+    assert np.mean(1e12 / V[:, 0, 0]) == pytest.approx(1 + 0.1 * 2, rel=1e-5)  # b = -2: 1/V grows by 2 a unit of time
+
+
 # Reproducibility and the grid
 
 PROCESSES = {

@@ -155,6 +155,15 @@ def test_variances_above_1_explode_at_the_time_of_the_closed_form():
     assert not np.any(np.isnan(V))
 
 
+@pytest.mark.parametrize("name", ["silu", "tanh"])
+def test_large_variances_keep_their_digits(name):
+    ode = CovarianceODE(activations.smooth(name))
+    V0, b = two(0.5, 1e12, 1e12), ode.activation.b
+    V = ode.at(V0, [0.0, 1e-13])
+    assert V[0] == pytest.approx(V0, rel=1e-14)
+    assert V[1, 0, 0] == pytest.approx(1 / (1e-12 - 1e-13 * b), rel=1e-11)
+
+
 def test_stable_smooth_shaping_pulls_variances_to_1():
     V = CovarianceODE(activations.smooth("tanh", 0.5)).at(THREE, [0.0, 4.0])
     assert V[0] == pytest.approx(THREE, abs=1e-15)

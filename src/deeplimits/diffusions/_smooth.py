@@ -20,11 +20,11 @@ from ._matrices import _factorise, _multiply, _shake
 
 @njit(nogil=True, cache=True, fastmath=FAST)
 def _grow(variance, middle, after, half, whole):
-    """The inverse variance half-way and at the end of a drift step."""
+    """The inverse variance half-way and at the end of a drift step, by how much 1/V - 1 grows: large V keep digits."""
     for i in range(LANES):
         inverse = 1 / variance[i]
-        middle[i] = 1 + (inverse - 1) * half
-        after[i] = 1 + (inverse - 1) * whole
+        middle[i] = inverse + (inverse - 1) * half
+        after[i] = inverse + (inverse - 1) * whole
 
 
 @njit(nogil=True, cache=True)
@@ -52,7 +52,7 @@ def _correlate(covariance, variance, other, middle, other_middle, after, other_a
 @njit(nogil=True, cache=True)
 def _drift(V, after, middle, ends, moment, b, p, time):
     """One drift step. Paths that explode in it get their time in `ends` and go on from the identity, unseen."""
-    half, whole = math.exp(b * time / 2), math.exp(b * time)
+    half, whole = math.expm1(b * time / 2), math.expm1(b * time)
     for a in range(len(V)):
         _grow(V[a, a], middle[a], after[a], half, whole)
         _explode(V[a, a], after[a], ends, moment, b)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -100,10 +101,10 @@ class NormSDE:
 
 
 @njit(nogil=True, cache=True, fastmath=FAST)
-def _advance(inverse, growth):
-    """V' = b V (V - 1) for the inverse of V, growth = exp(b time)."""
+def _advance(inverse, growth, gained):
+    """V' = b V (V - 1) for the inverse of V, growth = exp(b time) = 1 + gained: a large V keeps its digits."""
     for i in range(LANES):
-        inverse[i] = 1 + (inverse[i] - 1) * growth
+        inverse[i] = inverse[i] * growth - gained
 
 
 @njit(nogil=True, cache=True)
@@ -119,7 +120,7 @@ def _explode(inverse, before, ends, moment, b):
 @njit(nogil=True, cache=True)
 def _drift(inverse, before, ends, moment, b, time):
     before[:] = inverse
-    _advance(inverse, np.exp(b * time))
+    _advance(inverse, math.exp(b * time), math.expm1(b * time))
     if b > 0:
         _explode(inverse, before, ends, moment, b)
 

@@ -73,20 +73,15 @@ class CovarianceODE:
         """
         V0 = np.diag(covariance("V0", V0))
         _bend(self.activation)
-        b = getattr(self.activation, "b", 0.0)
-        found = np.full(len(V0), np.inf)
-        if b > 0:
-            found[V0 > 1] = -np.log1p(-1 / V0[V0 > 1]) / b
-        return found
+        return _explosion(V0, getattr(self.activation, "b", 0.0))
 
     def _variances(self, V0: FloatArray, grid: FloatArray) -> FloatArray:
-        """Variances at each time: 1/V - 1 grows exponentially."""
-        b = getattr(self.activation, "b", 0.0)
+        """Variances at each time, +inf from an explosion on."""
+        b, start = getattr(self.activation, "b", 0.0), np.diag(V0)
         if b == 0:
-            return np.tile(np.diag(V0), (len(grid), 1))
-        with np.errstate(over="ignore", divide="ignore"):
-            inverse = 1 + (1 / np.diag(V0) - 1) * np.exp(b * grid[:, None])
-            return np.where(grid[:, None] < self.explosion_time(V0), 1 / np.abs(inverse), np.inf)
+            return np.tile(start, (len(grid), 1))
+        with np.errstate(divide="ignore"):
+            return np.where(grid[:, None] < _explosion(start, b), _variance(start, b, grid[:, None]), np.inf)
 
     def finite_depth(self, V0: ArrayLike, width: int, depth: int,
                      at: Sequence[int] | None = None) -> FloatArray:
@@ -188,6 +183,23 @@ def _bend(activation: Rectifier | Smooth | Plain) -> float:
     return 4 * float(activation.covariance_drift(np.eye(2))[0, 1])
 
 
+def _explosion(V0: FloatArray, b: float) -> FloatArray:
+    """When V' = b V (V - 1) becomes infinite, +inf if never."""
+    found = np.full(len(V0), np.inf)
+    if b > 0:
+        found[V0 > 1] = -np.log1p(-1 / V0[V0 > 1]) / b
+    return found
+
+
+def _variance(V0: FloatArray, b: float, time: FloatArray | float) -> FloatArray:
+    """V' = b V (V - 1) before it explodes; large V0 and long times keep their digits.
+
+    Law: exact, 1/V - 1 grows like exp(b time); both forms of it below have only decaying exponentials.
+    """
+    decay, gone = np.exp(-np.abs(b) * time), -np.expm1(-np.abs(b) * time)
+    return V0 * decay / np.abs(decay + (1 - V0) * gone) if b > 0 else V0 / (decay + V0 * gone)
+
+
 def _curved(epsilon: FloatArray, variance: FloatArray, b: float, bend: float, end: float) -> FloatArray:
     """1 - correlation at a time under smooth shaping; 1 for pairs of which an input has exploded.
 
@@ -196,16 +208,14 @@ def _curved(epsilon: FloatArray, variance: FloatArray, b: float, bend: float, en
     with r the roots of the two variances.
     """
     first, second = np.triu_indices(len(variance), k=1)
-    # How 1/V - 1 starts. An input explodes when it has grown to -1.
-    start = 1 / variance - 1
-    alive = 1 + start * np.exp(b * end) > 0
+    alive = end < _explosion(variance, b)
     both = alive[first] & alive[second]
     found = np.ones_like(epsilon)
     if end == 0 or not np.any(both):
         return epsilon.copy() if end == 0 else found
 
     def slope(time, e):
-        root = (1 + start[alive] * np.exp(b * time)) ** -0.5
+        root = np.sqrt(_variance(variance[alive], b, time))
         place = np.cumsum(alive) - 1
         r1, r2 = root[place[first[both]]], root[place[second[both]]]
         middle = 3 / 8 * (r1**2 + r2**2) - r1 * r2 + e * r1 * r2 / 2

@@ -214,7 +214,7 @@ def _write(out, gram, parents, variance, change):
     _congruence(out, change)
     for a in range(inputs):
         for b in range(inputs):
-            out[a, b] = variance[a] if a == b else out[a, b] * np.sqrt(variance[a] * variance[b])
+            out[a, b] = variance[a] if a == b else out[a, b] * np.sqrt(variance[a]) * np.sqrt(variance[b])
 
 
 @njit(nogil=True, cache=True)
@@ -303,4 +303,4 @@ def propagate_pair(out, layers, V0, epsilon0, width, slopes, scale, first, strea
                 done += 1
             out[i, place, 0, 0] = variance
             out[i, place, 1, 1] = other
-            out[i, place, 0, 1] = out[i, place, 1, 0] = (1 - epsilon) * np.sqrt(variance * other)
+            out[i, place, 0, 1] = out[i, place, 1, 0] = (1 - epsilon) * np.sqrt(variance) * np.sqrt(other)
