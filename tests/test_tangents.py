@@ -186,12 +186,10 @@ def one_layer_means(phi, width, gram, second):
                              [weights @ (value * slope * along), weights @ (slope**2 * (along**2 + u - c * c / v))]])
 
 
-@pytest.mark.parametrize("name", CASES)
-@pytest.mark.parametrize("method", ["chain", "rows", "weights"])
-def test_one_layer_has_its_exact_means(name, method):
+@pytest.mark.parametrize(("method", "name"), [(method, name) for method in ("chain", "rows", "weights")
+                                              for name in CASES if method != "chain" or name not in ("tanh", "silu")])
+def test_one_layer_has_its_exact_means(method, name):
     phi, width = CASES[name], 5
-    if method == "chain" and name in ("tanh", "silu"):
-        pytest.skip("the chain is for rectifiers")
     network = ShapedMLP(phi, width, 1)
     if method == "weights":
         found = network.gradients(GRAM, 40_000, 1).tangents
@@ -199,7 +197,7 @@ def test_one_layer_has_its_exact_means(name, method):
         found = network.tangents(GRAM, 40_000, 1, method=method)
     expected = one_layer_means(phi, width, GRAM, getattr(phi, "kappa", None))
     entries = ([0, 0, 1], [0, 1, 1])
-    assert np.all(np.abs(z_scores(found[:, *entries], expected[entries])) < limit_for(3 * 17))
+    assert np.all(np.abs(z_scores(found[:, *entries], expected[entries])) < limit_for(3 * 16))
     if name in ("tanh", "silu"):  # slopes of 1 in place of those at the pre-activations
         assert np.abs(z_scores(found[:, 1, 1], phi.normaliser(width) * GRAM[1, 1])) > limit_for(1)
 
