@@ -1,4 +1,4 @@
-"""What holds for every process and every argument: no NaN, the documented shapes, the start at 0, any cut of samples."""
+"""What holds for every process and every argument: no NaN, documented shapes, the start at 0, any cut of samples."""
 
 import numpy as np
 import pytest
@@ -82,7 +82,8 @@ def convolutional_networks(draw):
 @st.composite
 def covariances(draw):
     V0, time = draw(grams()), draw(st.sampled_from([0.1, 1.0, 5.0]))
-    return diffusions.CovarianceSDE(draw(st.one_of(rectifiers, smooths)), time), V0, time, {"steps": draw(few)}, V0.shape
+    process = diffusions.CovarianceSDE(draw(st.one_of(rectifiers, smooths)), time)
+    return process, V0, time, {"steps": draw(few)}, V0.shape
 
 
 @st.composite
