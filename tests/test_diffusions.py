@@ -301,11 +301,27 @@ def test_vectorised_exponential():
 
 @pytest.mark.parametrize("phi", [LEAKY, linear()], ids=lambda phi: phi.name)
 def test_the_loop_for_two_inputs_is_the_general_loop(phi, monkeypatch):
-    process = CovarianceSDE(phi, 1.0)
-    pair = process.sample(2 * PAIR, 300, 1, at=[0, 0.5, 1])
-    monkeypatch.setattr(covariance, "_is_plain_pair", lambda V0, gap2: False)
-    general = process.sample(2 * PAIR, 300, 1, at=[0, 0.5, 1])
-    assert pair == pytest.approx(general, rel=1e-9, abs=1e-12)
+    process, choose = CovarianceSDE(phi, 1.0), covariance._is_plain_pair
+    for precision, tolerance in (("double", 1e-12), ("single", 1e-5)):
+        found = []
+        for chosen in (choose, lambda V0, gap2: False):
+            monkeypatch.setattr(covariance, "_is_plain_pair", chosen)
+            found.append(process.sample(2 * PAIR, 300, 1, at=[0, 0.5, 1], precision=precision))
+        pair, general = found
+        size = np.sqrt(np.diagonal(general, axis1=2, axis2=3))
+        assert np.abs((pair - general) / (size[..., None] * size[..., None, :])).max() < tolerance
+
+
+def test_two_inputs_have_the_same_law_in_single_and_double_precision():
+    # Also where 1 - rho spans many decades, and beyond the time for which the single state suffices.
+    epsilon = 1e-9
+    close = np.array([[1, 1 - epsilon], [1 - epsilon, 1]])
+    for V0, time, steps in ((PAIR, 1.0, 2000), (close, 1.0, 16), (PAIR, 12.0, 64)):
+        process = CovarianceSDE(LEAKY, time)
+        single, double = (process.sample(V0, 40_000, 5, steps=steps, precision=precision)
+                          for precision in ("single", "double"))
+        for observe in (lambda V: V[:, 0, 0], lambda V: V[:, 1, 1], lambda V: 1 - correlation_of(V)[:, 0, 1]):
+            assert stats.ks_2samp(observe(single), observe(double)).pvalue > LEVEL
 
 
 # Smooth shaping: explosion, stationary law, correlation

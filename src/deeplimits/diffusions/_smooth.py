@@ -18,7 +18,7 @@ from ._lanes import FAST, draw, lanes_wanted
 from ._matrices import _factorise, _multiply, _shake
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
+@njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
 def _grow(variance, middle, after, half, whole):
     """The inverse variance half-way and at the end of a drift step, by how much 1/V - 1 grows: large V keep digits."""
     for i in range(LANES):
@@ -35,7 +35,7 @@ def _explode(variance, after, ends, moment, b):
             ends[i] = min(ends[i], moment - math.log1p(-1 / variance[i]) / b)
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
+@njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
 def _correlate(covariance, variance, other, middle, other_middle, after, other_after, p, time):
     """Move one covariance between the variances before and after."""
     for i in range(LANES):

@@ -10,7 +10,7 @@ from numba import njit
 
 from .._checks import FloatArray, real
 from ..activations import Rectifier, Smooth
-from ..gaussian import CORRELATION_PATHS
+from ..gaussian import CORRELATION_PATHS, widest_vectors
 from ._flow import displacement_tables
 from ._grid import LANES, checked_limit, plan
 from ._lanes import FAST, add_scaled, draw, lanes_wanted
@@ -93,6 +93,7 @@ class CorrelationSDE:
 @njit(nogil=True, cache=True, fastmath=FAST)
 def _flow(z, parts, cells, cubics, low, rate, floor):
     """Move z by the tabulated displacement; below the floor all starts arrive at the same place."""
+    widest_vectors()
     zero, last = z.dtype.type(0), z.dtype.type(cubics.shape[1] - 1)
     for i in range(LANES):
         place = (z[i] - low) * rate

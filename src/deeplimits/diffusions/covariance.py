@@ -58,10 +58,12 @@ class CovarianceSDE:
             flow of each correlation; the noise is V <- L A A^T L^T with a random triangular A, whose
             factors are taken in opposite orders in odd and even steps. Two inputs keep 1 - rho to
             relative precision; more inputs to 1e-15 absolute.
-            Normals have single precision, all else double; `precision="double"` is a
-            reference with numbers of its own. Sample i depends only on (seed, first + i) and the
-            steps. With `noise_steps`, a multiple of `steps`, the Brownian path is that of so
-            many steps: coarse and fine paths are coupled.
+            Normals have single precision, all else double; for two inputs, whose angle is carried, the
+            state too, unless cot(angle) could pass 1e12 by `time` (then double): its rounding, about
+            1e-7 sqrt(steps) relative in variances and in 1 - rho, is as random as the noise and far
+            below it. `precision="double"` is a reference with numbers of its own. Sample i depends
+            only on (seed, first + i) and the steps. With `noise_steps`, a multiple of `steps`, the
+            Brownian path is that of so many steps: coarse and fine paths are coupled.
             Smooth activations: every entry is +infinity from the explosion of a variance on. The limit of networks is
             proved up to the first time at which a variance is beyond a radius: with `radius`, paths
             stop at the first step where that is so, and keep their value.
@@ -107,9 +109,10 @@ class CovarianceSDE:
         gap2 = self.activation.gap2
         half, full = (decrement_table(gap2, time).cubics if gap2 else np.empty((4, 0))
                       for time in (chosen.step / 2, chosen.step))
-        walk, arguments = self._pair(V0, chosen) if _is_plain_pair(V0, gap2 * chosen.step) else self._matrix(V0, chosen)
-        arguments += (half, full, float(BOUNDED_CELLS), np.empty(0, chosen.kind), chosen.refinement,
-                      COVARIANCE_PATHS, chosen.seed)
+        loop = self._pair if _is_plain_pair(V0, gap2 * chosen.step) else self._matrix
+        walk, state, arguments = loop(V0, chosen)
+        arguments += (half.astype(state), full.astype(state), state.type(BOUNDED_CELLS), np.empty(0, chosen.kind),
+                      chosen.refinement, COVARIANCE_PATHS, chosen.seed)
 
         def kernel(out: FloatArray, begin: int) -> None:
             walk(out, begin, chosen.records, V0, *arguments)
@@ -120,7 +123,7 @@ class CovarianceSDE:
         """Covariances, and the times of explosion or stopping."""
         radius = np.inf if radius == np.inf else real("radius", radius, above=0)
         curvature = self.activation.second**2 / 4 * (self.activation.a**-2 if self.activation.exponent == 0.5 else 0)
-        _, noise = self._matrix(V0, chosen)
+        *_, noise = self._matrix(V0, chosen)
         times = np.empty(chosen.samples)
 
         def kernel(out: FloatArray, begin: int) -> None:
@@ -131,18 +134,23 @@ class CovarianceSDE:
         return chosen.run(kernel, V0.shape), times
 
     def _pair(self, V0: FloatArray, chosen: Plan) -> tuple:
-        """The loop for two inputs and its own arguments."""
+        """The loop for two inputs, the type of its state and its own arguments."""
         epsilon = 1 - correlation_of(V0)[0, 1]
         ratio = ratio_flow(np.array([(2 - epsilon) / epsilon]), self.activation.gap2, chosen.step / 2, False)[0]
         start = np.array([ratio - 1, ratio + 1]) / (2 * np.sqrt(ratio))
         spreads = np.sqrt([np.expm1(chosen.step), -np.expm1(-chosen.step)])
         largest = np.sqrt(chosen.step) * FARTHEST * np.sqrt(2) + chosen.step / 2
-        return _pairs.walk, (start, chosen.step, spreads, squarings(largest))
+        sizes = np.array([np.sqrt(chosen.step / 2), chosen.step / 2])
+        # A cotangent grows like exp(time/2), with noise of unit size in its logarithm.
+        farthest = start[1] * np.exp(min(self.time / 2 + FARTHEST * np.sqrt(self.time), 600))
+        state = chosen.kind if farthest < _pairs.LARGEST[chosen.kind] else np.dtype(np.float64)
+        typed = (state.type(array) for array in (sizes, spreads, _pairs.LARGEST[state]))
+        return _pairs.walk, state, (start.astype(state), chosen.step, *typed, squarings(largest))
 
     def _matrix(self, V0: FloatArray, chosen: Plan) -> tuple:
-        """The loop for any number of inputs and its own arguments."""
+        """The loop for any number of inputs, the type of its state and its own arguments."""
         largest = np.sqrt(chosen.step / 2) * FARTHEST + len(V0) * chosen.step / 2
-        return _matrices.walk, (chosen.step, squarings(largest))
+        return _matrices.walk, np.dtype(np.float64), (chosen.step, squarings(largest))
 
 
 def _is_plain_pair(V0: FloatArray, bend: float) -> bool:
