@@ -13,7 +13,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from .._checks import FloatArray
 from ..activations import correlation_of
-from ..gaussian import fill
+from ..gaussian import fill, widest_vectors
 
 #: Neurons handled at once: their normals and activations stay in the first-level cache.
 NEURONS = 512
@@ -65,6 +65,7 @@ def _cholesky(gram, factor):
 @njit(nogil=True, cache=True, fastmath=FAST)
 def _combine(target, normals, coefficients, count):
     """target = sum of the rows of normals, weighted."""
+    widest_vectors()
     first = target.dtype.type(coefficients[0])
     for i in range(count):
         target[i] = first * normals[i]
@@ -77,6 +78,7 @@ def _combine(target, normals, coefficients, count):
 @njit(nogil=True, cache=True, fastmath=FAST)
 def _activate(activation, unit, mean, half):
     """phi(x) = mean x + half |x|."""
+    widest_vectors()
     for i in range(len(unit)):
         activation[i] = mean * unit[i] + half * abs(unit[i])
 
@@ -88,6 +90,7 @@ def _activate_difference(activation, unit, parent, mean, half):
     With a = e sign(x): |x + e| - |x| is a where the sign stays and -a - 2|x| where it flips,
     and it is always the larger of the two. (The built-in maximum would check for NaN.)
     """
+    widest_vectors()
     for i in range(len(unit)):
         x, e = parent[i], unit[i]
         size = abs(x)
@@ -99,6 +102,7 @@ def _activate_difference(activation, unit, parent, mean, half):
 
 @njit(nogil=True, cache=True, fastmath=FAST)
 def _dot(a, b):
+    widest_vectors()
     total = a.dtype.type(0)
     for i in range(len(a)):
         total += a[i] * b[i]
@@ -245,6 +249,7 @@ def propagate(
 @njit(nogil=True, cache=True, fastmath=FAST)
 def _pair_sums(normals, count, across, beside, mean, half):
     """Sums of phi(x)^2, phi(x) d and d^2 over neurons, d = phi(x + e) - phi(x), in one pass."""
+    widest_vectors()
     kind = normals.dtype.type
     along_x, along_y = kind(across), kind(beside)
     squares, products, differences = kind(0), kind(0), kind(0)
