@@ -14,6 +14,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import DTypeLike, NDArray
 
+from ..gaussian import widest_vectors
 from . import elementary as f
 
 #: Neurons handled by one call at most.
@@ -57,6 +58,7 @@ def scratch(dtype: DTypeLike) -> NDArray:
 @njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
 def _unary(operation, out, u, a, b, c, d):
     """out = c F(a u + b) + d: one loop for each F."""
+    widest_vectors()
     n = len(out)
     if operation == LINEAR:
         for i in range(n):
@@ -94,6 +96,7 @@ def _unary(operation, out, u, a, b, c, d):
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
 def _more_unary(operation, out, u, a, b, c, d):
+    widest_vectors()
     n = len(out)
     zero = out.dtype.type(0)
     if operation == ASINH:
@@ -133,6 +136,7 @@ def _more_unary(operation, out, u, a, b, c, d):
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
 def _binary(operation, out, u, v, a, b, c, d):
+    widest_vectors()
     n = len(out)
     if operation == ADD:
         for i in range(n):
@@ -157,6 +161,7 @@ def polynomial(x, near):
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
 def _near(out, x, near):
+    widest_vectors()
     for i in range(len(x)):
         out[i] = polynomial(x[i], near)
 
@@ -164,6 +169,7 @@ def _near(out, x, near):
 @njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
 def _mend(out, x, near):
     """Put the polynomial where |x| < radius."""
+    widest_vectors()
     radius = near[0]
     for i in range(len(x)):
         value = polynomial(x[i], near)
@@ -173,6 +179,7 @@ def _mend(out, x, near):
 @njit(nogil=True, cache=True, fastmath={"reassoc", "nsz"})
 def _outside(x, near):
     """How many x the polynomial cannot serve; counted in the type of x, so that it vectorises."""
+    widest_vectors()
     radius, one, none = near[0], x.dtype.type(1), x.dtype.type(0)
     count = none
     for i in range(len(x)):

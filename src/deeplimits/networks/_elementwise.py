@@ -13,7 +13,7 @@ from numba import njit
 from numpy.typing import DTypeLike
 
 from ..activations import Plain, Rectifier, programs
-from ..gaussian import fill
+from ..gaussian import fill, widest_vectors
 
 #: Neurons handled at once: their normals, state and activations stay in the first-level cache.
 TILE = programs.BLOCK
@@ -67,6 +67,7 @@ def compiled(activation: Rectifier | Plain, width: int, kind: DTypeLike, near: b
 @njit(nogil=True, cache=True, fastmath=FAST)
 def rectify(values, units, a, count, mean, half):
     """values = phi(x) = mean x + half |x|."""
+    widest_vectors()
     mean, half = values.dtype.type(mean), values.dtype.type(half)
     for i in range(count):
         values[a, i] = mean * units[a, i] + half * abs(units[a, i])
@@ -79,6 +80,7 @@ def rectify_difference(values, units, a, parent, count, mean, half):
     With a = e sign(x): |x + e| - |x| is a where the sign stays and -a - 2|x| where it flips,
     and it is always the larger of the two.
     """
+    widest_vectors()
     mean, half = values.dtype.type(mean), values.dtype.type(half)
     for i in range(count):
         x, e = units[parent, i], units[a, i]
@@ -91,18 +93,23 @@ def rectify_difference(values, units, a, parent, count, mean, half):
 
 @njit(nogil=True, cache=True, fastmath=FAST)
 def _arrive(values, units, a, parent, count, near):
-    """Keep the difference e in `values`, add it to its parent, and count where |e| is not below `near`."""
-    near, outside = values.dtype.type(near), 0
+    """Keep the difference e in `values`, add it to its parent, and count where |e| is not below `near`.
+
+    The count is in the type of e, so that it vectorises.
+    """
+    widest_vectors()
+    near, outside, one, none = values.dtype.type(near), values.dtype.type(0), values.dtype.type(1), values.dtype.type(0)
     for i in range(count):
         e = units[a, i]
         values[a, i] = e
         units[a, i] = units[parent, i] + e
-        outside += not abs(e) < near
+        outside += none if abs(e) < near else one
     return outside
 
 
 @njit(nogil=True, cache=True, fastmath=FAST)
 def _halfway(middle, values, units, a, parent, count):
+    widest_vectors()
     half = values.dtype.type(0.5)
     for i in range(count):
         middle[0, i] = units[parent, i] + half * values[a, i]
@@ -110,12 +117,14 @@ def _halfway(middle, values, units, a, parent, count):
 
 @njit(nogil=True, cache=True, fastmath=FAST)
 def _differ(values, whole, base, a, parent, count):
+    widest_vectors()
     for i in range(count):
         values[a, i] = whole[a, i] - base[parent, i]
 
 
 @njit(nogil=True, cache=True, fastmath=FAST)
 def _along(values, middle, a, count):
+    widest_vectors()
     for i in range(count):
         values[a, i] *= middle[1, i]
 
@@ -158,6 +167,7 @@ def draw(normals, spare, size, start, layer, refinement, sample, stream, seed):
 @njit(nogil=True, cache=True, fastmath=FAST)
 def enter(units, state, a, begin, count):
     """units = a tile of the state, rounded."""
+    widest_vectors()
     for i in range(index(count)):
         units[a, i] = state[a, index(begin) + i]
 

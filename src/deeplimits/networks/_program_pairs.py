@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 
 from ..activations.programs import apply, polynomial
-from ..gaussian import fill
+from ..gaussian import fill, widest_vectors
 from ._program_rows import JOIN, PART, SMALL, divisor_of, one_layer
 from ._rows import FAST, NEURONS, PIVOT
 
@@ -21,6 +21,7 @@ def _near_sums(normals, count, across, other_across, beside, gain, other_gain, j
 
     y = gain phi(x) and d = other_gain (phi(x') - joined phi(x)) by the polynomial of the activation.
     """
+    widest_vectors()
     kind = normals.dtype.type
     radius, one, none = near[0], kind(1), kind(0)
     squares, products, differences, outside = none, none, none, none
@@ -41,6 +42,7 @@ def _near_sums(normals, count, across, other_across, beside, gain, other_gain, j
 
 @njit(nogil=True, cache=True, fastmath=FAST)
 def _inputs(x, other, normals, across, other_across, beside):
+    widest_vectors()
     count = len(x)
     for i in range(count):
         x[i] = across * normals[i]
@@ -50,6 +52,7 @@ def _inputs(x, other, normals, across, other_across, beside):
 @njit(nogil=True, cache=True, fastmath=FAST)
 def _sums(values, others, gain, other_gain, joined):
     """The sums of `_near_sums` from the activations."""
+    widest_vectors()
     kind = values.dtype.type
     squares, products, differences = kind(0), kind(0), kind(0)
     for i in range(len(values)):

@@ -17,7 +17,7 @@ from numpy.typing import DTypeLike, NDArray
 from .._checks import FloatArray
 from ..activations import Plain, Smooth
 from ..activations.programs import BLOCK, Program, apply, scratch
-from ..gaussian import fill
+from ..gaussian import fill, widest_vectors
 from ._rows import FAST, NEURONS, _cholesky, _combine, _congruence, _dot
 
 #: Ways to get the change of an activation between close inputs.
@@ -154,18 +154,21 @@ def _plan(gram, covariance, parents, joined, network, ways, sizes):
 
 @njit(nogil=True, cache=True, fastmath=FAST)
 def _times(out, values, gain):
+    widest_vectors()
     for i in range(len(out)):
         out[i] = gain * values[i]
 
 
 @njit(nogil=True, cache=True, fastmath=FAST)
 def _times_difference(out, values, before, gain):
+    widest_vectors()
     for i in range(len(out)):
         out[i] = gain * (values[i] - before[i])
 
 
 @njit(nogil=True, cache=True, fastmath=FAST)
 def _product(out, values):
+    widest_vectors()
     for i in range(len(out)):
         out[i] *= values[i]
 
@@ -173,6 +176,7 @@ def _product(out, values):
 @njit(nogil=True, cache=True, fastmath=FAST)
 def _beyond(out, start, step, length):
     """out = start + length step."""
+    widest_vectors()
     for i in range(len(out)):
         out[i] = start[i] + length * step[i]
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from ..gaussian import widest_vectors
 from ._elementwise import FAST, TILE, draw, enter, evaluate, index, load, nearest, store
 from ._rows import PIVOT
 
@@ -20,6 +21,7 @@ LANES, FITTING = 64, 2048
 @njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
 def _factor(rows, covariance, factor, inverse, scale):
     """Cholesky factors of all lanes, scaled; a direction that is absent gets a column of zeros."""
+    widest_vectors()
     for j in range(len(covariance)):
         for i in range(j, len(covariance)):
             for lane in range(LANES):
@@ -44,6 +46,7 @@ def _factor(rows, covariance, factor, inverse, scale):
 @njit(nogil=True, cache=True, fastmath=FAST)
 def _prepare(covariance, shift, gram, parents, weight, bias, curvature):
     """The covariance of the pre-activations and their drift, as differences along the tree."""
+    widest_vectors()
     for a in range(len(gram)):
         for b in range(a + 1):
             for lane in range(LANES):
@@ -63,6 +66,7 @@ def _prepare(covariance, shift, gram, parents, weight, bias, curvature):
 @njit(nogil=True, cache=True, fastmath=FAST)
 def _combine(branch, a, normals, rows, count):
     """branch[a] = sum of the rows of normals, weighted by lane."""
+    widest_vectors()
     for begin in range(index(0), index(count), index(LANES)):
         for lane in range(index(LANES)):
             branch[a, begin + lane] = rows[a, 0, lane] * normals[begin + lane]
@@ -74,6 +78,7 @@ def _combine(branch, a, normals, rows, count):
 @njit(nogil=True, cache=True, fastmath=FAST)
 def _move(state, branch, units, a, place, count, slope, shift):
     """state += slope branch + shift; units becomes the state, rounded."""
+    widest_vectors()
     slope = branch.dtype.type(slope)
     for begin in range(index(0), index(count), index(LANES)):
         for lane in range(index(LANES)):
@@ -85,6 +90,7 @@ def _move(state, branch, units, a, place, count, slope, shift):
 @njit(nogil=True, cache=True, fastmath=FAST)
 def _multiply(gram, values, partial, a, b, count):
     """Add the products of two inputs to the Gram matrix of each lane."""
+    widest_vectors()
     partial[:] = 0
     for begin in range(index(0), index(count), index(LANES)):
         for lane in range(index(LANES)):

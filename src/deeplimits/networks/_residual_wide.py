@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from ..gaussian import widest_vectors
 from ._elementwise import FAST, TILE, draw, enter, evaluate, index, load, nearest, store
 from ._rows import _cholesky
 
@@ -36,6 +37,7 @@ def _prepare(rows, shift, gram, covariance, factor, parents, weight, bias, curva
 @njit(nogil=True, cache=True, fastmath=FAST)
 def _combine(branch, a, normals, rows, count):
     """branch[a] = sum of the rows of normals, weighted."""
+    widest_vectors()
     first = rows[a, 0]
     for i in range(count):
         branch[a, i] = first * normals[i]
@@ -48,6 +50,7 @@ def _combine(branch, a, normals, rows, count):
 @njit(nogil=True, cache=True, fastmath=FAST)
 def _move(state, branch, units, a, place, count, slope, shift):
     """state += slope branch + shift; units becomes the state, rounded."""
+    widest_vectors()
     slope = branch.dtype.type(slope)
     offset = shift[a]
     for i in range(index(count)):
@@ -58,6 +61,7 @@ def _move(state, branch, units, a, place, count, slope, shift):
 
 @njit(nogil=True, cache=True, fastmath=FAST)
 def _dot(values, a, b, count):
+    widest_vectors()
     total = values.dtype.type(0)
     for i in range(count):
         total += values[a, i] * values[b, i]
