@@ -174,6 +174,15 @@ def test_explosions_come_as_a_whole_and_for_good(V0, phi, seed):
         assert np.all(gone[:, 1:] >= gone[:, :-1]) and not gone[:, 0].any()
 
 
+@pytest.mark.parametrize("inputs", [2, 3])
+def test_no_product_of_two_large_variances_overflows(inputs):
+    V0 = 1e200 * (0.7 * np.eye(inputs) + 0.3)
+    for process, extra in ((networks.ShapedMLP(shaped_relu(0, 1), 5, 3), {}),
+                           (diffusions.CovarianceSDE(shaped_relu(0, 1), 1.0), {"steps": 4})):
+        one, large = (process.sample(start, 3, 1, **extra) for start in (V0 / 1e200, V0))
+        np.testing.assert_allclose(large / 1e200, one, rtol=1e-9)
+
+
 @EXAMPLES
 @given(st.integers(1, 4), st.integers(1, 3), st.integers(1, 6), inners, outers, seeds)
 def test_jacobians_have_their_shapes_and_no_nan(n, m, steps, inner, outer, seed):
@@ -233,3 +242,39 @@ def test_densities_are_distributions(phi, rho0, time, V0):
         assert np.all(law.pdf(x) >= 0) and np.all(np.diff(law.cdf(x)) >= -1e-12)
         assert np.all(np.diff(law.quantile([0.1, 0.5, 0.9])) > 0)
         assert not np.isnan([law.mean, law.variance, law.error]).any()
+
+
+# Bad input: every process names the argument
+
+PAIR, STATES = [[1, 0.3], [0.3, 1]], np.ones((3, 2))
+CALLS = {
+    "ShapedMLP": (networks.ShapedMLP(relu(), 3, 4), PAIR), "ResNet": (networks.ResNet(3, 4, relu(), linear()), STATES),
+    "ConvResNet": (networks.ConvResNet(3, 4, relu(), linear()), np.ones((3, 2, 2, 1))),
+    "CovarianceSDE": (diffusions.CovarianceSDE(linear(), 1.0), PAIR),
+    "CorrelationSDE": (diffusions.CorrelationSDE(linear(), 1.0), 0.3),
+    "NormSDE": (diffusions.NormSDE(smooth("gelu"), 1.0), 2.0),
+    "ResidualSDE": (diffusions.ResidualSDE(3, relu(), linear()), STATES),
+    "ConvolutionalSDE": (diffusions.ConvolutionalSDE(3, relu(), linear()), np.ones((3, 2, 2, 1))),
+    "JacobianSDE": (diffusions.JacobianSDE(3, relu(), linear()), STATES),
+    "UnshapedChain": (UnshapedChain(3, 4), 0.3), "SingularSDE": (SingularSDE(1.0), 1.0),
+    "ShapedAttention": (attention.ShapedAttention(3, 4, 0.5, 1.0), PAIR),
+    "AttentionSDE": (attention.AttentionSDE(0.5, 1.0, 1.0), PAIR),
+}
+BAD = {"samples": [0, 2.5, "many"], "seed": [-1, 1.5, None, 2**64], "first": [-1, 2**48, 0.5], "threads": [0, 1.5],
+       "at": [[], [-1], [9], [np.nan], ["1"]]}
+
+
+@pytest.mark.parametrize("argument", BAD)
+@pytest.mark.parametrize("name", CALLS)
+def test_bad_arguments_of_any_process_are_named(name, argument):
+    process, initial = CALLS[name]
+    for value in BAD[argument]:
+        with pytest.raises(ValueError, match=f"{argument} must"):
+            process.sample(initial, **{"samples": 2, "seed": 1} | {argument: value})
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_starts_that_cannot_be_are_refused(name):
+    for value in (np.nan, np.inf, [[1, 2], [2, 1]], [1.0, np.nan], "start"):
+        with pytest.raises(ValueError):
+            CALLS[name][0].sample(value, 2, 1)

@@ -39,7 +39,7 @@ def real(name: str, value: object, *, above: float | None = None, least: float |
               f"<= {most}" if most is not None else ""]
     allowed = " and ".join(["a finite number", *filter(None, bounds)])
     try:
-        number = float(value)  # type: ignore[arg-type]
+        number = np.nan if isinstance(value, str) else float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         raise ValueError(f"{name} must be {allowed}, got {value!r}") from None
     outside = ((above is not None and number <= above) or (least is not None and number < least)

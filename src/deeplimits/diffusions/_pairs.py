@@ -79,7 +79,7 @@ def _write(out, begin, block, place, V0, u, growth, totals, step, done):
         # In double precision, where a ratio of both cannot exceed 1.
         cotangent = np.float64(u[i])
         rho = cotangent / math.sqrt(1 + cotangent * cotangent)
-        out[row + i, place, 0, 1] = out[row + i, place, 1, 0] = rho * math.sqrt(first * second)
+        out[row + i, place, 0, 1] = out[row + i, place, 1, 0] = rho * math.sqrt(first) * math.sqrt(second)
 
 
 @njit(nogil=True, cache=True)
