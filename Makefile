@@ -45,7 +45,7 @@ lab: $(VENV)/.lab ## open the notebooks in JupyterLab
 	$(PY) -m jupyter lab --notebook-dir=book
 
 bench: $(VENV)-bench/.bench ## measure the package against its peers (QUICK=1: small sizes, nothing recorded)
-	$(VENV)-bench/bin/python -m benchmarks $(if $(QUICK),--quick) $(if $(ONLY),--only '$(ONLY)')
+	$(VENV)-bench/bin/python -m benchmarks $(if $(QUICK),--quick) $(if $(ONLY),--only '$(ONLY)') $(if $(RECORD),--record)
 
 clean: ## remove everything that was built (the environments stay)
 	rm -rf _build

@@ -71,11 +71,11 @@ FORMATS: dict[str, Callable] = {
 }
 
 
-def tables(record: Path) -> str:
+def tables(record: Path, command: str = "make bench") -> str:
     """All tables of a run, and where it was made."""
     run = json.loads(record.read_text())
     rows = [row for test in run["benchmarks"] for row in test["extra_info"]["rows"]]
-    parts = [_where()]
+    parts = [_where(command)]
     for name, (title, columns) in TABLES.items():
         chosen = [cells for table, cells in rows if table == name]
         if chosen:
@@ -88,13 +88,13 @@ def _cells(columns: dict[str, str], row: dict) -> list[str]:
     return ["" if row.get(key) is None else str(FORMATS.get(key, str)(row[key])) for key in columns]
 
 
-def _where() -> str:
+def _where(command: str) -> str:
     """Machine, versions, date, commit and command."""
     names = ("numpy", "numba", "torch", "torchsde", "jax", "diffrax")
     versions = ", ".join(f"{name} {_version(name)}" for name in names)
     busy = f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
     return (f"{date.today()}, commit {_commit()}, {_processor()}, {cores()} cores used, load {busy} at the end. "
-            f"Python {'.'.join(map(str, sys.version_info[:3]))}, {versions}. Made by `make bench`.")
+            f"Python {'.'.join(map(str, sys.version_info[:3]))}, {versions}. Made by `{command}`.")
 
 
 def _version(name: str) -> str:
