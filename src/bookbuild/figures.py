@@ -47,7 +47,7 @@ def to_markdown(pages: list[tuple[str, Path]]) -> str:
                   f"Made by `.venv/bin/python -m bookbuild.execute {page}.ipynb mine.ipynb`.", "",
                   "| figure | what it shows | cell | checks beside it |", "|---|---|---|---|"]
         for figure in figures:
-            beside = "<br>".join(f"[{name}](claims.md#claim-{name}): {'holds' if held else 'fails'}"
+            beside = "<br>".join(f"{{ref}}`{name} <claim-{name}>`: {'holds' if held else 'fails'}"
                                  for name, held in figure["claims"].items())
             lines.append(f"| {{numref}}`{figure['name']}` | {cell(figure['caption'])}"
                          f" | {figure['cell']} | {beside or 'an illustration'} |")

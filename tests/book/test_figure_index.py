@@ -34,6 +34,6 @@ def test_figures_come_with_the_checks_of_their_section(tmp_path):
     path = tmp_path / "page.ipynb"
     nbformat.write(notebook, path)
     text = figures.to_markdown([("book/page", path)])
-    assert "[claim-a](claims.md#claim-claim-a): fails" in text
+    assert "{ref}`claim-a <claim-claim-a>`: fails" in text
     assert "What fig-one \\| shows." in text
     assert "an illustration" in text
