@@ -53,7 +53,7 @@ def _move(U, C, D, V, after, gains, sources, decays):
 def _drift(M, middle, after, gains, sources, decays, ends, moment, b, q, time):
     """One drift step. Paths that explode in it get their time in `ends` and go on from the identity, unseen."""
     V = M[0, 0]
-    _grow(V, middle, after, math.exp(b * time / 2), math.exp(b * time))
+    _grow(V, middle, after, math.expm1(b * time / 2), math.expm1(b * time))
     _explode(V, after, ends, moment, b)
     for i in range(LANES):
         if ends[i] < np.inf:
