@@ -89,14 +89,14 @@ $(VENV)/.book: requirements.txt
 	@touch $@
 
 # An install that is interrupted leaves no .book behind, so that the next run starts afresh.
+# Without the dependencies that pip would look up: the locks are complete but for PyTorch, see pyproject.toml.
 $(VENV)/.test $(VENV)/.lab: $(VENV)/.%: requirements-%.txt | $(VENV)/.book
 	@echo "Adding $< to $(VENV)"
 	@mv $(VENV)/.book $(VENV)/.held
-	@$(call pip_install,$(VENV)) --require-hashes -r $<
+	@$(call pip_install,$(VENV)) --require-hashes --no-deps -r $<
 	@mv $(VENV)/.held $(VENV)/.book
 	@touch $@
 
-# Without the dependencies that pip would look up: the locks are complete but for PyTorch, see pyproject.toml.
 $(VENV)-bench/.bench: requirements-bench.txt requirements-bench-tangents.txt
 	$(check_python)
 	@echo "Setting up $(VENV)-bench from requirements-bench*.txt, and PyTorch if it can be had"
@@ -113,6 +113,6 @@ lock: ## renew the locks (needs uv)
 	uv pip compile $(LOCK) --group test -c requirements.txt -o requirements-test.txt
 	uv pip compile $(LOCK) --group lab -c requirements.txt -o requirements-lab.txt
 	uv pip compile $(LOCK) --group bench -c requirements.txt -o requirements-bench.txt
-	uv pip compile $(LOCK:pyproject.toml=) --group bench-tangents -c requirements.txt -o requirements-bench-tangents.txt
+	uv pip compile $(LOCK:pyproject.toml=) --group bench-tangents -o requirements-bench-tangents.txt
 LOCK := --quiet --upgrade --universal --python-version 3.11 --fork-strategy fewest \
 	--generate-hashes --no-header --no-annotate pyproject.toml
