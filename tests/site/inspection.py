@@ -49,6 +49,12 @@ IN_PAGE = r"""() => {
     const name = wide.length ? wide[0].tagName.toLowerCase() + "." + wide[0].className : "page";
     found.push(`wider than the window: ${name}`);
   }
+  for (const display of document.querySelectorAll('mjx-container[display="true"]')) {
+    const room = (display.closest("div.math") || display).clientWidth;
+    const formula = display.firstElementChild.getBoundingClientRect().width;
+    if (formula > room + 1)
+      found.push(`formula of ${Math.round(formula)} px in ${room} px: ` + display.textContent.slice(0, 40));
+  }
   return found;
 }"""
 

@@ -20,6 +20,7 @@ IN_BROWSER = {
     "display TeX": (r'<p class="mathjax_ignore">seeded \[x^2\]</p>', "unrendered mathematics: seeded"),
     "half TeX": ("<p>seeded $<em>x</em></p>", "unrendered mathematics: seeded $"),
     "no alt": ('<img src="../_static/favicon.svg">', "image without alternative text"),
+    "formula": (r'<div class="math notranslate nohighlight">\[' + "x + " * 60 + r'x\]</div>', "formula of"),
     "wide": ('<div style="width: 3000px">seeded</div>', "wider than the window"),
 }
 
