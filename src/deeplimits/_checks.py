@@ -83,6 +83,14 @@ def covariance(name: str, value: ArrayLike) -> FloatArray:
     return matrix
 
 
+def matrices(name: str, value: ArrayLike) -> FloatArray:
+    """One finite square matrix or a stack of them."""
+    array = np.asarray(value, dtype=np.float64)
+    if array.ndim < 2 or array.shape[-1] != array.shape[-2] or not np.all(np.isfinite(array)):
+        raise ValueError(f"{name} must hold finite square matrices (..., m, m), got shape {array.shape}: {value!r}")
+    return array
+
+
 def layers(at: Sequence[int] | None, depth: int) -> tuple[list[int], bool]:
     """The layers asked for, and whether the result has an axis for them.
 

@@ -33,8 +33,9 @@ def attention_moments(V: ArrayLike) -> tuple[FloatArray, FloatArray]:
         S2 (..., m, m), the mean of C.
     Law: exact as the key width tends to infinity; at temperature t divide both by t^2.
     Source: Noci et al. 2023, shaped attention; re-derived.
+    Raises: ValueError for a V that is not finite and square in its last two axes.
     """
-    V = np.asarray(V, dtype=np.float64)
+    V = _checks.matrices("V", V)
     return np.einsum("...ab,...dw->...adbw", V, _centred(V)) / V.shape[-1] ** 2, _second_order(V)
 
 
@@ -60,9 +61,11 @@ def attention_drift(V: ArrayLike, gamma: float, temperature: float) -> FloatArra
     """The drift of the attention SDE, per unit of depth/width.
 
     Shapes: (..., m, m) in and out.
-    Law: exact limit. Source: Noci et al. 2023, covariance SDE of shaped attention; re-derived.
+    Law: exact limit.
+    Source: Noci et al. 2023, covariance SDE of shaped attention; re-derived.
+    Raises: ValueError for a V that is not finite and square in its last two axes, a temperature that is not positive.
     """
-    V = np.asarray(V, dtype=np.float64)
+    V, temperature = _checks.matrices("V", V), real("temperature", temperature, above=0)
     half = _second_order(V) @ V
     return (gamma / temperature) ** 2 * (_quadratic(V) + half + half.swapaxes(-1, -2))
 
@@ -71,9 +74,11 @@ def attention_noise(V: ArrayLike, gamma: float, temperature: float) -> FloatArra
     """The covariance of the noise of the attention SDE, per unit of depth/width.
 
     Shapes: (..., m, m) in; (..., m, m, m, m) out, entry [a, b, c, d] for V[a, b] and V[c, d].
-    Law: exact limit. Source: Noci et al. 2023, covariance SDE of shaped attention; re-derived.
+    Law: exact limit.
+    Source: Noci et al. 2023, covariance SDE of shaped attention; re-derived.
+    Raises: ValueError for a V that is not finite and square in its last two axes, a temperature that is not positive.
     """
-    V = np.asarray(V, dtype=np.float64)
+    V, temperature = _checks.matrices("V", V), real("temperature", temperature, above=0)
     first, _ = attention_moments(V)
     values = np.einsum("...ac,...bd->...abcd", V, V) + np.einsum("...ad,...bc->...abcd", V, V)
     # Cov of (B V)[a, b] and (B V)[c, d]; the noise is B V + V B^T.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from types import SimpleNamespace
+from typing import Any
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -63,7 +64,7 @@ def use() -> None:
 
 
 def panels(rows: int = 1, columns: int = 1, height: float | None = None,
-           **options) -> tuple[Figure, Axes | np.ndarray]:
+           **options: Any) -> tuple[Figure, Axes | np.ndarray]:
     """A figure as wide as the text, with one or more panels.
 
     Shapes: `height` in inches per row, by default in proportion to the panel's width; other
@@ -73,7 +74,7 @@ def panels(rows: int = 1, columns: int = 1, height: float | None = None,
     return plt.subplots(rows, columns, figsize=(WIDTH, rows * height), **options)
 
 
-def curve(ax: Axes, x: ArrayLike, y: ArrayLike, role: str, **options) -> list[Artist]:
+def curve(ax: Axes, x: ArrayLike, y: ArrayLike, role: str, **options: Any) -> list[Artist]:
     """A line in the colour and line style of its role.
 
     Shapes: x (k,) and y (k,) or (k, curves).
@@ -84,7 +85,7 @@ def curve(ax: Axes, x: ArrayLike, y: ArrayLike, role: str, **options) -> list[Ar
 
 
 def paths(ax: Axes, x: ArrayLike, samples: ArrayLike, role: str, label: str | None = None,
-          **options) -> list[Artist]:
+          **options: Any) -> list[Artist]:
     """Sample paths as thin lines, one legend entry for all.
 
     Shapes: x (times,) and samples (samples, times).
@@ -113,7 +114,7 @@ def band(ax: Axes, x: ArrayLike, quantiles: ArrayLike, role: str, label: str | N
 
 
 def histogram(ax: Axes, samples: ArrayLike, role: str = "network", bins: int | Sequence[float] = 60,
-              limits: tuple[float, float] | None = None, **options) -> None:
+              limits: tuple[float, float] | None = None, **options: Any) -> None:
     """Histogram of samples on the scale of a probability density.
 
     Shapes: samples of any shape. Samples outside `limits` still count in the total, so that the
@@ -128,7 +129,7 @@ def histogram(ax: Axes, samples: ArrayLike, role: str = "network", bins: int | S
 
 
 def points(ax: Axes, x: ArrayLike, estimate: Estimate, role: str = "network", errors: float = 2,
-           **options) -> None:
+           **options: Any) -> None:
     """Estimates as markers with bars of some standard errors.
 
     Shapes: x (k,) and an estimate (k,).

@@ -174,7 +174,7 @@ def _fill_double(out, start, layer, sample, stream, seed):
             out[(2 * half + 1) * quarter + i] = radius * math.cos(angle)
 
 
-def fill(out, start, layer, sample, stream, seed):
+def fill(out: np.ndarray, start: int, layer: int, sample: int, stream: int, seed: int) -> None:
     """Fill `out` with the normals of four words from each counter start, start + 1, ... (inside compiled code).
 
     Shapes: out is one-dimensional float32 or float64, its size a multiple of 4.

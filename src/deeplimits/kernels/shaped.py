@@ -46,6 +46,7 @@ class CovarianceODE:
         are +inf.
         Law: error below 1e-11 (1 - rho), plus the rounding of V itself. For shaped ReLU
         1 - rho ~ 18 pi^2 / (gap2 time)^2 in the long run.
+        Source: Li, Nica and Roy 2022, the covariance SDE without its noise: infinite width.
         Raises: ValueError for a V0 that is no covariance, a time that is negative or not finite,
         an activation without a covariance SDE (unshaped, exponent below 1/2).
         """
