@@ -1,0 +1,214 @@
+"""Residual networks whose weights vary along the depth like fractional Brownian motion.
+
+Each connection has a fractional Brownian motion of its own, and a layer's weight is its increment. At Hurst index 1/2
+the layers are independent, at 1 they all have the same weights; in between, and below 1/2, they remember.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.fft import irfft, rfft
+
+from ._checks import FloatArray, real, whole
+from ._parallel import over_samples
+from .activations import Rectifier, angle_defect, angle_of
+from .gaussian import FRACTIONAL_WEIGHTS, MOST_SAMPLES, normals
+from .networks._branches import Activation, layer_steps, start
+
+#: Normals drawn at a time by a thread: they and their transform stay within some tens of megabytes.
+AT_A_TIME = 2**20
+
+
+def noise_covariance(lag: ArrayLike, hurst: float) -> FloatArray:
+    """The covariance of two increments of fractional Brownian motion, each over a unit of time.
+
+    Shapes: any shape of lags (the time between their starts), the same shape out.
+    Law: exact; 1 at lag 0. At other whole lags 0 for hurst = 1/2, positive above, negative below, 1 for hurst = 1.
+    Source: Mandelbrot and Van Ness 1968, fractional Gaussian noise.
+    Raises: ValueError for a hurst outside (0, 1] and lags that are not finite.
+    """
+    power, lags = 2 * _hurst(hurst), np.abs(np.asarray(lag, dtype=np.float64))
+    if not np.all(np.isfinite(lags)):
+        raise ValueError(f"lag must be finite, got {lag!r}")
+    return ((lags + 1) ** power - 2 * lags**power + np.abs(lags - 1) ** power) / 2
+
+
+def fractional_noise(hurst: float, length: int, paths: int, samples: int, seed: int, *, first: int = 0,
+                     threads: int | None = None) -> FloatArray:
+    """Increments of independent fractional Brownian motions over unit times.
+
+    Shapes: (samples, paths, length). The increments of [0, 1] in `length` steps are these times length^-hurst.
+    Law: exact, normal with mean 0 and covariance `noise_covariance`; the normals behind them have single precision.
+        Sample i depends only on (seed, first + i, hurst, length, paths).
+    Source: Davies and Harte 1987, circulant embedding.
+    Raises: ValueError for a hurst outside (0, 1], sizes below 1, a negative or oversized seed or first.
+    """
+    shape = whole("samples", samples), whole("paths", paths), whole("length", length)
+    whole("first", first, least=0, most=MOST_SAMPLES - samples)
+    scale, out = _spectrum(hurst, length), np.empty(shape)
+    rows = max(AT_A_TIME // (2 * length * paths), 1)
+
+    def piece(low: int, high: int) -> None:
+        for begin in range(low, high, rows):
+            end = min(begin + rows, high)
+            drawn = normals(seed, end - begin, 2 * length * paths, first=first + begin, stream=FRACTIONAL_WEIGHTS)
+            drawn = drawn.reshape(end - begin, paths, 2 * length)
+            waves = (drawn[..., : length + 1] * scale).astype(np.complex128)
+            waves.imag[..., 1:length] = drawn[..., length + 1 :] * scale[1:length]
+            out[begin:end] = irfft(waves, 2 * length, overwrite_x=True)[..., :length]
+
+    over_samples(piece, samples, None if threads is None else whole("threads", threads))
+    return out
+
+
+def _spectrum(hurst: float, length: int) -> FloatArray:
+    """Size of each wave of a periodic noise twice as long, whose first half is fractional."""
+    row = noise_covariance(np.arange(length + 1), hurst)
+    power = rfft(np.concatenate([row, row[-2:0:-1]])).real
+    # No true value is negative; one below rounding is 0, as all but the first are at hurst = 1.
+    power[power < 2 * length * np.finfo(np.float64).eps * power.max()] = 0
+    # The two waves at the ends are real, the others have a real and an imaginary part of half the power.
+    power[1:-1] /= 2
+    return np.sqrt(2 * length * power)
+
+
+def _hurst(value: object) -> float:
+    return real("hurst", value, above=0, most=1)
+
+
+@dataclass(frozen=True)
+class FractionalResNet:
+    """A residual network x + outer(W inner(x)) whose weights are increments of fractional Brownian motion in depth.
+
+    A weight of any layer has variance weight_variance / (width depth^(2 exponent)). Those of different layers in the
+    same place have correlation `noise_covariance`, those in different places are independent. The exponent is `hurst`
+    unless another is given: then the weights up to a layer add up to sqrt(weight_variance / width) times
+    fractional Brownian motion at layer/depth. hurst = 1/2 is `networks.ResNet` with time 1; hurst = 1 has the same
+    weights in all layers, with a factor 1/depth.
+
+    Source: Marion, Fermanian, Biau and Vert 2025, residual networks with fractional weights.
+    Raises: ValueError that names the argument, its value and what is allowed.
+    """
+
+    width: int
+    depth: int
+    hurst: float
+    inner: Activation
+    outer: Activation
+    weight_variance: float = 1.0
+    exponent: float | None = None
+
+    def __post_init__(self) -> None:
+        whole("width", self.width)
+        whole("depth", self.depth)
+        for name in ("inner", "outer"):
+            if not isinstance(getattr(self, name), Activation):
+                raise ValueError(f"{name} must be activations.plain(...), relu() or linear(), "
+                                 f"got {getattr(self, name)!r}")
+        _hurst(self.hurst)
+        real("weight_variance", self.weight_variance, least=0)
+        if self.exponent is not None:
+            real("exponent", self.exponent)
+
+    @property
+    def scale(self) -> float:
+        """The standard deviation of a weight."""
+        exponent = self.hurst if self.exponent is None else self.exponent
+        return float(np.sqrt(self.weight_variance / self.width) * self.depth**-exponent)
+
+    def weights(self, samples: int, seed: int, *, noise_depth: int | None = None, first: int = 0) -> FloatArray:
+        """The weights of independent networks.
+
+        Shapes: (samples, depth, width, width).
+        Law: exact; the numbers that `sample` uses. With `noise_depth`, a multiple of `depth`, each weight is
+            a normalised sum over layers of a network so deep: both then have the same fractional Brownian motions.
+        Source: as the class. Raises: as `sample`.
+        """
+        walk = layer_steps(self.depth, None, samples, seed, noise_depth, first, None, "single")
+        return self._weights(walk.refinement, samples, seed, first, threads=None)
+
+    def _weights(self, refinement: int, samples: int, seed: int, first: int, threads: int | None) -> FloatArray:
+        noise = fractional_noise(self.hurst, refinement * self.depth, self.width**2, samples, seed, first=first,
+                                 threads=threads)
+        noise = noise.reshape(samples, self.width, self.width, self.depth, refinement).sum(axis=-1)
+        return np.moveaxis(noise, -1, 1) * (self.scale * refinement**-self.hurst)
+
+    def sample(
+        self,
+        x0: ArrayLike,
+        samples: int,
+        seed: int,
+        at: Sequence[int] | None = None,
+        *,
+        noise_depth: int | None = None,
+        first: int = 0,
+        threads: int | None = None,
+    ) -> FloatArray:
+        """States of independent networks.
+
+        Shapes: x0 is (width, m), the same for all networks, or (samples, width, m). Returns (samples, width, m) at the
+            last layer, or (samples, len(at), width, m) at the layers `at`; layer 0 is x0. Memory grows with the
+            weights of a sample, width^2 depth.
+        Law: exact at any width and depth, from explicit weights. Sample i depends only on (seed, first + i) and x0.
+            With `noise_depth` as in `weights`. A state that overflows is infinite from there on, in all its inputs.
+        Source: as the class.
+        Raises: ValueError for an x0 of another shape or not finite, samples below 1, layers outside 0..depth, a
+            noise_depth that is no multiple of depth.
+        """
+        walk = layer_steps(self.depth, at, samples, seed, noise_depth, first, threads, "single")
+        begin = start(x0, (self.width,), samples)
+        out = np.empty((samples, len(walk.records), *begin.states.shape[1:]))
+        rows = max(AT_A_TIME // (2 * self.depth * walk.refinement * self.width**2), 1)
+
+        def piece(low: int, high: int) -> None:
+            for a in range(low, high, rows):
+                b = min(a + rows, high)
+                weights = self._weights(walk.refinement, b - a, seed, first + a, threads=1)
+                self._propagate(out[a:b], walk.records, begin.part(a, b), np.ascontiguousarray(weights.swapaxes(0, 1)))
+
+        over_samples(piece, samples, walk.threads)
+        return walk.shown(out)
+
+    def _propagate(self, out: FloatArray, records: FloatArray, x: FloatArray, weights: FloatArray) -> None:
+        done = 0
+        with np.errstate(over="ignore", invalid="ignore"):
+            for place, layer in enumerate(records):
+                for W in weights[done:layer]:
+                    x = x + self.outer(W @ self.inner(x))
+                done = layer
+                out[:, place] = x
+                out[~np.all(np.isfinite(out[:, place]), axis=(1, 2)), place] = np.inf
+
+    def infinite_width(self, variance: float = 1.0) -> FloatArray:
+        """The covariance of a neuron between layers, as the width goes to infinity at this depth.
+
+        Shapes: `variance` of the neurons at the start -> (depth + 1, depth + 1), from the start to the last layer.
+        Law: exact limit for a linear outer activation and independent centred neurons at the start, which are then a
+            Gaussian process along the depth; at finite width the error of a mean is O(1/width).
+        Source: ours; hurst = 1 is a recurrent network, Yang 2019; hurst = 1/2 on the diagonal is Hayou 2023.
+        Raises: ValueError for a negative variance, an inner activation that is not linear() or relu(), an outer one
+            that is not linear().
+        """
+        if not isinstance(self.inner, Rectifier) or not isinstance(self.outer, Rectifier):
+            raise ValueError(f"inner must be linear() or relu() and outer linear(), got {self.inner!r}, {self.outer!r}")
+        plus, minus = self.inner.slopes(self.width)
+        if self.outer.slopes(self.width) != (1.0, 1.0):
+            raise ValueError(f"outer must be linear(), got {self.outer!r}")
+        K = np.full((self.depth + 1, self.depth + 1), real("variance", variance, least=0))
+        memory = self.scale**2 * self.width * noise_covariance(np.arange(self.depth), self.hurst)
+        for layer in range(self.depth):
+            row = K[layer, : layer + 1]
+            sizes = np.sqrt(row[-1] * np.diag(K)[: layer + 1])
+            rho = np.clip(np.divide(row, sizes, out=np.zeros_like(row), where=sizes > 0), -1, 1)
+            defect = (plus - minus) ** 2 * angle_defect(angle_of(1 - rho)) / (2 * np.pi)
+            products = sizes * ((plus**2 + minus**2) / 2 * rho + defect)
+            source = memory[layer::-1] * products
+            # K[layer+1, k+1] - K[layer+1, k] - K[layer, k+1] + K[layer, k] is the covariance of two branches.
+            K[layer + 1, 1 : layer + 1] = K[0, 0] + np.cumsum(np.diff(row) + source[:-1])
+            K[: layer + 1, layer + 1] = K[layer + 1, : layer + 1]
+            K[layer + 1, layer + 1] = 2 * K[layer + 1, layer] - row[-1] + source[-1]
+        return K
