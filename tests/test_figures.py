@@ -1,5 +1,6 @@
 """Figures: one style, the same bytes each time, readable without colour vision, small files."""
 
+import csv
 import io
 
 import matplotlib
@@ -98,3 +99,37 @@ def test_a_band_needs_a_middle(shape):
     _, ax = figures.panels()
     with pytest.raises(ValueError, match="quantiles must be"):
         figures.band(ax, np.arange(5), np.zeros(shape), "limit")
+
+
+def rows_of(figure):
+    """The table of a figure as (comments, rows)."""
+    lines = figures.data(figure).splitlines()
+    comments = [line for line in lines if line.startswith("#")]
+    return comments, list(csv.DictReader(line for line in lines if not line.startswith("#")))
+
+
+def test_the_table_of_a_figure_holds_what_is_drawn():
+    figure, (left, right) = figures.panels(1, 2)
+    x = np.array([0.0, 1.0, 2.0])
+    figures.curve(left, x, x**2, "limit", label="square")
+    figures.points(left, x, Estimate(x, np.full(3, 0.25)), label="estimate")
+    figures.histogram(left, [0.1, 0.2, 0.9], bins=2, limits=(0, 1), label="bars")
+    left.axhline(3.0)
+    left.set(title="curves", xlabel="time")
+    figures.band(right, x, [x - 1, x, x + 1], "network", label="middle")
+    shown = right.imshow([[1.0, np.nan]], extent=(0, 2, 0, 1))
+    figure.colorbar(shown)
+    comments, rows = rows_of(figure)
+    plt.close(figure)
+
+    def of(kind, series=""):
+        return [[float(row[name]) if row[name] else None for name in ("x", "y", "low", "high")]
+                for row in rows if (row["kind"], row["series"]) == (kind, series)]
+
+    assert comments == ["# panel 1: title = curves; x = time", "# panel 2: no labels"]
+    assert of("line", "square") == [[0, 0, None, None], [1, 1, None, None], [2, 4, None, None]]
+    assert of("errors", "estimate") == [[0, 0, -0.5, 0.5], [1, 1, 0.5, 1.5], [2, 2, 1.5, 2.5]]
+    assert of("histogram", "bars") == [[0.25, pytest.approx(4 / 3), 0, 0.5], [0.75, pytest.approx(2 / 3), 0.5, 1]]
+    assert of("line") == [[None, 3, None, None]]
+    assert of("band") == [[0, None, -1, 1], [1, None, 0, 2], [2, None, 1, 3]]
+    assert of("map") == [[0.5, 0.5, 1, None], [1.5, 0.5, None, None]]

@@ -20,6 +20,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
+from . import _figure_data
 from ._checks import FloatArray
 from .evidence import Estimate
 
@@ -39,7 +40,7 @@ RASTERISE_ABOVE = 1000
 
 
 def use() -> None:
-    """Set the style for this process, and SVG as the format of a notebook's figures.
+    """Set the style for this process, and SVG with its numbers as the format of a notebook's figures.
 
     Law: the same figure gives the same bytes. Letters are paths: fonts of the reader's machine
     would move labels and lose mathematics.
@@ -59,8 +60,21 @@ def use() -> None:
         from matplotlib_inline.backend_inline import set_matplotlib_formats
     except ImportError:  # a plain interpreter shows no figures inline
         return
-    if get_ipython() is not None:
+    shell = get_ipython()
+    if shell is not None:
         set_matplotlib_formats("svg", metadata={"Date": None})
+        bundles = shell.display_formatter.mimebundle_formatter
+        bundles.for_type(Figure, lambda figure, **_: {_figure_data.MIME: data(figure)})
+
+
+def data(figure: Figure) -> str:
+    """All numbers that a figure shows, as CSV; a notebook carries it beside the picture.
+
+    Shapes: a row for each point, with the columns panel, series, kind, x, y, low, high: `low` and `high` are the
+        ends of an error bar, of a band or of a bar of a histogram; the value of a cell of a map stands in `low`.
+    Law: eight digits of what is drawn.
+    """
+    return _figure_data.table(figure)
 
 
 def panels(rows: int = 1, columns: int = 1, height: float | None = None,
