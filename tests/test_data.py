@@ -1,4 +1,9 @@
-"""Digits enter the networks centred, at unit variance, with the correlations asked for."""
+"""Digits enter the networks centred, at unit variance, with the correlations asked for; MNIST is fetched once."""
+
+import gzip
+import hashlib
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import numpy as np
 import pytest
@@ -61,3 +66,141 @@ def test_inputs_of_the_wrong_kind_are_refused(inputs):
 def test_a_correlation_that_cannot_be_is_refused(correlation):
     with pytest.raises(ValueError, match="correlation must be"):
         data.pair(correlation)
+
+
+# ------------------------------------------------------------------ pictures to train on
+
+
+def test_a_split_holds_different_digits_with_their_labels():
+    found, everything = data.split("digits", 1000, 797, seed=2), data.digits()
+    assert found.pixels.shape == (1000, 8, 8) and found.test_pixels.shape == (797, 8, 8)
+    assert found.pixels.min() == 0 and found.pixels.max() == 1
+
+    def rows(pixels, labels):
+        return sorted(map(bytes, np.column_stack([pixels.reshape(-1, 64), labels])))
+
+    both = [np.concatenate([found[i], found[i + 2]]) for i in (0, 1)]
+    assert rows(*both) == rows(everything.pixels / 16, everything.labels)
+    assert not np.array_equal(found.labels[:797], data.split("digits", 797, 9, seed=3).labels)
+
+
+def test_a_split_keeps_to_the_classes_asked_for():
+    found = data.split("digits", 40, 20, seed=2, classes=(3, 7))
+    assert set(found.labels) == set(found.test_labels) == {3, 7} and len(found.labels) == 40
+
+
+@pytest.mark.parametrize("arguments, message", [
+    (("letters", 5, 5, 1), "name must be digits or mnist, got 'letters'"),
+    (("digits", 0, 5, 1), "train must be"), (("digits", 1797, 1, 1), "train must be an integer >= 1 and <= 1796"),
+    (("digits", 1790, 8, 1), "test must be an integer >= 1 and <= 7"), (("digits", 5, 5, -1), "seed must be"),
+    (("digits", 5, 5, 1, (11,)), "classes"),
+])
+def test_splits_that_cannot_be_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        data.split(*arguments)
+
+
+# ------------------------------------------------------------------ MNIST, from a stand-in on this machine
+
+PIXELS = np.random.default_rng(1).integers(0, 256, (30, 4, 4))
+LABELS = np.arange(30) % 10
+ARFF = ("% a stand-in\n@RELATION mnist\n@ATTRIBUTE pixel1 real\n@ATTRIBUTE class {0,1,2,3,4,5,6,7,8,9}\n@DATA\n"
+        + "\n".join(",".join(map(str, [*p.ravel(), c])) for p, c in zip(PIXELS, LABELS, strict=True)) + "\n").encode()
+MD5 = hashlib.md5(ARFF).hexdigest()
+
+
+@pytest.fixture
+def server(tmp_path, monkeypatch):
+    """A server of one file, which counts how often it is asked; what is fetched is kept in a folder of the test."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            serving.asked += 1
+            body = gzip.compress(serving.body) if serving.zipped else serving.body
+            self.send_response(serving.status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body[:serving.cut])
+
+        def log_message(self, *_):
+            pass
+
+    monkeypatch.setenv("DEEPLIMITS_CACHE", str(tmp_path / "cache"))
+    serving = HTTPServer(("127.0.0.1", 0), Handler)
+    serving.asked, serving.body, serving.zipped, serving.status, serving.cut = 0, ARFF, False, 200, None
+    serving.url = f"http://127.0.0.1:{serving.server_port}/mnist.arff"
+    threading.Thread(target=serving.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    yield serving
+    serving.shutdown()
+    serving.server_close()
+
+
+def kept():
+    folder = data.cache_folder()
+    return list(folder.iterdir()) if folder.exists() else []
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_mnist_is_fetched_once_and_kept(server, zipped):
+    server.zipped = zipped
+    for _ in range(2):
+        found = data.mnist(server.url, MD5)
+        assert np.array_equal(found.pixels, PIXELS) and np.array_equal(found.labels, LABELS)
+        assert found.pixels.dtype == found.labels.dtype == np.uint8
+    assert server.asked == 1 and len(kept()) == 1
+
+
+def test_mnist_can_come_from_a_file_and_be_split(server, tmp_path):
+    (tmp_path / "mnist.arff").write_bytes(ARFF)
+    found = data.split("mnist", 20, 10, seed=1, url=(tmp_path / "mnist.arff").as_uri(), md5=MD5)
+    assert found.pixels.shape == (20, 4, 4) and set(found.labels) | set(found.test_labels) == set(range(10))
+    total = found.pixels.sum() + found.test_pixels.sum()
+    assert total == pytest.approx(PIXELS.sum() / 255) and server.asked == 0
+
+
+def test_what_has_another_sum_is_neither_used_nor_kept(server):
+    server.body = ARFF.replace(b"1", b"2", 1)
+    with pytest.raises(ValueError, match=f"MD5 sum {hashlib.md5(server.body).hexdigest()}, and not {MD5}"):
+        data.mnist(server.url, MD5)
+    assert not kept()
+    server.body = ARFF
+    assert np.array_equal(data.mnist(server.url, MD5).pixels, PIXELS)
+
+
+@pytest.mark.parametrize("trouble", ["cut short", "cut short, zipped", "refused"])
+def test_a_transfer_that_fails_is_said_and_not_kept(server, trouble):
+    server.cut, server.zipped = (None if trouble == "refused" else 100), trouble.endswith("zipped")
+    server.status = 503 if trouble == "refused" else 200
+    with pytest.raises(ConnectionError, match="could not be fetched from http.*take the data set 'digits'"):
+        data.mnist(server.url, MD5)
+    assert not kept()
+
+
+def test_without_a_network_the_error_says_what_to_do(server):
+    server.shutdown()
+    server.server_close()
+    with pytest.raises(ConnectionError, match="needs the network once; without it take the data set 'digits'"):
+        data.split("mnist", 5, 5, seed=1, url=server.url, md5=MD5)
+
+
+@pytest.mark.parametrize("damage", [lambda body: body[:-40], lambda body: b"", lambda body: body[:200] + b"?" * 40
+                                    + body[240:]])
+def test_a_damaged_copy_is_fetched_again(server, damage):
+    data.mnist(server.url, MD5)
+    path, = kept()
+    path.write_bytes(damage(path.read_bytes()))
+    assert np.array_equal(data.mnist(server.url, MD5).pixels, PIXELS)
+    assert server.asked == 2 and kept() == [path]
+
+
+@pytest.mark.parametrize("body", [b"<html></html>", b"@data\n1,2,3\n", b"@data\n1,2\n1,300\n", b"@data\n"])
+def test_a_file_of_another_kind_is_refused(server, body):
+    server.body = body
+    with pytest.raises(ValueError, match="is not a file of square pictures"):
+        data.mnist(server.url, hashlib.md5(body).hexdigest())
+    assert not kept()
+
+
+def test_a_sum_that_is_none_is_refused(server):
+    with pytest.raises(ValueError, match="md5 must be 32 hexadecimal digits"):
+        data.mnist(server.url, "../../elsewhere")

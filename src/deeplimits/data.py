@@ -1,18 +1,37 @@
-"""Real inputs: handwritten digits, centred and scaled to unit variance.
+"""Real inputs: handwritten digits, small ones that ship with scikit-learn and the MNIST set.
 
-The set of 8 x 8 images ships with scikit-learn, so nothing is fetched.
+The small set, 8 x 8, needs no network. MNIST, 28 x 28, is fetched from OpenML once, checked and kept.
 """
 
 from __future__ import annotations
 
+import gzip
+import hashlib
+import http.client
+import os
+import re
+import urllib.request
+import zipfile
+import zlib
+from collections.abc import Sequence
 from functools import lru_cache
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.datasets import load_digits
 
-from ._checks import FloatArray, real
+from . import _checks
+from ._checks import FloatArray, real, whole
+from ._files import replace
+
+#: The file at OpenML, and the MD5 sum that OpenML publishes for it.
+MNIST_URL = "https://www.openml.org/data/v1/download/52667/mnist_784.arff"
+MNIST_MD5 = "0298d579eb1b86163de7723944c7e495"
+
+#: Seconds without an answer after which a server counts as out of reach.
+PATIENCE = 30
 
 
 class Digits(NamedTuple):
@@ -70,3 +89,105 @@ def pair(correlation: float) -> Digits:
     nearest = np.argmin(np.abs(gram(everything.inputs)[first, second] - wanted))
     chosen = [first[nearest], second[nearest]]
     return Digits(*(array[chosen] for array in everything))
+
+
+class Split(NamedTuple):
+    """Pictures to train on, and others to test with.
+
+    Shapes: `pixels` (train, rows, columns), from 0 to 1; `labels` (train,), integers; the same of the test.
+    """
+
+    pixels: FloatArray
+    labels: np.ndarray
+    test_pixels: FloatArray
+    test_labels: np.ndarray
+
+
+def split(name: str, train: int, test: int, seed: int, classes: Sequence[int] | None = None, *,
+          url: str = MNIST_URL, md5: str = MNIST_MD5) -> Split:
+    """Random pictures to train on, and others to test with, of "digits" or of "mnist".
+
+    Shapes: as `Split`. With `classes`, only pictures with these labels.
+    Law: without repetition; depends on the arguments only. `url` and `md5` are those of `mnist`.
+    Raises: ValueError for an unknown name, more pictures than there are, and classes without any; as `mnist`.
+    """
+    if name not in ("digits", "mnist"):
+        raise ValueError(f"name must be digits or mnist, got {name!r}")
+    pixels, labels, white = (digits().pixels, digits().labels, 16) if name == "digits" else (*mnist(url, md5), 255)
+    kept = np.arange(len(labels)) if classes is None else np.flatnonzero(np.isin(labels, classes))
+    if len(kept) < 2:
+        raise ValueError(f"classes must be labels of {name}, got {classes!r}")
+    whole("train", train, most=len(kept) - 1)
+    whole("test", test, most=len(kept) - train)
+    chosen = np.random.default_rng(_checks.seed(seed)).permutation(kept)[:train + test]
+    grey, found = pixels[chosen] / white, labels[chosen].astype(np.int64)
+    return Split(grey[:train], found[:train], grey[train:], found[train:])
+
+
+class Pictures(NamedTuple):
+    """Pictures with their labels. Shapes: `pixels` (k, rows, columns), from 0 to 255; `labels` (k,)."""
+
+    pixels: np.ndarray
+    labels: np.ndarray
+
+
+def mnist(url: str = MNIST_URL, md5: str = MNIST_MD5) -> Pictures:
+    """The 70 000 handwritten digits of MNIST, fetched once and kept in `cache_folder()`.
+
+    Shapes: `pixels` (70000, 28, 28) and `labels` (70000,), bytes.
+    Law: the bytes that OpenML serves, of the given MD5 sum. Another `url` (https, http, or file for a copy on this
+        machine) may serve the same file, or with another sum one like it: square pictures, one in a line.
+    Source: Y. LeCun, C. Cortes and C. Burges, the MNIST database; OpenML data set 554.
+    Raises: ConnectionError when the server cannot be reached or stops; ValueError when what it sent has another
+        sum, or is not such a file. Nothing of this is kept.
+    """
+    if not re.fullmatch("[0-9a-f]{32}", md5):
+        raise ValueError(f"md5 must be 32 hexadecimal digits, got {md5!r}")
+    path = cache_folder() / f"mnist-{md5}.npz"
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return Pictures(file["pixels"], file["labels"])
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+        path.unlink()  # damaged: fetched again
+    pictures = _pictures(_fetched(url, md5), url)
+    replace(path, pictures._asdict(), compressed=True)
+    return pictures
+
+
+def cache_folder() -> Path:
+    """Where files that cost time are kept: $DEEPLIMITS_CACHE, by default deeplimits in the user's cache."""
+    given = os.environ.get("DEEPLIMITS_CACHE")
+    return Path(given) if given else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "deeplimits"
+
+
+def _fetched(url: str, md5: str) -> bytes:
+    """A file from the network, whole and as it was published."""
+    try:
+        request = urllib.request.Request(url, headers={"Accept-Encoding": "gzip", "User-Agent": "deeplimits"})
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+            body = answer.read()
+        if body[:2] == b"\x1f\x8b":
+            body = gzip.decompress(body)
+    except (OSError, EOFError, zlib.error, http.client.HTTPException) as error:
+        raise ConnectionError(f"MNIST could not be fetched from {url} ({error}). It needs the network once; "
+                              "without it take the data set 'digits', or url='file:///...' for a copy of the file"
+                              ) from error
+    found = hashlib.md5(body, usedforsecurity=False).hexdigest()
+    if found != md5:
+        raise ValueError(f"MNIST from {url} has the MD5 sum {found}, and not {md5}: it was not used")
+    return body
+
+
+def _pictures(body: bytes, url: str) -> Pictures:
+    """The rows of an ARFF file: grey values from 0 to 255, then the label."""
+    try:
+        table = body[body.lower().index(b"@data") + len(b"@data"):]
+        if not table.strip():
+            raise ValueError("it has no rows of data")
+        rows = np.loadtxt(table.decode("ascii").splitlines(), np.uint8, delimiter=",", ndmin=2)
+        side = round((rows.shape[1] - 1) ** 0.5)
+        return Pictures(rows[:, :-1].reshape(len(rows), side, side), rows[:, -1].copy())
+    except ValueError as error:
+        raise ValueError(f"{url} is not a file of square pictures: {error}") from error

@@ -1,0 +1,167 @@
+"""Residual networks between an input and an output layer, as functions that JAX can differentiate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .._checks import real, whole
+from .._checks import seed as checked_seed
+from ..activations import Plain, Rectifier, formula
+from ..activations.expressions import Node
+from ..kernels import Kernels, ResidualKernel, with_layers
+from ..networks import ConvResNet, ResNet
+from ._libraries import jax
+
+#: The parameters that move, by what is trained.
+TRAINED = {"all": ("input", "weights", "biases", "output"), "blocks": ("weights", "biases"), "output": ("output",)}
+
+#: What blocks with dependent parameters are made of; those have no weights to train here.
+DEPENDENT = ("weight_mean", "bias_mean", "row_covariance", "column_covariance", "bias_covariance",
+             "vertical_covariance", "horizontal_covariance")
+
+
+@dataclass(frozen=True)
+class Model:
+    """A residual network with an input layer before its blocks and an output layer after them.
+
+    Of an input z the blocks see A z with A ~ N(0, input_variance / inputs), and the outputs are G x with
+    G ~ N(0, output_variance / width), both without bias. The blocks are those of `networks.ResNet`, or of
+    `networks.ConvResNet`: then A acts on the `inputs` channels of an image, position by position, and x is the
+    mean over positions. All parameters are kept as standard normal numbers; their variances are factors of
+    the network, so that gradients have the size that the tangent kernel counts. What moves is "all", the
+    "blocks" alone, or the "output" layer alone.
+
+    Source: Peluchetti and Favaro 2021, completed models.
+    Raises: ValueError that names the argument, its value and what is allowed.
+    """
+
+    blocks: ResNet | ConvResNet
+    inputs: int
+    outputs: int
+    input_variance: float = 1.0
+    output_variance: float = 1.0
+    trained: str = "all"
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.blocks, ResNet | ConvResNet):
+            raise ValueError(f"blocks must be a networks.ResNet or networks.ConvResNet, got {self.blocks!r}")
+        given = [field.name for field in fields(self.blocks)
+                 if field.name in DEPENDENT and getattr(self.blocks, field.name) is not None]
+        if given:
+            raise ValueError(f"blocks must have independent parameters of mean zero to be trained, got {given[0]}")
+        for name in ("inputs", "outputs"):
+            whole(name, getattr(self, name))
+        for name in ("input_variance", "output_variance"):
+            object.__setattr__(self, name, real(name, getattr(self, name), above=0))
+        if self.trained not in TRAINED:
+            raise ValueError(f"trained must be one of {', '.join(TRAINED)}, got {self.trained!r}")
+
+    @property
+    def convolutional(self) -> bool:
+        """Whether the inputs are images, (k, rows, columns, inputs), and not vectors (k, inputs)."""
+        return isinstance(self.blocks, ConvResNet)
+
+    @property
+    def width(self) -> int:
+        """The width of the blocks, or their channels."""
+        return self.blocks.channels if self.convolutional else self.blocks.width
+
+    def parameters(self, samples: int, seed: int) -> dict[str, np.ndarray]:
+        """Standard normal parameters of independent networks.
+
+        Shapes: input (samples, width, inputs), weights (samples, depth, width, taps * width) with one tap for dense
+            blocks and kernel^2, row by row, for filters, biases (samples, depth, width), output (samples, outputs,
+            width), in single precision.
+        Law: exact; sample i depends only on (seed, i). The numbers are not those of `networks`.
+        Raises: ValueError for samples below 1 or a seed out of range.
+        """
+        depth, width = self.blocks.depth, self.width
+        taps = self.blocks.kernel**2 if self.convolutional else 1
+        shapes = {"input": (width, self.inputs), "weights": (depth, width, taps * width), "biases": (depth, width),
+                  "output": (self.outputs, width)}
+        draws = [stream(seed, sample) for sample in range(whole("samples", samples))]
+        return {name: np.stack([draw.standard_normal(shape, np.float32) for draw in draws])
+                for name, shape in shapes.items()}
+
+    def apply(self, parameters: dict[str, Any], inputs: Any) -> Any:
+        """The outputs of one network, as JAX arrays; a function that JAX can transform.
+
+        Shapes: parameters of one sample; inputs (k, inputs) or (k, rows, columns, inputs) -> (k, outputs).
+        Law: exact, in the precision of the arguments.
+        Raises: ImportError without JAX.
+        """
+        jnp, blocks, width = jax().numpy, self.blocks, self.width
+        inner, outer = (elementwise(phi) for phi in (blocks.inner, blocks.outer))
+        step = blocks.time / blocks.depth
+        weight_scale, bias_scale = (np.sqrt(v * step) for v in (blocks.weight_variance / width, blocks.bias_variance))
+        x = jnp.asarray(inputs) @ parameters["input"].T * float(np.sqrt(self.input_variance / self.inputs))
+
+        def block(x: Any, layer: Any) -> tuple[Any, None]:
+            seen = inner(self._patches(x) if self.convolutional else x)
+            return x + outer(seen @ layer[0].T * float(weight_scale) + layer[1] * float(bias_scale)), None
+
+        x = jax().lax.scan(block, x, (parameters["weights"], parameters["biases"]))[0]
+        if self.convolutional:
+            x = x.mean(axis=(1, 2))
+        return x @ parameters["output"].T * float(np.sqrt(self.output_variance / width))
+
+    def limit(self, gram: ArrayLike) -> Kernels:
+        """The kernels of one output of infinitely wide and deep fully connected networks.
+
+        Shapes: gram (m, m), the inner products <z, z'> / inputs -> three (m, m), as `kernels.with_layers`: `prior` is
+            also the tangent kernel of the output layer, `tangent` that of all layers, `hidden` that of the blocks.
+        Law: the limit of `apply` at initialisation. For the identity inside and outer''(0) = 0 all are affine in
+            the inner products.
+        Source: Peluchetti and Favaro 2021, kernels of the completed models.
+        Raises: ValueError for a gram that is not a covariance, and for filters.
+        """
+        if self.convolutional:
+            raise ValueError("limit is known for fully connected blocks only, got networks.ConvResNet")
+        blocks = self.blocks
+        kernel = ResidualKernel(blocks.inner, blocks.outer, blocks.weight_variance, blocks.bias_variance, blocks.time)
+        return with_layers(kernel, gram, self.input_variance, self.output_variance)
+
+    def _patches(self, x: Any) -> Any:
+        """What the filter sees from each position: (k, rows, columns, kernel^2 width)."""
+        jnp, kernel = jax().numpy, self.blocks.kernel
+        reach, (rows, columns) = kernel // 2, x.shape[1:3]
+        mode = "wrap" if self.blocks.padding == "periodic" else "constant"
+        padded = jnp.pad(x, ((0, 0), (reach, reach), (reach, reach), (0, 0)), mode=mode)
+        return jnp.concatenate([padded[:, u:u + rows, v:v + columns] for u in range(kernel) for v in range(kernel)],
+                               axis=-1)
+
+
+def stream(seed: int, sample: int, epoch: int = -1) -> np.random.Generator:
+    """Random numbers of one network: its parameters, or the order of its inputs in an epoch."""
+    return np.random.Generator(np.random.Philox(key=[checked_seed(seed), sample], counter=[0, 0, epoch + 1, 0]))
+
+
+def elementwise(activation: Plain | Rectifier) -> Callable[[Any], Any]:
+    """An activation as a function of JAX arrays."""
+    jnp = jax().numpy
+    if isinstance(activation, Rectifier):
+        plus, minus = activation.slopes(1)
+        return (lambda x: plus * x) if plus == minus else (lambda x: jnp.where(x > 0, plus * x, minus * x))
+    tree = formula.tree(activation.name)
+    return lambda x: _value(tree, x)
+
+
+def _value(node: Node, x: Any) -> Any:
+    """A tree of operations, evaluated by JAX."""
+    jnp, nn, special = jax().numpy, jax().nn, jax().scipy.special
+    functions = {"normal_cdf": special.ndtr, "erf": special.erf, "sigmoid": nn.sigmoid, "asinh": jnp.arcsinh,
+                 "softplus": nn.softplus, "silu": nn.silu, "gelu": lambda u: u * special.ndtr(u)}
+    match node:
+        case Node("x"):
+            return x
+        case Node("number", value=value):
+            return float({"pi": np.pi, "e": np.e}.get(value, value))
+        case Node("power", (base,), exponent):
+            return _value(base, x) ** exponent
+    function = functions.get(node.kind) or getattr(jnp, node.kind)
+    return function(*(_value(part, x) for part in node.parts))
