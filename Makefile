@@ -33,13 +33,16 @@ endif
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: book test lab bench clean help lock FORCE
+.PHONY: book test claim lab bench clean help lock FORCE
 
 book: $(SITE) ## execute every notebook and build the site into _build/html (PROFILE=full: paper size)
 	@echo "The book ($(PROFILE) profile) is ready: open file://$(CURDIR)/_build/html/index.html"
 
 test: $(VENV)/.test $(SITE) ## build the book, then run everything that protects the project
 	$(PY) -m pytest
+
+claim: $(VENV)/.book ## check one claim again: make claim ID=its-name (PROFILE=full: paper size)
+	@$(PY) -m bookbuild.reverify '$(ID)' --profile $(PROFILE)
 
 lab: $(VENV)/.lab ## open the notebooks in JupyterLab
 	$(PY) -m jupyter lab --notebook-dir=book

@@ -19,6 +19,9 @@ MIME = "application/vnd.deeplimits.claim+json"
 LIST = Path("book/claims.yml")
 FIELDS = ("id", "title", "source", "statement", "page", "kind")
 KINDS = ("claim", "definition")
+#: The papers that the book explains, and what each is about.
+PAPERS = {"li2022covariance": "covariance SDE", "hayou2023infinite": "infinite depth",
+          "peluchetti2021doubly": "doubly infinite"}
 EVIDENCE = ("part", "observed", "uncertainty", "expected", "criterion", "statistic", "passed",
             "control", "seed")
 
@@ -136,25 +139,36 @@ def cited(source: str, keys: set[str]) -> str:
                   source)
 
 
-def to_markdown(joined: list[dict], evidence: list[dict], keys: set[str]) -> str:
-    """The generated part of the claims page: an overview, then every claim with its verdicts."""
+def papers(source: str) -> str:
+    """Which of the three papers a source names, in words."""
+    return ", ".join(about for key, about in PAPERS.items() if key in source) or "beside them"
+
+
+def to_markdown(joined: list[dict], evidence: list[dict], keys: set[str], boxes: dict[str, list[str]]) -> str:
+    """The generated part of the claims page: an overview, then every claim with its verdicts.
+
+    `boxes` holds the labels of the theorem boxes that a claim checks.
+    """
     checked = [claim for claim in joined if claim["kind"] == "claim"]
     lines = [f"Claims: {len(checked)}. Definitions: {len(joined) - len(checked)}."
              f" Checks, all of which hold: {sum(len(claim['checks']) for claim in checked)}.", "",
-             "| status | claim | shown in | checks |", "|---|---|---|---|"]
+             "| status | claim | paper | shown in | checks |", "|---|---|---|---|---|"]
     for claim in joined:
         mark = "holds" if claim["kind"] == "claim" else "definition"
         lines.append(f"| {mark} | [{cell(claim['title'])}](#claim-{claim['id']})"
-                     f" | {{doc}}`/{claim['page']}` | {len(claim['checks']) or ''} |")
+                     f" | {papers(claim['source'])} | {{doc}}`/{claim['page']}` | {len(claim['checks']) or ''} |")
     for claim in joined:
         lines += ["", f"(claim-{claim['id']})=", f"## {claim['title']}", "",
                   claim["statement"].strip(), "",
                   f"`{claim['id']}`, shown in {{doc}}`/{claim['page']}`."
-                  f" Source: {cited(claim['source'], keys)}.", ""]
+                  f" Source: {cited(claim['source'], keys)}."]
+        if claim["id"] in boxes:
+            lines[-1] += " Checks " + ", ".join(f"{{prf:ref}}`{label}`" for label in boxes[claim["id"]]) + "."
+        lines.append("")
         own = [record for record in evidence if record["id"] == claim["id"]]
         for record in own:
             lines += ["```{raw} html", record["verdict"], "```", ""]
         if own:
             seeds = dict.fromkeys(str(record["seed"]) for record in own)
-            lines += [f"Seed: {', '.join(seeds)}.", ""]
+            lines += [f"Seed: {', '.join(seeds)}. Again: `make claim ID={claim['id']}`.", ""]
     return "\n".join(lines) + "\n"

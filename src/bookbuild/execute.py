@@ -108,6 +108,12 @@ def run(source: Path, target: Path, profile: str, changes: dict[str, object]) ->
     return origin["seconds"]
 
 
+def settle_surroundings() -> None:
+    """Make the kernel this environment's, whatever is registered in the user's home, and papermill quiet."""
+    os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
+    warnings.filterwarnings("ignore", module="papermill|traitlets|zmq")
+
+
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="bookbuild.execute", description=__doc__.split("\n")[0])
@@ -117,9 +123,7 @@ def main() -> None:
     parser.add_argument("-p", dest="changes", nargs=2, action="append", default=[],
                         metavar=("NAME", "VALUE"))
     given = parser.parse_args()
-    # The kernel is this environment's, whatever is registered in the user's home.
-    os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
-    warnings.filterwarnings("ignore", module="papermill|traitlets|zmq")
+    settle_surroundings()
     changes = {name: value_of(text) for name, text in given.changes}
     seconds = run(given.source, given.target, given.profile, changes)
     print(f"  executed {given.source} ({given.profile}) in {seconds:.1f} s", flush=True)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import nbformat
 from nbformat import NotebookNode
@@ -41,6 +43,31 @@ def outputs(notebook: NotebookNode) -> Iterator[tuple[NotebookNode, NotebookNode
         for output in cell.get("outputs", []):
             if "data" in output:
                 yield cell, output
+
+
+class Section(NamedTuple):
+    """A heading of the first or second level, the Markdown below it, and the code cells below it."""
+
+    heading: str
+    text: str
+    code: list[NotebookNode]
+
+
+def sections(notebook: NotebookNode) -> list[Section]:
+    """The sections of a notebook, in order; the first has no heading."""
+    found, fenced = [Section("", "", [])], False
+    for cell in notebook.cells:
+        if cell.cell_type != "markdown":
+            found[-1].code.append(cell)
+            continue
+        for line in cell.source.splitlines():
+            fenced ^= line.startswith(("```", ":::"))
+            heading = not fenced and re.match(r"#{1,2} (.+)", line)
+            if heading:
+                found.append(Section(heading[1], "", []))
+            else:
+                found[-1] = found[-1]._replace(text=f"{found[-1].text}{line}\n")
+    return found
 
 
 def parameters(notebook: NotebookNode, name: object) -> dict[str, object]:

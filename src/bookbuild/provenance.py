@@ -11,6 +11,8 @@ import time
 from importlib import metadata
 from pathlib import Path
 
+import yaml
+
 PACKAGES = ("numpy", "scipy", "numba", "matplotlib", "scikit-learn", "sympy", "papermill",
             "jupyter-book", "sphinx")
 INPUTS = ("book", "src", "requirements.txt")
@@ -31,6 +33,12 @@ def commit() -> str:
     if not name:
         return "not a git checkout"
     return name + (" with local changes" if git("status", "--porcelain", "--", *INPUTS) else "")
+
+
+def stamp(profile: str) -> str:
+    """Version, commit and profile of the book, in a few words."""
+    version = yaml.safe_load(Path("CITATION.cff").read_text())["version"]
+    return f"Version {version}, commit {commit()}, {profile} profile"
 
 
 def versions() -> dict[str, str]:

@@ -10,10 +10,14 @@ import shutil
 from base64 import b64decode
 from pathlib import Path
 
-from bookbuild import BuildError, notebooks
+import nbformat
+
+from bookbuild import BuildError, dress, notebooks
 
 STAGE = Path("_build/stage")
 FIGURES = "_figures"
+#: What is copied to the root of the site as it is.
+VERBATIM = "_extra"
 IMAGES = {"image/svg+xml": ".svg", "image/png": ".png"}
 
 
@@ -45,16 +49,24 @@ def write_figures(executed: Path, folder: Path) -> None:
             (folder / name).with_suffix(IMAGES[form]).write_bytes(content)
 
 
-def build(profile: str, generated: dict[str, str]) -> None:
-    """Fill the stage afresh; `generated` maps paths in the book to the text they get."""
+def build(profile: str, generated: dict[str, str], claims: list[dict], stamp: str) -> None:
+    """Fill the stage afresh.
+
+    `generated` maps paths in the book to the text they get; `stamp` says in the footer of each
+    page which version and commit it shows.
+    """
     shutil.rmtree(STAGE, ignore_errors=True)
     book = STAGE / notebooks.BOOK
     shutil.copytree(notebooks.BOOK, book,
                     ignore=shutil.ignore_patterns("*.ipynb", ".ipynb_checkpoints"))
-    for name in ("_config.yml", "_toc.yml"):
-        shutil.copy2(name, STAGE / name)
+    shutil.copy2("_toc.yml", STAGE / "_toc.yml")
+    (STAGE / "_config.yml").write_text(Path("_config.yml").read_text().replace("@stamp@", stamp))
+    titles = {claim["id"]: claim["title"] for claim in claims}
     for page, executed in pages(profile):
-        shutil.copy2(executed, (STAGE / page).with_suffix(".ipynb"))
         write_figures(executed, book / FIGURES)
+        notebook = notebooks.read(executed)
+        dress.write_tables(notebook, book / VERBATIM / dress.TABLES)
+        cite = dress.papers_of(page, claims)
+        nbformat.write(dress.dress(notebook, page, titles, cite), (STAGE / page).with_suffix(".ipynb"))
     for name, text in generated.items():
         (book / name).write_text(text)

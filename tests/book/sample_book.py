@@ -96,7 +96,7 @@ def skeleton(root: Path) -> Project:
                   "  - file: book/reference/claims\n  - file: book/reference/provenance\n")
     project.write("src/deeplimits/__init__.py", "answer = 42\n")
     project.write("book/index.md", "# A sample\n\nSee {cite:t}`li2022covariance`.\n\n```{bibliography}\n```\n")
-    for name in ("book.css", "console.js", "favicon.svg", "mathjax/tex-mml-chtml.js"):
+    for name in ("book.css", "console.js", "claims.js", "favicon.svg", "mathjax/tex-mml-chtml.js"):
         project.write(f"book/_static/{name}", "")
     project.write("book/_extra/index.html", "<title>A sample</title>")
     project.write("book/claims.yml", CLAIMS)

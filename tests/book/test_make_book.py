@@ -205,3 +205,20 @@ def test_what_is_edited_during_a_run_counts_as_newer(project):
     project.notebook("part/first.ipynb", checked(), f"from pathlib import Path\nPath('{project.root / FIRST}').touch()")
     assert project.executed(project.make("book").stdout) == [FIRST]
     assert project.executed(project.make("book").stdout) == [FIRST]
+
+
+def test_one_claim_is_checked_again_by_its_name(project):
+    done = project.make("claim", "ID=sample-claim")
+    assert done.returncode == 0 and "`sample-claim` holds (quick profile)" in done.stdout, done.stdout
+    assert "predicted 0" in done.stdout
+    project.notebook("part/first.ipynb", checked(passed=False, statistic=7.0))
+    done = project.make("claim", "ID=sample-claim")
+    assert done.returncode != 0 and "fails: observed 0.1" in done.stdout
+
+
+@pytest.mark.parametrize(("name", "complaint"), [
+    ("sample-clam", "near it: sample-claim"), ("sample-definition", "there is nothing to check"), ("", "no claim is called"),
+])
+def test_a_claim_that_cannot_be_checked_is_said(project, name, complaint):
+    done = project.make("claim", f"ID={name}")
+    assert done.returncode != 0 and complaint in done.stdout, done.stdout

@@ -1,0 +1,69 @@
+"""How to cite the book and the papers that it explains: BibTeX as in the bibliography, and APA."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import yaml
+from pybtex.database import Entry, Person, parse_file
+from pybtex.richtext import Text
+
+BIBLIOGRAPHY = Path("book/references.bib")
+CITATION = Path("CITATION.cff")
+#: Where an entry was published, whatever its kind.
+VENUES = ("journal", "booktitle", "publisher", "school", "howpublished")
+
+
+def plain(text: str) -> str:
+    """Text without the commands and braces of LaTeX."""
+    return str(Text.from_latex(text)).replace("--", "–")
+
+
+def initials(person: Person) -> str:
+    """Family name and initials, as APA has them."""
+    given = [f"{plain(name)[0]}." for name in person.first_names + person.middle_names]
+    family = plain(" ".join(person.prelast_names + person.last_names))
+    return ", ".join(filter(None, [family, " ".join(given)]))
+
+
+def apa(entry: Entry) -> str:
+    """A reference in APA style, in Markdown."""
+    names = [initials(person) for person in entry.persons["author"]]
+    authors = names[0] if len(names) == 1 else ", ".join(names[:-1]) + ", & " + names[-1]
+    fields = {name: plain(value) for name, value in entry.fields.items()}
+    where = next((f"*{fields[venue]}*" for venue in VENUES if venue in fields), "")
+    if "volume" in fields:
+        number = f"({fields['number']})" if "number" in fields else ""
+        where += f", *{fields['volume']}*{number}"
+    if "pages" in fields:
+        where += f", {fields['pages']}"
+    if "eprint" in fields:
+        where = f"{where}. arXiv:{fields['eprint']}" if where else f"arXiv:{fields['eprint']}"
+    return f"{authors} ({fields['year']}). {fields['title']}. {where}."
+
+
+def bibtex(key: str) -> str:
+    """The entry as it stands in the bibliography."""
+    found = re.search(rf"^@\w+\{{{re.escape(key)},.*?^\}}$", BIBLIOGRAPHY.read_text(), re.MULTILINE | re.DOTALL)
+    assert found, key
+    return found[0]
+
+
+def of_book() -> tuple[str, str]:
+    """The book itself, in APA style and as BibTeX, from CITATION.cff."""
+    about = yaml.safe_load(CITATION.read_text())
+    author, year = about["authors"][0]["name"], about["date-released"].year
+    title, version = about["title"], about["version"]
+    entry = (f"@misc{{deeplimits,\n  author  = {{{{{author}}}}},\n  title   = {{{title}}},\n"
+             f"  year    = {{{year}}},\n  version = {{{version}}}\n}}")
+    return f"{author} ({year}). *{title}* (version {version}).", entry
+
+
+def block(keys: list[str]) -> str:
+    """A folded block at the end of a page: the book and some papers, to copy."""
+    entries = parse_file(BIBLIOGRAPHY).entries
+    book, book_entry = of_book()
+    listed = "\n".join(f"* {line}" for line in [*(apa(entries[key]) for key in keys), book])
+    copied = "\n\n".join([*(bibtex(key) for key in keys), book_entry])
+    return f"````{{dropdown}} Cite this page\n{listed}\n\n```bibtex\n{copied}\n```\n````\n"

@@ -1,0 +1,86 @@
+"""Published pages: theorem boxes lead to their claims, figures to their numbers, pages say how to cite them."""
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from sample_book import ROOT
+
+from bookbuild import citations, claims, dress, notebooks
+
+BOX = "```{{prf:theorem}} A title\n:label: {}\n\nWhat holds.\n```\n"
+
+
+def check(name):
+    """A code cell whose output carries the record of a check."""
+    return new_code_cell(outputs=[new_output("display_data", {claims.MIME: {"id": name, "passed": True}})])
+
+
+def figure(name, table=None):
+    """A code cell with a named figure and perhaps its numbers."""
+    data = {"image/svg+xml": "<svg/>"} | ({dress.TABLE: table} if table else {})
+    return new_code_cell(metadata={"mystnb": {"figure": {"name": name, "caption": "What it shows."}}},
+                         outputs=[new_output("display_data", data)])
+
+
+@pytest.fixture
+def page():
+    return new_notebook(cells=[
+        new_markdown_cell("# Page\n\n## One\n\n" + BOX.format("thm-one")), check("claim-a"),
+        new_markdown_cell("text\n\n## Two\n\n" + BOX.format("thm-two")), figure("fig-two", "x,y\n1,2\n"),
+        new_markdown_cell("## Evidence for two"), check("claim-b"),
+        new_markdown_cell("## Three\n\n```python\n# not a heading\n```\n" + BOX.format("thm-three")), figure("fig-three"),
+        new_markdown_cell("## Four\n\n" + BOX.format("thm-four")), check("claim-c"),
+    ])
+
+
+def test_a_box_is_checked_by_its_section_or_by_the_next_without_a_box(page):
+    assert dress.boxes(page) == {"thm-one": ["claim-a"], "thm-two": ["claim-b"], "thm-three": [], "thm-four": ["claim-c"]}
+
+
+def test_badges_lead_to_claims_and_figures_to_their_numbers(page, tmp_path):
+    dressed = dress.dress(page, "book/part/page", {"claim-a": "A < B", "claim-b": "b", "claim-c": "c"}, [])
+    text = "\n".join(cell.source for cell in dressed.cells)
+    assert '<a class="claim-badge" href="../../book/reference/claims.html#claim-claim-a">A &lt; B</a>' in text
+    assert text.count("Checked here") == 3 and "What holds.\n```" in text
+    captions = [cell.metadata["mystnb"]["figure"]["caption"] for cell in dressed.cells if "mystnb" in cell.metadata]
+    assert 'href="../../figures/fig-two.csv"' in captions[0] and captions[1] == "What it shows."
+    dress.write_tables(page, tmp_path)
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("fig-two.csv", "x,y\n1,2\n")]
+
+
+def test_a_page_names_the_papers_on_which_its_claims_rest():
+    listed = claims.load(ROOT / claims.LIST)
+    assert dress.papers_of("book/shaped/covariance", listed) == ["li2022covariance"]
+    assert dress.papers_of("book/reference/rerun", listed) == []
+
+
+def test_the_papers_can_be_copied_in_apa_style_and_as_bibtex(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    text = citations.block(list(claims.PAPERS))
+    assert "Li, M. B., Nica, M., & Roy, D. M. (2022). The Neural Covariance SDE:" in text
+    assert "*Journal of Machine Learning Research*, *22*(175), 1–48. arXiv:2007.03253." in text
+    assert "@article{hayou2023infinite,\n" in text and "@misc{deeplimits," in text
+
+
+def test_the_site_dresses_its_pages():
+    html = (ROOT / "_build/html/book/shaped/covariance.html").read_text()
+    assert 'class="claim-badge"' in html and "Cite this page" in html
+    table = (ROOT / "_build/html/figures/fig-correlation-law.csv").read_text().splitlines()
+    assert table[0].startswith("# panel 1: ") and "panel,series,kind,x,y,low,high" in table
+    assert len(table) > 50
+
+
+def test_every_figure_of_the_book_has_its_numbers(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    profile = (ROOT / "_build/html/.built").read_text().strip()
+    for source in notebooks.find():
+        for cell in notebooks.read(notebooks.executed_copy(source, profile)).cells:
+            if "name" in cell.metadata.get("mystnb", {}).get("figure", {}):
+                assert dress.table_of(cell), (source, cell.source)
+
+
+def test_a_notebook_is_the_same_after_dressing_but_for_what_is_said(page):
+    before = [cell.source for cell in page.cells if cell.cell_type == "code"]
+    dressed = dress.dress(page, "book/part/page", dict.fromkeys(("claim-a", "claim-b", "claim-c"), ""), [])
+    assert [cell.source for cell in dressed.cells if cell.cell_type == "code"] == before
+    nbformat.validate(dressed)
