@@ -33,7 +33,7 @@ endif
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: book test claim lab bench clean help lock FORCE
+.PHONY: book test claim archive lab bench clean help lock FORCE
 
 book: $(SITE) ## execute every notebook and build the site into _build/html (PROFILE=full: paper size)
 	@echo "The book ($(PROFILE) profile) is ready: open file://$(CURDIR)/_build/html/index.html"
@@ -43,6 +43,9 @@ test: $(VENV)/.test $(SITE) ## build the book, then run everything that protects
 
 claim: $(VENV)/.book ## check one claim again: make claim ID=its-name (PROFILE=full: paper size)
 	@$(PY) -m bookbuild.reverify '$(ID)' --profile $(PROFILE)
+
+archive: $(SITE) ## pack the evidence: records of claims, numbers of figures, executed notebooks, checksums
+	@$(PY) -m bookbuild.archive
 
 lab: $(VENV)/.lab ## open the notebooks in JupyterLab
 	$(PY) -m jupyter lab --notebook-dir=book
@@ -54,7 +57,7 @@ clean: ## remove everything that was built (the environments stay)
 	rm -rf _build
 
 help: ## show this list
-	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-6s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-8s %s\n", $$1, $$2}'
 
 # ---------------------------------------------------------------- the book
 

@@ -28,13 +28,15 @@ def page():
         new_markdown_cell("# Page\n\n## One\n\n" + BOX.format("thm-one")), check("claim-a"),
         new_markdown_cell("text\n\n## Two\n\n" + BOX.format("thm-two")), figure("fig-two", "x,y\n1,2\n"),
         new_markdown_cell("## Evidence for two"), check("claim-b"),
-        new_markdown_cell("## Three\n\n```python\n# not a heading\n```\n" + BOX.format("thm-three")), figure("fig-three"),
+        new_markdown_cell("## Three\n\n```python\n# not a heading\n```\n" + BOX.format("thm-three")),
+        figure("fig-three"),
         new_markdown_cell("## Four\n\n" + BOX.format("thm-four")), check("claim-c"),
     ])
 
 
 def test_a_box_is_checked_by_its_section_or_by_the_next_without_a_box(page):
-    assert dress.boxes(page) == {"thm-one": ["claim-a"], "thm-two": ["claim-b"], "thm-three": [], "thm-four": ["claim-c"]}
+    assert dress.boxes(page) == {"thm-one": ["claim-a"], "thm-two": ["claim-b"], "thm-three": [],
+                                 "thm-four": ["claim-c"]}
 
 
 def test_badges_lead_to_claims_and_figures_to_their_numbers(page, tmp_path):

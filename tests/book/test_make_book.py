@@ -1,8 +1,10 @@
 """`make book` on a small book: what is executed again, and what bad input leads to."""
 
+import hashlib
 import os
 import signal
 import subprocess
+import tarfile
 import time
 
 import nbformat
@@ -217,8 +219,22 @@ def test_one_claim_is_checked_again_by_its_name(project):
 
 
 @pytest.mark.parametrize(("name", "complaint"), [
-    ("sample-clam", "near it: sample-claim"), ("sample-definition", "there is nothing to check"), ("", "no claim is called"),
+    ("sample-clam", "near it: sample-claim"), ("sample-definition", "there is nothing to check"),
+    ("", "no claim is called"),
 ])
 def test_a_claim_that_cannot_be_checked_is_said(project, name, complaint):
     done = project.make("claim", f"ID={name}")
     assert done.returncode != 0 and complaint in done.stdout, done.stdout
+
+
+def test_the_archive_of_a_site_has_checksums_and_the_same_bytes_each_time(project, tmp_path):
+    first = project.make("archive").stdout
+    assert "deep-limits-0.1.0-quick.tar.gz: SHA-256" in first, first
+    assert project.make("archive").stdout == first
+    with tarfile.open(project.root / "_build/deep-limits-0.1.0-quick.tar.gz") as archive:
+        archive.extractall(tmp_path / "unpacked", filter="data")
+    root = tmp_path / "unpacked/deep-limits-0.1.0-quick"
+    listed = dict(line.split("  ")[::-1] for line in (root / "SHA256SUMS").read_text().splitlines())
+    assert {"claims.json", "notebooks/part/first.ipynb", "notebooks/part/first.provenance.json"} <= set(listed)
+    for name, digest in listed.items():
+        assert hashlib.sha256((root / name).read_bytes()).hexdigest() == digest

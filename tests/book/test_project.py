@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import jsonschema
@@ -82,6 +83,18 @@ def test_the_citation_names_the_three_papers_as_the_bibliography_does():
     assert papers == {"2007.03253", "2206.02768", "2210.00688"}
     assert all(paper["title"] in bibliography for paper in references)
     assert all(paper in bibliography for paper in papers)
+
+
+def test_version_title_and_papers_are_the_same_for_zenodo_the_package_and_the_changelog():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    zenodo = json.loads((ROOT / ".zenodo.json").read_text())
+    package = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert zenodo["version"] == citation["version"] == package["version"]
+    assert zenodo["title"] == citation["title"]
+    assert zenodo["creators"] == citation["authors"] and zenodo["keywords"] == citation["keywords"]
+    papers = {each["value"] for paper in citation["references"] for each in paper["identifiers"]}
+    assert {each["identifier"] for each in zenodo["related_identifiers"]} == papers
+    assert f"## {citation['version']}, {citation['date-released']}" in (ROOT / "CHANGELOG.md").read_text()
 
 
 def test_the_code_and_the_cells_are_clean():
