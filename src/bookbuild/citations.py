@@ -53,7 +53,7 @@ def bibtex(key: str) -> str:
 def of_book() -> tuple[str, str]:
     """The book itself, in APA style and as BibTeX, from CITATION.cff."""
     about = yaml.safe_load(CITATION.read_text())
-    author, year = about["authors"][0]["name"], about["date-released"].year
+    author, year = about["authors"][0]["name"], about["date-released"][:4]
     title, version = about["title"], about["version"]
     entry = (f"@misc{{deeplimits,\n  author  = {{{{{author}}}}},\n  title   = {{{title}}},\n"
              f"  year    = {{{year}}},\n  version = {{{version}}}\n}}")
