@@ -121,6 +121,12 @@ def test_weights_have_their_size_and_add_up_to_the_same_at_every_depth(hurst):
     assert np.mean(single**2) * 32 ** (2 * hurst) == pytest.approx(3 / 2, abs=4.5 * 1.5 * np.sqrt(2 / single.size))
 
 
+def test_whole_numbers_of_numpy_serve_as_depth_and_index():
+    counted = FractionalResNet(2, np.int64(8), np.int64(1), relu(), linear())
+    usual = FractionalResNet(2, 8, 1.0, relu(), linear())
+    assert np.array_equal(counted.weights(3, 1, noise_depth=np.int64(16)), usual.weights(3, 1, noise_depth=16))
+
+
 def test_one_half_has_the_law_of_the_residual_network():
     x0 = np.array([[1.0, 0.5], [-1.0, 0.2], [0.3, 0.4]])
     markov = ResNet(3, 10, relu(), linear()).sample(x0, 20_000, 1)

@@ -118,7 +118,7 @@ class FractionalResNet:
     def scale(self) -> float:
         """The standard deviation of a weight."""
         exponent = self.hurst if self.exponent is None else self.exponent
-        return float(np.sqrt(self.weight_variance / self.width) * self.depth**-exponent)
+        return float(np.sqrt(self.weight_variance / self.width) * float(self.depth) ** -exponent)
 
     def weights(self, samples: int, seed: int, *, noise_depth: int | None = None, first: int = 0) -> FloatArray:
         """The weights of independent networks.
@@ -135,7 +135,7 @@ class FractionalResNet:
         noise = fractional_noise(self.hurst, refinement * self.depth, self.width**2, samples, seed, first=first,
                                  threads=threads)
         noise = noise.reshape(samples, self.width, self.width, self.depth, refinement).sum(axis=-1)
-        return np.moveaxis(noise, -1, 1) * (self.scale * refinement**-self.hurst)
+        return np.moveaxis(noise, -1, 1) * (self.scale * float(refinement) ** -self.hurst)
 
     def sample(
         self,
