@@ -33,7 +33,7 @@ endif
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: book test claim archive lab bench clean help lock FORCE
+.PHONY: book test claim archive pdf lab bench clean help lock FORCE
 
 book: $(SITE) ## execute every notebook and build the site into _build/html (PROFILE=full: paper size)
 	@echo "The book ($(PROFILE) profile) is ready: open file://$(CURDIR)/_build/html/index.html"
@@ -46,6 +46,9 @@ claim: $(VENV)/.book ## check one claim again: make claim ID=its-name (PROFILE=f
 
 archive: $(SITE) ## pack the evidence: records of claims, numbers of figures, executed notebooks, checksums
 	@$(PY) -m bookbuild.archive
+
+pdf: $(SITE) ## print the book into one PDF (needs Chromium)
+	@$(PY) -m bookbuild.pdf
 
 lab: $(VENV)/.lab ## open the notebooks in JupyterLab
 	$(PY) -m jupyter lab --notebook-dir=book

@@ -26,18 +26,19 @@ STAMP = ".built"
 JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
 
 
-def render() -> Path:
-    """Run Jupyter Book on the stage and return the folder of the new site."""
-    shutil.rmtree(NEXT, ignore_errors=True)
+def render(target: Path = NEXT, builder: str = "html") -> Path:
+    """Run Jupyter Book on the stage and return the folder of what it made."""
+    shutil.rmtree(target, ignore_errors=True)
     command = [sys.executable, "-c", JUPYTER_BOOK, "build", str(stage.STAGE),
-               "--path-output", str(NEXT), "--quiet", "-W", "-n", "--keep-going"]
+               "--path-output", str(target), "--quiet", "-W", "-n", "--keep-going",
+               "--builder", builder]
     with LOG.open("w") as log:
         done = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT)
     text = re.sub(r"\x1b\[[0-9;]*m", "", LOG.read_text())
     if done.returncode:
         said = [line.strip() for line in text.splitlines() if re.search("WARNING|ERROR", line)]
         raise BuildError(*(said or text.splitlines()[-5:]), f"the site was not built: see {LOG}")
-    return NEXT / "_build" / "html"
+    return target / "_build" / builder
 
 
 def swap(new: Path) -> None:
