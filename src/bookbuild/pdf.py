@@ -29,9 +29,10 @@ def browser() -> str:
 
     Raises: BuildError if there is none.
     """
-    path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
+    names = [os.environ["CHROMIUM"]] if os.environ.get("CHROMIUM") else BROWSERS
+    path = next(filter(None, map(shutil.which, names)), None)
     if path is None:
-        raise BuildError("make pdf needs Chromium: none of " + ", ".join(BROWSERS) + " was found;"
+        raise BuildError("make pdf needs Chromium: none of " + ", ".join(names) + " was found;"
                          " install one, or name it in the variable CHROMIUM")
     return path
 

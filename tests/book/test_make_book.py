@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 import signal
 import subprocess
 import tarfile
@@ -10,6 +11,8 @@ import time
 import nbformat
 import pytest
 from sample_book import CLAIMS, checked, environment
+
+from bookbuild.pdf import BROWSERS
 
 FIRST, SECOND = "book/part/first.ipynb", "book/part/deeper/second.ipynb"
 
@@ -238,3 +241,17 @@ def test_the_archive_of_a_site_has_checksums_and_the_same_bytes_each_time(projec
     assert {"claims.json", "notebooks/part/first.ipynb", "notebooks/part/first.provenance.json"} <= set(listed)
     for name, digest in listed.items():
         assert hashlib.sha256((root / name).read_bytes()).hexdigest() == digest
+
+
+def test_the_book_is_printed_into_one_pdf(project):
+    pdf = project.root / "_build/deep-limits.pdf"
+    done = project.make("pdf", "CHROMIUM=no-such-browser")
+    assert done.returncode != 0 and "none of no-such-browser was found" in done.stdout and not pdf.exists()
+    if not any(map(shutil.which, BROWSERS)) and not os.environ.get("CI"):
+        pytest.skip("no Chromium on this machine")
+    done = project.make("pdf")
+    assert done.returncode == 0, done.stdout
+    printed = pdf.read_bytes()
+    assert printed.startswith(b"%PDF-") and printed.rstrip().endswith(b"%%EOF")
+    text = (project.root / "_build/pdf/_build/singlehtml/book.html").read_text()
+    assert "A sample" in text and "second" in text and "<details class=\"sd-" not in text
