@@ -11,6 +11,7 @@ from base64 import b64decode
 from pathlib import Path
 
 import nbformat
+import yaml
 
 from bookbuild import BuildError, dress, notebooks
 
@@ -49,6 +50,23 @@ def write_figures(executed: Path, folder: Path) -> None:
             (folder / name).with_suffix(IMAGES[form]).write_bytes(content)
 
 
+def settings(stamp: str) -> str:
+    """The settings of the site.
+
+    Once CITATION.cff names the public address of the project (`repository-code`), pages get
+    buttons that lead to it and that run their notebook on Binder.
+    """
+    text = Path("_config.yml").read_text().replace("@stamp@", stamp)
+    address = yaml.safe_load(Path("CITATION.cff").read_text()).get("repository-code")
+    if not address:
+        return text
+    config = yaml.safe_load(text)
+    config["repository"] = {"url": address, "branch": "main"}
+    config["launch_buttons"] = {"binderhub_url": "https://mybinder.org", "notebook_interface": "jupyterlab"}
+    config["html"] |= {"use_repository_button": True, "use_issues_button": True}
+    return yaml.safe_dump(config)
+
+
 def build(profile: str, generated: dict[str, str], claims: list[dict], stamp: str) -> None:
     """Fill the stage afresh.
 
@@ -60,7 +78,7 @@ def build(profile: str, generated: dict[str, str], claims: list[dict], stamp: st
     shutil.copytree(notebooks.BOOK, book,
                     ignore=shutil.ignore_patterns("*.ipynb", ".ipynb_checkpoints"))
     shutil.copy2("_toc.yml", STAGE / "_toc.yml")
-    (STAGE / "_config.yml").write_text(Path("_config.yml").read_text().replace("@stamp@", stamp))
+    (STAGE / "_config.yml").write_text(settings(stamp))
     titles = {claim["id"]: claim["title"] for claim in claims}
     for page, executed in pages(profile):
         write_figures(executed, book / FIGURES)

@@ -85,7 +85,8 @@ def checked(**changes: object) -> str:
 
 def skeleton(root: Path) -> Project:
     """The project's own machinery around a book of two notebooks."""
-    for name in ("Makefile", "_config.yml", "requirements.txt", "pyproject.toml", "CITATION.cff", "LICENSE", "LICENSE-text"):
+    for name in ("Makefile", "_config.yml", "requirements.txt", "pyproject.toml", "CITATION.cff", "LICENSE",
+                 "LICENSE-text"):
         shutil.copy2(ROOT / name, root / name)
     shutil.copytree(ROOT / "src/bookbuild", root / "src/bookbuild",
                     ignore=shutil.ignore_patterns("__pycache__"))

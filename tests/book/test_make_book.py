@@ -255,3 +255,14 @@ def test_the_book_is_printed_into_one_pdf(project):
     assert printed.startswith(b"%PDF-") and printed.rstrip().endswith(b"%%EOF")
     text = (project.root / "_build/pdf/_build/singlehtml/book.html").read_text()
     assert "A sample" in text and "second" in text and "<details class=\"sd-" not in text
+
+
+def test_buttons_lead_to_the_repository_once_its_address_is_known(project):
+    assert "mybinder" not in project.page("part/first.html")
+    citation = (project.root / "CITATION.cff").read_text()
+    project.write("CITATION.cff", citation + "repository-code: https://github.com/someone/something\n")
+    done = project.make("book")
+    assert done.returncode == 0, done.stdout
+    page = project.page("part/first.html")
+    assert "https://mybinder.org/v2/gh/someone/something/main?urlpath=lab/tree/book/part/first.ipynb" in page
+    assert "https://github.com/someone/something/issues" in page
