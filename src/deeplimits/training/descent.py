@@ -87,8 +87,7 @@ def train(
     Shapes: inputs (N, inputs), or (N, rows, columns, inputs) for filters, and targets (N, outputs); `watched`
         (k, ...), by default the inputs; `at`, steps to record, 0 = before training, by default the last without an
         axis.
-    Law: single precision. Network i depends only on (seed, i): its start and its batches to the bit, and by
-        rounding on how many networks there are.
+    Law: single precision. Network i, its start and the order of its batches depend only on (seed, i).
         With a `folder` the run leaves a checkpoint there every few seconds and when it is interrupted; the
         same call takes it up and ends with the same bits, or returns at once what is finished. A file that is
         not whole is not used. Any change of the arguments, the data, the code or the libraries is another run.
@@ -154,12 +153,13 @@ class Task(NamedTuple):
         return cls(model, x, y, optimiser, last, whole("samples", samples), seed, wanted, seen)
 
     def indices(self, first: int, last: int) -> np.ndarray:
-        """The inputs that the steps first, ..., last - 1 see: (last - first, samples, batch)."""
+        """The inputs that the steps first, ..., last - 1 see: (samples, last - first, batch)."""
         per_epoch = len(self.inputs) // self.batch
-        orders = {epoch: [stream(self.seed, i, epoch).permutation(len(self.inputs)) for i in range(self.samples)]
-                  for epoch in range(first // per_epoch, (last - 1) // per_epoch + 1)}
-        starts = [(step // per_epoch, step % per_epoch * self.batch) for step in range(first, last)]
-        return np.array([[order[low:low + self.batch] for order in orders[epoch]] for epoch, low in starts], np.int32)
+        epochs = range(first // per_epoch, (last - 1) // per_epoch + 1)
+        orders = [[stream(self.seed, i, epoch).permutation(len(self.inputs))[:per_epoch * self.batch]
+                   for epoch in epochs] for i in range(self.samples)]
+        batches = np.array(orders, np.int32).reshape(self.samples, -1, self.batch)
+        return batches[:, first - epochs[0] * per_epoch:][:, :last - first]
 
 
 class Run:
@@ -204,7 +204,7 @@ class Run:
             step, state = self.reached
             stop = min(max(step, 0) + CHUNK, next(w for w in wanted if w > step))
             if stop > 0:
-                state = advance(*state, task.inputs, task.targets, self._batches(step, stop), stop - step)
+                state = advance(state, self._batches(step, stop), task.inputs, task.targets, stop - step)
                 jax().block_until_ready(state)
             self._record(stop, state[0], look)
             self.reached = stop, state
@@ -213,9 +213,9 @@ class Run:
     def _batches(self, step: int, stop: int) -> np.ndarray:
         """The batches of a chunk, filled up to its full length so that one program serves all chunks."""
         if self.task.optimiser.batch is None:
-            return np.zeros((0, self.task.samples, 0), np.int32)
+            return np.zeros((self.task.samples, 0), np.int32)
         found = self.task.indices(step, stop)
-        return np.pad(found, ((0, CHUNK - len(found)), (0, 0), (0, 0)))
+        return np.pad(found, ((0, 0), (0, CHUNK - (stop - step)), (0, 0)))
 
     def _record(self, step: int, parameters: dict[str, Any], look: Callable) -> None:
         moved = np.sqrt(sum(np.sum((np.asarray(p, np.float64) - self.start[name]) ** 2, axis=tuple(range(1, p.ndim)))
@@ -245,11 +245,14 @@ def _compiled(model: Model, optimiser: Optimiser) -> tuple[Callable, Callable]:
         change, memory = transformation.update(library.grad(loss)(parameters, *seen), memory, parameters)
         return optax().apply_updates(parameters, change), memory
 
-    def advance(parameters: Any, memory: Any, inputs: Any, targets: Any, batches: Any, count: Any) -> Any:
-        every = library.vmap(step, in_axes=(0, 0, None, None, None if full else 0))
-        return library.lax.fori_loop(
-            0, count, lambda i, state: every(*state, inputs, targets, None if full else batches[i]),
-            (parameters, memory))
+    def advance(states: Any, batches: Any, inputs: Any, targets: Any, count: Any) -> Any:
+        def one(own: Any) -> Any:
+            state, chosen = own
+            return library.lax.fori_loop(
+                0, count, lambda i, now: step(*now, inputs, targets, None if full else chosen[i]), state)
+
+        # One network after the other: their numbers do not depend on how many there are, and stay in the cache.
+        return library.lax.map(one, (states, batches))
 
     def look(parameters: Any, inputs: Any, targets: Any, watched: Any) -> tuple[Any, Any]:
         return library.lax.map(lambda p: (loss(p, inputs, targets), model.apply(p, watched)), parameters)
