@@ -1,0 +1,262 @@
+/** One setting: its networks, their limit, the infinitely wide network, and how they compare so far. */
+import { type Law, cdf, correlationLaws, expect, normLaws, quantile } from "./densities";
+import { DRAWN, Ensemble, NETWORKS } from "./ensemble";
+import { type Pair, build, time } from "./pairs";
+import { type State, correlation } from "./state";
+import {
+  type Bars, type Estimate, bars, chance, distanceFromLaw, distanceOfSamples, mean, quantileOf, share,
+} from "./statistics";
+
+/** Layers at which the paths are recorded. */
+const MOST_RECORDS = 64;
+const BINS = 36;
+/** Samples that fix the axes where no law is solved for. */
+const PILOT = 100;
+/** A norm above this counts as exploded where norms explode: a network of finite width only grows fast. */
+export const EXPLODED = 8;
+
+/** Mean and quantiles of one variable, of networks or of the limit. */
+export interface Summary {
+  readonly mean: Estimate;
+  readonly deviation: number;
+  /** Of 5, 50 and 95 per cent. */
+  readonly quantiles: number[];
+}
+
+/** A law at the last layer: of the correlation, or of the norm. */
+export interface Comparison {
+  readonly bars: Bars;
+  /** The limit's density on the axis, as a curve or, if it was simulated, as bars of the same width. */
+  readonly curve: { x: number[]; y: number[] } | null;
+  readonly steps: Bars | null;
+  /** Where infinite width puts all networks, on the axis and as a value. */
+  readonly wide: number;
+  readonly wideValue: number;
+  readonly network: Summary;
+  readonly limit: Summary;
+  /** Kolmogorov distance between networks and limit, and what chance alone may do. */
+  readonly distance: number;
+  readonly chance: number;
+  /** The size of the error that a finite network is known to have. */
+  readonly finite: number;
+}
+
+/** Everything that the page shows of a setting. */
+export interface Report {
+  readonly done: number;
+  readonly total: number;
+  readonly layers: number[];
+  readonly paths: { network: number[][]; limit: number[][] };
+  readonly means: { value: number[]; error: number[] };
+  readonly limit: { mean: number[]; low: number[]; high: number[] };
+  readonly wide: number[];
+  readonly correlation: Comparison;
+  readonly norm: Comparison;
+  /** With norms that can explode: probabilities by the end, in the limit, and of norms above EXPLODED. */
+  readonly explosion: { limit: number; above: Estimate; limitAbove: Estimate } | null;
+}
+
+const PROBABILITIES = [0.05, 0.5, 0.95];
+
+/** Sorted samples of a coordinate, described in the variable that it stands for. */
+function describe(sorted: Float64Array, value: (x: number) => number): Summary {
+  const values = sorted.map(value);
+  const found = mean(values);
+  return {
+    mean: found,
+    deviation: found.error * Math.sqrt(Math.max(values.length - 1, 1)),
+    quantiles: PROBABILITIES.map((p) => quantileOf(values, p)),
+  };
+}
+
+function describeLaw(law: Law, value: (z: number) => number): Summary {
+  const found = expect(law, value);
+  return {
+    mean: { value: found, error: 0 },
+    deviation: Math.sqrt(Math.max(expect(law, (z) => value(z) ** 2) - found * found, 0)),
+    quantiles: PROBABILITIES.map((p) => value(quantile(law, p))),
+  };
+}
+
+/** An interval that holds nearly all of a law, on an axis whose unit is `unit` times that of the law. */
+function within(law: Law, unit: number): [number, number] {
+  return halves(unit * quantile(law, 0.001), unit * quantile(law, 0.999));
+}
+
+/** An interval that holds nearly all of what some samples come from. */
+function around(samples: Float64Array): [number, number] {
+  const finite = samples.filter(Number.isFinite);
+  const { value, error } = mean(finite);
+  const spread = Math.max(3.3 * error * Math.sqrt(finite.length), 0.1);
+  return halves(value - spread, value + spread);
+}
+
+/** Ends at halves: an axis should not tremble with its samples. */
+function halves(low: number, high: number): [number, number] {
+  return [Math.floor(2 * low) / 2, Math.ceil(2 * high) / 2];
+}
+
+export class Experiment {
+  readonly records: number;
+  private readonly pair: Pair;
+  private readonly network: Ensemble;
+  private readonly limit: Ensemble;
+  /** Laws of the correlation along the depth, and of the norm at the end, where they are solved for. */
+  private readonly correlations: Law[] | null;
+  private readonly norms: Law | null;
+  /** Whether norms can explode, and the largest that counts as finite. */
+  private readonly explodes: boolean;
+  private readonly most: number;
+  private ranges: { z: [number, number]; norm: [number, number] } | null = null;
+  private ranged = 0;
+
+  constructor(readonly state: State) {
+    this.records = Math.min(state.depth, MOST_RECORDS);
+    this.pair = build(state, this.records);
+    const limiting = this.pair.constants;
+    this.explodes = limiting !== null && limiting.b > 0;
+    this.most = this.explodes ? EXPLODED : Infinity;
+    this.network = new Ensemble(this.pair.network, this.records, this.most);
+    this.limit = new Ensemble(this.pair.limit, this.records, this.most);
+    const end = time(state);
+    const times = Array.from({ length: this.records }, (_, k) => ((k + 1) / this.records) * end);
+    const z0 = Math.atanh(correlation(state));
+    this.correlations = limiting && limiting.bend === 0 ? correlationLaws(limiting, z0, times) : null;
+    this.norms = limiting ? normLaws(limiting, state.norm, [end])[0] : null;
+  }
+
+  get finished(): boolean {
+    return this.network.size === NETWORKS && this.limit.size === (this.correlations ? DRAWN : NETWORKS);
+  }
+
+  /** Simulate one more network, and one more path of the limit where its law is not solved for. */
+  advance(): void {
+    if (this.network.size < NETWORKS) this.network.grow();
+    if (this.limit.size < (this.correlations ? DRAWN : NETWORKS)) this.limit.grow();
+  }
+
+  /** What is known so far, from at least DRAWN networks. */
+  report(): Report {
+    const { network, limit, records, state, pair } = this;
+    const layers = Array.from({ length: records + 1 }, (_, k) => Math.round((k * state.depth) / records));
+    const ranges = this.axes();
+    return {
+      done: network.size,
+      total: NETWORKS,
+      layers,
+      paths: { network: network.drawn, limit: limit.drawn },
+      means: network.means(),
+      limit: this.alongDepth(),
+      wide: pair.wide.map((place) => Math.tanh(place.z)),
+      correlation: this.compareCorrelations(ranges.z),
+      norm: this.compareNorms(ranges.norm),
+      explosion: this.explosion(),
+    };
+  }
+
+  /** Ranges of the axes: of the laws, or of the first samples; fixed when there are enough of these. */
+  private axes(): { z: [number, number]; norm: [number, number] } {
+    if (this.ranges && this.ranged >= PILOT) return this.ranges;
+    this.ranged = this.correlations ? PILOT : this.limit.size;
+    const last = this.correlations?.[this.records - 1];
+    const z = last ? within(last, 1) : around(this.limit.z.subarray(0, this.limit.size));
+    const norm = this.norms ? within(this.norms, Math.SQRT2) : around(this.limit.first.subarray(0, this.limit.size).map(Math.log));
+    // A norm that can explode has a heavy tail: its law is shown up to 1000.
+    return (this.ranges = { z, norm: [norm[0], Math.min(norm[1], Math.log(1000))] });
+  }
+
+  private alongDepth(): Report["limit"] {
+    const rho0 = correlation(this.state);
+    if (this.correlations) {
+      const laws = this.correlations;
+      const at = (p: number) => [rho0, ...laws.map((law) => Math.tanh(quantile(law, p)))];
+      return { mean: [rho0, ...laws.map((law) => expect(law, Math.tanh))], low: at(0.05), high: at(0.95) };
+    }
+    const [low, high] = this.limit.quantiles([0.05, 0.95]);
+    return { mean: this.limit.means().value, low, high };
+  }
+
+  /** Indices of samples whose norms count as finite: all, where norms cannot explode. */
+  private selected(ensemble: Ensemble): Float64Array {
+    const { z, first, second, size } = ensemble;
+    const { most } = this;
+    return z.subarray(0, size).filter((_, i) => first[i] <= most && second[i] <= most).sort();
+  }
+
+  private compareCorrelations([low, high]: [number, number]): Comparison {
+    const samples = this.selected(this.network);
+    const wide = this.pair.wide[this.records].z;
+    const shared = { bars: bars(samples, low, high, BINS), wide, wideValue: Math.tanh(wide), finite: this.finite() };
+    const network = describe(samples, Math.tanh);
+    if (this.correlations) {
+      const law = this.correlations[this.records - 1];
+      return {
+        ...shared, network, limit: describeLaw(law, Math.tanh), curve: density(law, low, high, 1), steps: null,
+        distance: distanceFromLaw(samples, cdf(law)), chance: chance(samples.length),
+      };
+    }
+    const others = this.selected(this.limit);
+    return {
+      ...shared, network, limit: describe(others, Math.tanh), curve: null, steps: bars(others, low, high, BINS),
+      distance: distanceOfSamples(samples, others), chance: chance(samples.length, others.length),
+    };
+  }
+
+  /** The norm of the first input, on a logarithmic axis. */
+  private compareNorms([low, high]: [number, number]): Comparison {
+    const samples = this.network.first.subarray(0, this.network.size).map(Math.log).sort();
+    const wideValue = this.pair.wide[this.records].first;
+    const shared = { bars: bars(samples, low, high, BINS), wide: Math.log(wideValue), wideValue, finite: this.finite() };
+    const network = describe(samples, Math.exp);
+    if (this.norms) {
+      const law = this.norms;
+      const distribution = cdf(law);
+      return {
+        ...shared, network, limit: describeLaw(law, (z) => Math.exp(Math.SQRT2 * z)),
+        curve: density(law, low, high, Math.SQRT2), steps: null,
+        distance: distanceFromLaw(samples, (x) => distribution(x / Math.SQRT2), Math.log(this.most)),
+        chance: chance(samples.length),
+      };
+    }
+    const others = this.limit.first.subarray(0, this.limit.size).map(Math.log).sort();
+    return {
+      ...shared, network, limit: describe(others, Math.exp), curve: null, steps: bars(others, low, high, BINS),
+      distance: distanceOfSamples(samples, others), chance: chance(samples.length, others.length),
+    };
+  }
+
+  /**
+   * About how far the law of a finite network is from the limit, by the measurements in the chapters: of order
+   * 1/width, more with strong shaping, great depth, or large norms that can explode; 1/depth for residual networks.
+   */
+  private finite(): number {
+    const { state, pair } = this;
+    if (!pair.constants) return 2 / state.depth;
+    const strength = Math.max(1, pair.constants.gap2 / 4, Math.abs(pair.constants.b));
+    const size = this.explodes ? Math.max(1, state.norm) ** 1.5 : 1;
+    return (2.5 * strength * size * Math.max(1, Math.sqrt(time(state)))) / state.width;
+  }
+
+  private explosion(): Report["explosion"] {
+    if (!this.norms || !this.explodes) return null;
+    const law = cdf(this.norms);
+    const above = share(this.network.first.subarray(0, this.network.size), (V) => V > EXPLODED);
+    return {
+      limit: Math.max(1 - law(Infinity), 0),
+      above,
+      limitAbove: { value: 1 - law(Math.log(EXPLODED) / Math.SQRT2), error: 0 },
+    };
+  }
+}
+
+/** The density on an axis whose unit is `unit` times that of the law. */
+function density(law: Law, low: number, high: number, unit: number): { x: number[]; y: number[] } {
+  const [x, y]: [number[], number[]] = [[], []];
+  law.masses.forEach((mass, i) => {
+    const place = (law.low + (i + 0.5) * law.width) * unit;
+    if (place < low || place > high) return;
+    x.push(place);
+    y.push(mass / (law.width * unit));
+  });
+  return { x, y };
+}

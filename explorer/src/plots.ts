@@ -1,0 +1,128 @@
+/** Two kinds of plots: paths along the depth, and a law at the last layer. */
+import { type Axis, Plot, round } from "./canvas";
+import type { Comparison, Report } from "./experiment";
+import { superscript } from "./words";
+
+/** Errors are shown as this many standard errors to either side. */
+const ERRORS = 2;
+/** Means along the depth that are marked. */
+const MARKED = 8;
+
+/** Correlation against layer. */
+export class Paths extends Plot {
+  private report: Report | null = null;
+
+  show(report: Report): void {
+    this.report = report;
+    this.redraw();
+  }
+
+  protected draw(): void {
+    if (!this.report) return;
+    const { layers, paths, limit, means, wide } = this.report;
+    const all = [...paths.network, ...paths.limit, limit.low].flat().filter(Number.isFinite);
+    const low = Math.max(-1, Math.floor(5 * Math.min(...all)) / 5);
+    const last = layers[layers.length - 1];
+    const down: Axis = { range: [low, 1.02], label: "correlation", marks: round([low, 1], 5) };
+    const along: Axis = { range: [0, last], label: "layer", marks: round([0, last], Math.min(this.room, 8)) };
+    this.frame(along, down, () => {
+      this.pen("limit", 0.18);
+      this.area(layers, limit.low, limit.high);
+      this.pen("limit", 0.6, 1, [4, 3]);
+      for (const path of paths.limit) this.line(layers, path);
+      this.pen("network", 0.6);
+      for (const path of paths.network) this.line(layers, path);
+      this.pen("limit", 1, 2.5);
+      this.line(layers, limit.mean);
+      this.pen("wide", 1, 3, [3, 4]);
+      this.line(layers, wide);
+      this.pen("network", 1, 1.5);
+      const count = Math.min(MARKED, layers.length - 1);
+      for (let i = 1; i <= count; i++) {
+        const k = Math.round((i * (layers.length - 1)) / count);
+        const error = ERRORS * means.error[k];
+        this.error(layers[k], means.value[k] - error, means.value[k] + error);
+        this.dot(layers[k], means.value[k]);
+      }
+    });
+  }
+}
+
+/** The horizontal axis of a law: what it is called, and where it may have marks, the first ones first. */
+interface Scale {
+  readonly label: string;
+  readonly marks: readonly (readonly [place: number, text: string])[];
+}
+
+const CORRELATIONS = [0.9, 0.99, 0.5, 0.999];
+const GAPS = [-4, -6, -9, -12, -16, -20];
+export const CORRELATION_SCALE: Scale = {
+  label: "correlation in the last layer",
+  marks: [
+    [0, "0"],
+    ...[1, -1].flatMap((sign) => [
+      ...CORRELATIONS.map((rho): [number, string] => [sign * Math.atanh(rho), `${sign < 0 ? "−" : ""}${rho}`]),
+      // Beyond, what is missing to 1 is written: artanh(1 - e) is close to log(2/e)/2.
+      ...GAPS.map((p): [number, string] => [(sign * (Math.LN2 - p * Math.LN10)) / 2, `${sign < 0 ? "−" : ""}(1−10${superscript(p)})`]),
+    ]),
+  ],
+};
+
+export const NORM_SCALE: Scale = {
+  label: "squared norm in the last layer",
+  marks: [0, ...Array.from({ length: 20 }, (_, i) => [i + 1, -i - 1]).flat()].map((power): [number, string] => [
+    power * Math.LN10, Math.abs(power) < 3 ? String(10 ** power) : `10${superscript(power)}`,
+  ]),
+};
+
+/** A density: boxes for networks, a curve or a staircase for the limit, a line for infinite width. */
+export class Density extends Plot {
+  private comparison: Comparison | null = null;
+
+  constructor(
+    element: HTMLElement,
+    private readonly scale: Scale,
+  ) {
+    super(element);
+  }
+
+  show(comparison: Comparison): void {
+    this.comparison = comparison;
+    this.redraw();
+  }
+
+  protected draw(): void {
+    if (!this.comparison) return;
+    const { bars, curve, steps, wide } = this.comparison;
+    const edges = Array.from({ length: bars.density.length + 1 }, (_, i) => bars.low + i * bars.width);
+    const range: [number, number] = [bars.low, edges[edges.length - 1]];
+    // The bars of few networks are high here and there: the scale follows the limit rather than them.
+    const limit = Math.max(...(curve?.y ?? steps?.density ?? []), 1e-9);
+    const top = Math.min(Math.max(1.12 * limit, 1.08 * Math.max(...bars.density)), 1.5 * limit);
+    const down: Axis = { range: [0, top], label: "density on this axis", marks: round([0, top], 5) };
+    this.frame({ range, label: this.scale.label, marks: this.marks(range) }, down, () => {
+      this.pen("network", 0.38);
+      bars.density.forEach((height, i) => this.box(edges[i], edges[i + 1], height));
+      this.pen("network", 0.9);
+      bars.density.forEach((height, i) => {
+        const error = ERRORS * bars.error[i];
+        if (error > 0) this.error((edges[i] + edges[i + 1]) / 2, height - error, height + error);
+      });
+      this.pen("limit", 1, 2.5);
+      if (curve) this.line(curve.x, curve.y);
+      if (steps) this.line(edges.flatMap((x) => [x, x]).slice(1, -1), steps.density.flatMap((y) => [y, y]));
+      this.pen("wide", 1, 3, [3, 4]);
+      if (Number.isFinite(wide)) this.line([wide, wide], [0, top]);
+    });
+  }
+
+  /** The marks within the range, without those that would touch one before them. */
+  private marks([low, high]: [number, number]): [number, string][] {
+    const kept: [number, string][] = [];
+    for (const [place, text] of this.scale.marks) {
+      const far = (high - low) / this.room;
+      if (place >= low && place <= high && kept.every(([other]) => Math.abs(other - place) >= far)) kept.push([place, text]);
+    }
+    return kept;
+  }
+}

@@ -1,0 +1,228 @@
+/** One explorer on a page: controls, plots, verdict, table. */
+import { controls, element } from "./controls";
+import { EXPLODED, type Report } from "./experiment";
+import { CORRELATION_SCALE, Density, NORM_SCALE, Paths } from "./plots";
+import { Simulation } from "./simulation";
+import { DEFAULTS, PRESETS, type State, fromText, settle, toText } from "./state";
+import { type Finding, aboutCorrelation, aboutNorm, estimate, number, percent, sentence, setting } from "./words";
+
+const CONTROLS = ["network", "activation", "width", "depth", "plus", "minus", "a", "digits", "rho", "norm"];
+const PANELS = ["paths", "correlation", "norm"] as const;
+type Panel = (typeof PANELS)[number];
+
+/** Milliseconds after the last change until the address follows: browsers limit how often it may. */
+const SETTLED = 400;
+
+let count = 0;
+
+/** What a legend says: the mark, its role and its meaning. */
+const KEYS: Record<string, [mark: string, text: string][]> = {
+  paths: [
+    ["line network", "networks"], ["dot network", "mean of all networks, ± 2 standard errors"], ["dash limit", "paths of the limit"],
+    ["band limit", "limit: mean, and 90 % of all paths"], ["dots wide", "infinite width"],
+  ],
+  law: [["box network", "networks, ± 2 standard errors"], ["thick limit", "limit"], ["dots wide", "infinite width"]],
+};
+
+const TITLES: Record<Panel, string> = {
+  paths: "The correlation along the depth",
+  correlation: "The law of the correlation",
+  norm: "The law of the norm",
+};
+
+export class Explorer {
+  private state: State;
+  private readonly simulation: Simulation;
+  private readonly controls: ReturnType<typeof controls>;
+  private readonly plots = new Map<Panel, Paths | Density>();
+  private readonly progress = element("progress", { max: "1", value: "0", "aria-label": "networks simulated" });
+  private readonly amount = element("span");
+  private readonly verdicts = element("div", { class: "dlx-verdicts" });
+  private readonly status = element("p", { role: "status", class: "dlx-hidden" });
+  private readonly table = element("tbody");
+  private report: Report | null = null;
+  private timer = 0;
+  private frame = 0;
+
+  /**
+   * @param host gets the explorer; what it contains already is its static twin, kept for print
+   * @param options `state` to begin with, `panels` and `controls` to show, whether it owns the page's `address`
+   */
+  constructor(
+    private readonly host: HTMLElement,
+    private readonly options: { state: string; panels: string[]; controls: string[]; address: boolean; home: string },
+  ) {
+    this.state = fromText(options.address && location.hash.length > 1 ? location.hash.slice(1) : options.state, this.origin());
+    const unique = `dlx${++count}`;
+    this.simulation = new Simulation((report) => this.take(report));
+    this.controls = controls(options.controls.length ? options.controls : CONTROLS, unique, () => this.state, (state) => this.set(state));
+    this.assemble();
+    if (options.address) {
+      addEventListener("hashchange", () => {
+        if (location.hash.slice(1) !== toText(this.state)) this.set(fromText(location.hash.slice(1)));
+      });
+    }
+    this.set(this.state);
+  }
+
+  /** Raw numbers of the simulation, for tests and a curious console. */
+  call(name: string, argument: unknown): Promise<unknown> {
+    return this.simulation.call(name, argument);
+  }
+
+  private origin(): State {
+    return this.options.address ? DEFAULTS : fromText(this.options.state);
+  }
+
+  private assemble(): void {
+    const twin = element("div", { class: "dlx-twin" }, ...this.host.childNodes);
+    const live = element("div", { class: "dlx", role: "group", "aria-label": "Live explorer of networks and their limit" });
+    this.host.replaceChildren(live, twin);
+    this.host.classList.add("dlx-live");
+    const panels = PANELS.filter((name) => !this.options.panels.length || this.options.panels.includes(name));
+    const board = element("div", { class: "dlx-panels" }, ...panels.map((name) => this.panel(name)));
+    live.append(
+      ...(this.options.address ? [this.presets()] : []),
+      this.controls.root,
+      element("div", { class: "dlx-bar" }, this.progress, this.amount, ...this.buttons()),
+      this.status, board, this.verdicts, this.numbers(),
+    );
+    for (const name of panels) {
+      const target = board.querySelector<HTMLElement>(`[data-panel="${name}"]`)!;
+      this.plots.set(name, name === "paths" ? new Paths(target) : new Density(target, name === "norm" ? NORM_SCALE : CORRELATION_SCALE));
+    }
+  }
+
+  private panel(name: Panel): HTMLElement {
+    const keys = KEYS[name === "paths" ? "paths" : "law"].map(([mark, text]) =>
+      element("li", {}, element("span", { class: `dlx-key ${mark}`, "aria-hidden": "true" }), text),
+    );
+    return element("div", { class: `dlx-panel dlx-${name}` },
+      element("p", { class: "dlx-title" }, TITLES[name]),
+      element("div", { "data-panel": name, role: "img", "aria-label": TITLES[name] }),
+      element("ul", { class: "dlx-keys" }, ...keys),
+    );
+  }
+
+  private presets(): HTMLElement {
+    const made = PRESETS.map(([name, text]) => {
+      const button = element("button", { type: "button" }, name);
+      button.addEventListener("click", () => this.set(fromText(text)));
+      return button;
+    });
+    return element("div", { class: "dlx-presets", role: "group", "aria-label": "Settings to try" }, "Try: ", ...made);
+  }
+
+  private buttons(): HTMLElement[] {
+    const again = element("button", { type: "button" }, "New networks");
+    again.addEventListener("click", () => this.set(settle({ ...this.state, seed: (this.state.seed % 999999) + 1 })));
+    const reset = element("button", { type: "button" }, "Reset");
+    reset.addEventListener("click", () => this.set(this.origin()));
+    if (!this.options.address) {
+      return [again, reset, element("a", { href: this.options.home, class: "dlx-home" }, "Open in the explorer")];
+    }
+    const copy = element("button", { type: "button" }, "Copy link");
+    copy.addEventListener("click", async () => {
+      this.address();
+      // Without permission, or from a file, the address bar still has it.
+      const done = await navigator.clipboard?.writeText(location.href).then(() => true, () => false);
+      this.status.textContent = copy.textContent = done ? "Link copied" : "Link is in the address bar";
+      setTimeout(() => (copy.textContent = "Copy link"), 2000);
+    });
+    return [again, copy, reset];
+  }
+
+  private numbers(): HTMLElement {
+    const columns = ["", "networks", "limit", "infinite width"].map((text) => element(text ? "th" : "td", text ? { scope: "col" } : {}, text));
+    return element("details", { class: "dlx-numbers" },
+      element("summary", {}, "The same in numbers"),
+      element("div", { class: "dlx-scroll", tabindex: "0", role: "group", "aria-label": "The same in numbers" },
+        element("table", {},
+          element("caption", {}, "At the last layer; ± one standard error."),
+          element("thead", {}, element("tr", {}, ...columns)),
+          this.table,
+        )),
+    );
+  }
+
+  private set(state: State): void {
+    this.state = state;
+    this.report = null;
+    this.controls.update(state);
+    this.host.dataset.done = "";
+    this.simulation.run(state);
+    clearTimeout(this.timer);
+    if (this.options.address) this.timer = window.setTimeout(() => this.address(), SETTLED);
+    const home = this.host.querySelector<HTMLAnchorElement>(".dlx-home");
+    if (home) home.href = `${this.options.home}#${toText(state)}`;
+  }
+
+  private address(): void {
+    const text = toText(this.state);
+    const wanted = text ? `#${text}` : location.pathname + location.search;
+    if (location.hash.slice(1) !== text) history.replaceState(null, "", wanted);
+  }
+
+  /** A report is drawn with the next frame; of several only the last. */
+  private take(report: Report): void {
+    this.report = report;
+    this.frame ||= requestAnimationFrame(() => {
+      this.frame = 0;
+      if (this.report) this.draw(this.report);
+    });
+  }
+
+  private draw(report: Report): void {
+    const done = report.done === report.total;
+    (this.plots.get("paths") as Paths | undefined)?.show(report);
+    (this.plots.get("correlation") as Density | undefined)?.show(report.correlation);
+    (this.plots.get("norm") as Density | undefined)?.show(report.norm);
+    this.progress.value = report.done / report.total;
+    this.amount.textContent = `${report.done} of ${report.total} networks`;
+    this.say(report, done);
+    this.tabulate(report);
+    this.host.dataset.done = done ? "yes" : "";
+  }
+
+  private say(report: Report, done: boolean): void {
+    const { state } = this;
+    const findings: Finding[] = [];
+    if (this.plots.has("paths") || this.plots.has("correlation")) findings.push(aboutCorrelation(report, state));
+    if (this.plots.has("norm")) findings.push(aboutNorm(report, state));
+    this.verdicts.replaceChildren(
+      element("p", { class: "dlx-setting" }, setting(state)),
+      ...findings.map(({ verdict, headline, reasons }) =>
+        element("p", { class: `dlx-verdict ${verdict}` }, element("strong", {}, `${headline}:`), ` ${reasons}`)),
+    );
+    if (!done) return;
+    // Once, at the end: a screen reader should not be told every frame.
+    this.status.textContent = [setting(state), ...findings.map(sentence)].join(" ");
+    const { correlation } = report;
+    this.plots.get("paths")?.describe(
+      `Paths of the correlation of ${report.paths.network.length} networks and of the limit, from ${number(report.wide[0], 2)} at the inputs. ` +
+      `At the last layer 90 % of the limit lie between ${number(correlation.limit.quantiles[0], 2)} and ${number(correlation.limit.quantiles[2], 2)}; ` +
+      `infinite width ends at ${number(correlation.wideValue, 2)}.`);
+    this.plots.get("correlation")?.describe(`Histogram of the correlation of networks with the density of the limit. ${sentence(aboutCorrelation(report, state))}`);
+    this.plots.get("norm")?.describe(`Histogram of the squared norm of networks with the density of the limit, on a logarithmic axis. ${sentence(aboutNorm(report, state))}`);
+  }
+
+  private tabulate(report: Report): void {
+    const { correlation: c, norm: v, explosion } = report;
+    const rows: [string, string, string, string][] = [
+      ["mean of the correlation", estimate(c.network.mean), estimate(c.limit.mean), number(c.wideValue)],
+      ["its standard deviation", number(c.network.deviation), number(c.limit.deviation), "0"],
+      ...[5, 50, 95].map((percent, i): [string, string, string, string] =>
+        [`${percent} % of the correlations are below`, number(c.network.quantiles[i]), number(c.limit.quantiles[i]), number(c.wideValue)]),
+      ...[5, 50, 95].map((percent, i): [string, string, string, string] =>
+        [`${percent} % of the norms are below`, number(v.network.quantiles[i]), number(v.limit.quantiles[i]), number(v.wideValue)]),
+    ];
+    if (explosion) {
+      rows.push([`norms above ${EXPLODED}`, percent(explosion.above), percent(explosion.limitAbove), v.wideValue > EXPLODED ? "100 %" : "0 %"]);
+      rows.push(["exploded norms", "–", percent({ value: explosion.limit, error: 0 }), v.wideValue === Infinity ? "100 %" : "0 %"]);
+    }
+    rows.push(["distance of the laws, correlation", number(c.distance), `by chance below ${number(c.chance)}`, ""]);
+    rows.push(["distance of the laws, norm", number(v.distance), `by chance below ${number(v.chance)}`, ""]);
+    this.table.replaceChildren(...rows.map(([name, ...cells]) =>
+      element("tr", {}, element("th", { scope: "row" }, name), ...cells.map((cell) => element("td", {}, cell)))));
+  }
+}
