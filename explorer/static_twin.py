@@ -26,8 +26,8 @@ def draw() -> None:
     laws = [densities.correlation(phi.effective(WIDTH), RHO, layer / WIDTH) for layer in marks[1:]]
 
     figure = plt.figure(figsize=(figures.WIDTH, 5.4))
-    top, bottom = figure.add_gridspec(2, 1)[0], figure.add_gridspec(2, 2)
-    ax = figure.add_subplot(top)
+    grid = figure.add_gridspec(2, 2)
+    ax, left, right = (figure.add_subplot(place) for place in (grid[0, :], grid[1, 0], grid[1, 1]))
     figures.paths(ax, layers[::2], rho[:DRAWN, ::2], "network", label="networks")
     band = np.vstack([[RHO] * 3, *(law.quantile([0.05, 0.5, 0.95]) for law in laws)]).T
     ax.fill_between(marks, band[0], band[2], color=figures.colours.limit, alpha=0.2, linewidth=0)
@@ -36,18 +36,17 @@ def draw() -> None:
     figures.points(ax, marks[1:], evidence.mean(rho[:, marks[1:]]), "network")
     ax.set(xlabel="layer", ylabel="correlation", ylim=(-1, 1.02))
 
-    left, right = (figure.add_subplot(bottom[1, column]) for column in (0, 1))
     z, x = np.linspace(-3, 4.5, 300), np.linspace(-6, 4, 300)
     figures.histogram(left, np.arctanh(rho[:, -1]), bins=36, limits=(-3, 4.5))
     figures.curve(left, z, laws[-1].pdf_artanh(z), "limit")
     left.axvline(np.arctanh(wide[-1]), color=figures.colours.infinite_width, linestyle=":", linewidth=2.5)
-    figures.correlation_ticks(left, label="correlation in the last layer")
+    figures.correlation_ticks(left, label="correlation, last layer")
     figures.histogram(right, np.log(norm), bins=36, limits=(-6, 4))
     time = DEPTH / WIDTH
     figures.curve(right, x, np.exp(-((x + time) ** 2) / (4 * time)) / np.sqrt(4 * np.pi * time), "limit")
     right.axvline(0, color=figures.colours.infinite_width, linestyle=":", linewidth=2.5)
     right.set_xticks(np.log([0.01, 0.1, 1, 10]), ["0.01", "0.1", "1", "10"])
-    right.set_xlabel("squared norm in the last layer")
+    right.set_xlabel("squared norm, last layer")
     left.set_ylabel("density")
     figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=3)
     figure.savefig(TARGET, metadata={"Date": None})

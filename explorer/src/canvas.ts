@@ -66,14 +66,14 @@ export abstract class Plot {
     this.draw();
   }
 
-  /** Room for marks along the horizontal axis. */
-  protected get room(): number {
-    return (this.width - MARGIN.left - MARGIN.right) / 44;
+  /** Pixels along the horizontal axis. */
+  protected get breadth(): number {
+    return this.width - MARGIN.left - MARGIN.right;
   }
 
   protected x(value: number): number {
     const [low, high] = this.horizontal;
-    return MARGIN.left + ((value - low) / (high - low)) * (this.width - MARGIN.left - MARGIN.right);
+    return MARGIN.left + ((value - low) / (high - low)) * this.breadth;
   }
 
   protected y(value: number): number {
@@ -97,7 +97,8 @@ export abstract class Plot {
       const x = Math.round(this.x(place)) + 0.5;
       c.moveTo(x, MARGIN.top);
       c.lineTo(x, bottom);
-      c.fillText(text, Math.min(x, right - 4), bottom + 15);
+      // A mark at the end stays whole.
+      c.fillText(text, Math.min(x, width - c.measureText(text).width / 2), bottom + 15);
     }
     c.fillText(horizontal.label, (MARGIN.left + right) / 2, HEIGHT - 6);
     c.textAlign = "right";

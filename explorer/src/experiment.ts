@@ -159,7 +159,7 @@ export class Experiment {
     if (this.ranges && this.ranged >= PILOT) return this.ranges;
     this.ranged = this.correlations ? PILOT : this.limit.size;
     const last = this.correlations?.[this.records - 1];
-    const z = last ? within(last, 1) : around(this.limit.z.subarray(0, this.limit.size));
+    const z = last ? within(last, 1) : around(this.selected(this.limit));
     const norm = this.norms ? within(this.norms, Math.SQRT2) : around(this.limit.first.subarray(0, this.limit.size).map(Math.log));
     // A norm that can explode has a heavy tail: its law is shown up to 1000.
     return (this.ranges = { z, norm: [norm[0], Math.min(norm[1], Math.log(1000))] });

@@ -24,7 +24,7 @@ export class Paths extends Plot {
     const low = Math.max(-1, Math.floor(5 * Math.min(...all)) / 5);
     const last = layers[layers.length - 1];
     const down: Axis = { range: [low, 1.02], label: "correlation", marks: round([low, 1], 5) };
-    const along: Axis = { range: [0, last], label: "layer", marks: round([0, last], Math.min(this.room, 8)) };
+    const along: Axis = { range: [0, last], label: "layer", marks: round([0, last], Math.min(this.breadth / 44, 8)) };
     this.frame(along, down, () => {
       this.pen("limit", 0.18);
       this.area(layers, limit.low, limit.high);
@@ -116,12 +116,14 @@ export class Density extends Plot {
     });
   }
 
-  /** The marks within the range, without those that would touch one before them. */
+  /** The marks within the range, without those whose text would touch that of one before them. */
   private marks([low, high]: [number, number]): [number, string][] {
+    const perPixel = (high - low) / this.breadth;
+    const reach = (text: string) => (3.5 * text.length + 5) * perPixel;
     const kept: [number, string][] = [];
     for (const [place, text] of this.scale.marks) {
-      const far = (high - low) / this.room;
-      if (place >= low && place <= high && kept.every(([other]) => Math.abs(other - place) >= far)) kept.push([place, text]);
+      const free = kept.every(([other, written]) => Math.abs(other - place) > reach(text) + reach(written));
+      if (place >= low && place <= high && free) kept.push([place, text]);
     }
     return kept;
   }

@@ -39,6 +39,7 @@ export class Explorer {
   private readonly amount = element("span");
   private readonly verdicts = element("div", { class: "dlx-verdicts" });
   private readonly status = element("p", { role: "status", class: "dlx-hidden" });
+  private readonly marked: [HTMLElement, string][] = [];
   private readonly table = element("tbody");
   private report: Report | null = null;
   private timer = 0;
@@ -108,6 +109,7 @@ export class Explorer {
     const made = PRESETS.map(([name, text]) => {
       const button = element("button", { type: "button" }, name);
       button.addEventListener("click", () => this.set(fromText(text)));
+      this.marked.push([button, toText(fromText(text))]);
       return button;
     });
     return element("div", { class: "dlx-presets", role: "group", "aria-label": "Settings to try" }, "Try: ", ...made);
@@ -149,6 +151,7 @@ export class Explorer {
     this.state = state;
     this.report = null;
     this.controls.update(state);
+    for (const [button, text] of this.marked) button.setAttribute("aria-pressed", String(text === toText(state)));
     this.host.dataset.done = "";
     this.simulation.run(state);
     clearTimeout(this.timer);

@@ -45,7 +45,7 @@ export interface Finding {
 
 const HEADLINES: Record<Verdict, string> = {
   agrees: "The limit holds",
-  near: "The limit holds up to the error of a finite network",
+  near: "The limit nearly holds",
   differs: "The limit is not reached",
 };
 
@@ -62,10 +62,10 @@ function find(comparison: Comparison, what: string, state: State, more: string):
 export function aboutCorrelation(report: Report, state: State): Finding {
   const { network, wideValue } = report.correlation;
   const off = Math.abs(network.mean.value - wideValue) / Math.max(network.mean.error, 1e-12);
-  const miss = off > 4 ? "so it misses the mean, and all of the spread" : "so it may keep the mean, but misses all of the spread";
+  const miss = off > 4 ? "it misses the mean, and all of the spread" : "it is right about the mean, as far as these networks can tell, and misses all of the spread";
   return find(report.correlation, "the correlation", state,
-    `Infinite width predicts ${number(wideValue)} for every network. The networks have mean ${estimate(network.mean)} ` +
-    `and spread by ${number(network.deviation)}, ${miss}.`);
+    `The networks have mean ${estimate(network.mean)} and standard deviation ${number(network.deviation)}. ` +
+    `Infinite width predicts ${number(wideValue)} for every network: ${miss}.`);
 }
 
 /** What the norms say, with explosions where there are any. */
@@ -79,8 +79,8 @@ export function aboutNorm(report: Report, state: State): Finding {
       ` grows fast: above ${EXPLODED} are ${percent(explosion.above)} of the networks and ${percent(explosion.limitAbove)} of the limit.`
     : "";
   return find(report.norm, "the norm", state,
-    `Infinite width predicts ${predicted} for every network; half of the networks are below ${middle}, and the middle 90 % ` +
-    `lie between ${low} and ${high}.${fate}`);
+    `Half of the networks are below ${middle}, and the middle 90 % lie between ${low} and ${high}. ` +
+    `Infinite width predicts ${predicted} for every network.${fate}`);
 }
 
 /** A finding as a sentence. */

@@ -313,6 +313,16 @@ def test_the_table_says_what_the_networks_and_the_limit_do(page):
     assert abs(wide - networks) > 0.03
 
 
+def test_the_distance_in_the_table_is_that_of_the_samples_from_the_law(page, call):
+    page.wait_for_function(FINISHED)
+    z = np.reshape(call("sample", samples=SAMPLES), (-1, 3))[:, 0]  # the same seed, the same networks
+    law = densities.correlation(shaped_relu(0, -1).effective(100), 0.3, 1.0)
+    rows = page.locator(".dlx tbody tr").filter(has_text="distance of the laws, correlation")
+    distance, chance, _ = rows.locator("td").all_text_contents()
+    assert float(distance) == pytest.approx(stats.kstest(np.tanh(z), law.cdf).statistic, abs=1.5e-3)
+    assert float(chance.split()[-1]) == pytest.approx(stats.kstwo.isf(1e-3, SAMPLES), rel=0.02)
+
+
 def test_a_narrow_and_deep_network_is_told_from_its_limit(page):
     page.evaluate("location.hash = 'width=3&depth=16&plus=1.5&minus=-1.5'")
     page.wait_for_function("document.querySelector('.dlx-setting')?.textContent.includes('Width 3,')")
@@ -352,4 +362,26 @@ def test_it_runs_from_a_file(browser, site):
     page.wait_for_function(FINISHED)
     assert "Width 50, depth 50" in page.locator(".dlx-setting").inner_text()
     assert not met
+    page.close()
+
+
+def test_small_explorers_stand_in_a_page_side_by_side(browser, tmp_path):
+    script = f'<script defer src="{BUNDLE.resolve().as_uri()}"></script>'
+    small = ('<div class="deep-limits-explorer" data-state="width=20&depth=20" data-panels="correlation"'
+             ' data-controls="width depth"></div>')
+    twin = '<div class="deep-limits-explorer" data-state="activation=silu" data-panels="norm"><p>still</p></div>'
+    path = tmp_path / "chapter.html"
+    path.write_text(f'<!doctype html><meta charset="utf-8"><title>Chapter</title>{small}{script}{twin}{script}')
+    page, met = browser.new_page(), []
+    page.on("pageerror", lambda error: met.append(str(error)))
+    page.goto(path.as_uri())
+    page.wait_for_function(FINISHED)
+    first, second = page.locator(".deep-limits-explorer").all()
+    assert first.locator("input[type=range]").count() == 2 and first.locator("canvas").count() == 1
+    assert second.locator("canvas").count() == 1 and "exploded" in second.locator(".dlx-verdicts").inner_text()
+    assert second.get_by_text("still", exact=True).is_hidden()
+    first.get_by_label("depth d").press("Home")
+    page.wait_for_function(FINISHED)
+    assert first.get_by_role("link").get_attribute("href").endswith("book/explore.html#width=20&depth=2")
+    assert page.evaluate("location.hash") == "" and not met
     page.close()
