@@ -21,7 +21,8 @@ EXECUTED  := $(NOTEBOOKS:book/%=$(EXEC)/%)
 
 # Settings and caches in the user's home neither change the book nor are changed by it.
 export PYTHONPATH      := $(CURDIR)/src
-export NUMBA_CACHE_DIR := $(CURDIR)/_build/numba
+# Compiled code knows its own file only, so each state of the package has a cache of its own.
+export NUMBA_CACHE_DIR := $(CURDIR)/_build/numba/$(shell cat $(SCIENCE) | cksum | cut -d' ' -f1)
 export MPLCONFIGDIR    := $(CURDIR)/$(VENV)/cache/matplotlib
 export IPYTHONDIR      := $(CURDIR)/$(VENV)/cache/ipython
 

@@ -405,3 +405,12 @@ def test_bad_arguments_are_named(arguments, message):
 def test_bad_networks_are_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize("activation", [linear(), smooth("x")], ids=["rectifier", "program"])
+def test_inputs_in_a_plane_stay_in_a_plane(activation):
+    """A linear network keeps the rank of a covariance; rounding of its entries must not pass for directions."""
+    line = np.stack([np.ones(8), np.linspace(-1, 1, 8)])
+    V = ShapedMLP(activation, 64, 64).sample(line.T @ line, 20, 1, method="rows")
+    values = np.linalg.eigvalsh(V)
+    assert np.all(np.abs(values[:, :-2]) < 1e-9 * values[:, -1:])

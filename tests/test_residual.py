@@ -588,3 +588,14 @@ def test_one_layer_too_many_changes_the_bits_of_no_earlier_layer():
     x0 = np.ones((5, 2)) * [1, 0.3]
     short, long = (ResNet(5, depth, relu(), linear(), time=depth).sample(x0, 9, 1, at=[3]) for depth in (3, 6))
     assert np.array_equal(short, long)
+
+
+@pytest.mark.parametrize("width", [32, 128], ids=["narrow", "wide"])
+def test_many_inputs_on_a_line_stay_on_a_smooth_curve_in_single_precision(width):
+    """Functions of one variable with a Gram matrix of rank 2: rounding of its entries must not bend them."""
+    x0 = np.tile(np.linspace(-2, 2, 25), (width, 1))
+    network = ResNet(width, 300, linear(), plain("tanh"), 1, 0.25)
+    single, double = (np.diff(network.sample(x0, 4, 1, precision=precision), 2, axis=2)
+                      for precision in ("single", "double"))
+    assert np.sqrt(np.mean(single**2)) < 1.5 * np.sqrt(np.mean(double**2))
+    assert np.abs(single).max() < 3 * np.abs(double).max()

@@ -18,7 +18,7 @@ from .._checks import FloatArray
 from ..activations import Plain, Smooth
 from ..activations.programs import BLOCK, Program, apply, scratch
 from ..gaussian import fill, widest_vectors
-from ._rows import FAST, NEURONS, _cholesky, _combine, _congruence, _dot
+from ._rows import FAST, NEURONS, _cholesky, _combine, _congruence, add_products
 
 #: Ways to get the change of an activation between close inputs.
 DIRECT, BY_SLOPE, IN_DOUBLE = 0, 1, 2
@@ -243,8 +243,7 @@ def one_layer(gram, covariance, parents, joined, factor, sizes, ways, network, s
             size = enlarged * sizes[a]
             divisor = divisor_of(joined[a], size, network.value)
             _activate(a, count, parents[a], joined[a], ways[a], size, 1 / divisor, network, work)
-            for b in range(a + 1):
-                gram[a, b] += _dot(work.changes[a, :count], work.changes[b, :count])
+            add_products(gram, work.changes, a, count)
     for a in range(inputs):
         for b in range(a + 1):
             first = divisor_of(joined[a], enlarged * sizes[a], network.value) / enlarged

@@ -99,6 +99,15 @@ def _multiply(gram, values, partial, a, b, count):
         gram[a, b, lane] += partial[lane]
 
 
+@njit(nogil=True, cache=True, fastmath=FAST)
+def _multiply_exactly(gram, values, a, b, count):
+    """`_multiply` with its sums in double precision, for three or more inputs; see `_rows._exact_dot`."""
+    widest_vectors()
+    for begin in range(index(0), index(count), index(LANES)):
+        for lane in range(index(LANES)):
+            gram[a, b, lane] += np.float64(values[a, begin + lane]) * np.float64(values[b, begin + lane])
+
+
 @njit(nogil=True, cache=True)
 def _advance(state, gram, parents, inner, outer, slope, number, refinement, block, stream, seed,
              rows, shift, normals, spare, branch, units, values, whole, middle, partial, scratch):
@@ -123,7 +132,10 @@ def _advance(state, gram, parents, inner, outer, slope, number, refinement, bloc
         for a in range(inputs):
             evaluate(inner, values, units, whole, middle, a, parents[a], count, scratch)
             for b in range(a + 1):
-                _multiply(gram, values, partial, a, b, count)
+                if inputs > 2:
+                    _multiply_exactly(gram, values, a, b, count)
+                else:
+                    _multiply(gram, values, partial, a, b, count)
 
 
 @njit(nogil=True, cache=True)

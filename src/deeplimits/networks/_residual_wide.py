@@ -13,7 +13,7 @@ from numba import njit
 
 from ..gaussian import widest_vectors
 from ._elementwise import FAST, TILE, draw, enter, evaluate, index, load, nearest, store
-from ._rows import _cholesky
+from ._rows import _cholesky, add_products
 
 
 @njit(nogil=True, cache=True)
@@ -59,15 +59,6 @@ def _move(state, branch, units, a, place, count, slope, shift):
         units[a, i] = moved
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
-def _dot(values, a, b, count):
-    widest_vectors()
-    total = values.dtype.type(0)
-    for i in range(count):
-        total += values[a, i] * values[b, i]
-    return total
-
-
 @njit(nogil=True, cache=True)
 def _advance(state, gram, parents, inner, outer, slope, number, refinement, sample, stream, seed,
              rows, shift, normals, spare, branch, units, values, whole, middle, scratch):
@@ -92,8 +83,7 @@ def _advance(state, gram, parents, inner, outer, slope, number, refinement, samp
                     _move(state, values, units, a, place, count, slope, shift)
         for a in range(inputs):
             evaluate(inner, values, units, whole, middle, a, parents[a], count, scratch)
-            for b in range(a + 1):
-                gram[a, b] += _dot(values, a, b, count)
+            add_products(gram, values, a, count)
 
 
 @njit(nogil=True, cache=True)

@@ -109,6 +109,30 @@ def _dot(a, b):
     return total
 
 
+@njit(nogil=True, cache=True, fastmath=FAST)
+def _exact_dot(a, b):
+    """`_dot` with its sum in double precision.
+
+    The Gram matrix of three or more nearly dependent inputs needs it: rounding of its entries would
+    pass for directions, and the factor divides by their small pivots.
+    """
+    widest_vectors()
+    total = 0.0
+    for i in range(len(a)):
+        total += np.float64(a[i]) * np.float64(b[i])
+    return total
+
+
+@njit(nogil=True, cache=True)
+def add_products(gram, values, a, count):
+    """Add the products of input a with itself and those before it to the Gram matrix."""
+    for b in range(a + 1):
+        if len(gram) > 2:
+            gram[a, b] += _exact_dot(values[a, :count], values[b, :count])
+        else:
+            gram[a, b] += _dot(values[a, :count], values[b, :count])
+
+
 @njit(nogil=True, cache=True)
 def _layer(gram, parents, factor, width, slopes, sample, layer, stream, seed, normals, units, activations):
     """Replace `gram` by the sum over neurons of products of activation differences."""
@@ -129,8 +153,7 @@ def _layer(gram, parents, factor, width, slopes, sample, layer, stream, seed, no
                 _activate(activation, unit, mean, half)
             else:
                 _activate_difference(activation, unit, units[parents[a], :count], mean, half)
-            for b in range(a + 1):
-                gram[a, b] += _dot(activation, activations[b, :count])
+            add_products(gram, activations, a, count)
 
 
 @njit(inline="always")

@@ -20,7 +20,7 @@ from ..activations.programs import Program, apply, scratch
 from ..gaussian import TANGENT_LAYERS, TANGENT_SPLITS, block_generator, fill
 from ..wishart import factor_of
 from ._program_rows import _product, _times, divisor_of
-from ._rows import NEURONS, _cholesky, _combine, _dot
+from ._rows import NEURONS, _cholesky, _combine, add_products
 
 
 class Network(NamedTuple):
@@ -80,8 +80,7 @@ def _layer(gram, sizes, factor, network, sample, layer, stream, seed, normals, v
             if a > 0:
                 _combine(values[a, :neurons], drawn, factor[a, : a + 1], neurons)
                 _product(values[a, :neurons], slope)
-            for b in range(a + 1):
-                gram[a, b] += _dot(values[a, :neurons], values[b, :neurons])
+            add_products(gram, values, a, neurons)
     sizes[0] = divisor
     for a in range(count):
         for b in range(a + 1):
