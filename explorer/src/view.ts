@@ -42,6 +42,7 @@ export class Explorer {
   private readonly marked: [HTMLElement, string][] = [];
   private readonly table = element("tbody");
   private report: Report | null = null;
+  private seen = false;
   private timer = 0;
   private frame = 0;
 
@@ -64,6 +65,14 @@ export class Explorer {
       });
     }
     this.set(this.state);
+    // An explorer further down a chapter waits until it is seen.
+    const seen = new IntersectionObserver((entries) => {
+      if (!entries.some((entry) => entry.isIntersecting)) return;
+      seen.disconnect();
+      this.seen = true;
+      this.simulation.run(this.state);
+    }, { rootMargin: "200px" });
+    seen.observe(host);
   }
 
   /** Raw numbers of the simulation, for tests and a curious console. */
@@ -153,7 +162,7 @@ export class Explorer {
     this.controls.update(state);
     for (const [button, text] of this.marked) button.setAttribute("aria-pressed", String(text === toText(state)));
     this.host.dataset.done = "";
-    this.simulation.run(state);
+    if (this.seen) this.simulation.run(state);
     clearTimeout(this.timer);
     if (this.options.address) this.timer = window.setTimeout(() => this.address(), SETTLED);
     const home = this.host.querySelector<HTMLAnchorElement>(".dlx-home");
@@ -199,7 +208,7 @@ export class Explorer {
     );
     if (!done) return;
     // Once, at the end: a screen reader should not be told every frame.
-    this.status.textContent = [setting(state), ...findings.map(sentence)].join(" ");
+    this.status.textContent = [setting(state), ...findings.map(({ headline }) => `${headline}.`)].join(" ");
     const { correlation } = report;
     this.plots.get("paths")?.describe(
       `Paths of the correlation of ${report.paths.network.length} networks and of the limit, from ${number(report.wide[0], 2)} at the inputs. ` +

@@ -18,8 +18,8 @@ from deeplimits.networks import ResNet, ShapedMLP, gaussian_start
 PAGE = "book/explore.html"
 SOURCES = Path("explorer")
 BUNDLE = Path("book/_static/explorer/explorer.js")
-#: Samples on either side, and the probability that a test rejects the right law.
-SAMPLES, LEVEL = 4000, 1e-5
+#: Networks of an explorer, samples on either side of a comparison, and its probability to reject the right law.
+NETWORKS, SAMPLES, LEVEL = 4000, 16_000, 1e-5
 FINISHED = "[...document.querySelectorAll('.deep-limits-explorer')].every(e => e.dataset.done === 'yes')"
 CALL = """async ([name, argument]) => {
   const answer = await window.deepLimits.explorers[0].call(name, argument);
@@ -100,16 +100,29 @@ def cells(law):
     return law["low"] + law["width"] * np.arange(1, masses.size + 1), np.cumsum(masses)
 
 
-def test_normal_numbers_are_normal(call):
-    numbers = np.array(call("normals", samples=400_000, seed=3))
-    assert stats.kstest(numbers, "norm").pvalue > LEVEL
-    # Beyond 3.654 the ziggurat has a sampler of its own.
-    beyond = np.sum(np.abs(numbers) > 3.7)
-    assert stats.binomtest(int(beyond), numbers.size, 2 * stats.norm.sf(3.7)).pvalue > LEVEL
-    tail = np.abs(numbers[np.abs(numbers) > 3.3])
-    assert stats.kstest(tail, lambda x: 1 - stats.norm.sf(x) / stats.norm.sf(3.3)).pvalue > LEVEL
-    assert abs(np.corrcoef(numbers[:-1], numbers[1:])[0, 1]) < 5 / np.sqrt(numbers.size)
-    assert not np.any(np.isin(numbers[:100], call("normals", samples=100, seed=4)))
+def test_normal_numbers_are_normal(page):
+    # Counted in the page: 200 cells of width 0.05, the outer ones open, and products of neighbours.
+    counts, product = page.evaluate("""async () => {
+      const x = await window.deepLimits.explorers[0].call("normals", {samples: 4e6, seed: 3});
+      const counts = new Array(200).fill(0);
+      let product = 0;
+      for (let i = 0; i < x.length; i++) {
+        counts[Math.min(Math.max(Math.floor((x[i] + 5) / 0.05), 0), 199)]++;
+        if (i > 0) product += x[i] * x[i - 1];
+      }
+      return [counts, product];
+    }""")
+    edges = np.r_[-np.inf, np.linspace(-4.95, 4.95, 199), np.inf]
+    expected = 4_000_000 * np.diff(stats.norm.cdf(edges))
+    common = expected > 10
+    distance = np.sum((np.array(counts)[common] - expected[common]) ** 2 / expected[common])
+    assert stats.chi2.sf(distance, common.sum() - 1) > LEVEL
+    assert abs(product) < 5 * np.sqrt(4_000_000)
+
+
+def test_another_seed_gives_other_numbers(call):
+    first, again, other = (call("normals", samples=100, seed=seed) for seed in (3, 3, 4))
+    assert first == again and not np.any(np.isin(first, other))
 
 
 @pytest.mark.parametrize("name", SHAPED)
@@ -309,18 +322,18 @@ def test_the_table_says_what_the_networks_and_the_limit_do(page):
     networks, limit, wide = (float(text.split(" ± ")[0]) for text in row)
     law = densities.correlation(shaped_relu(0, -1).effective(100), 0.3, 1.0)
     assert limit == pytest.approx(law.mean, abs=1e-3)
-    assert networks == pytest.approx(law.mean, abs=4.5 * np.sqrt(law.variance / SAMPLES) + 1 / 100)
+    assert networks == pytest.approx(law.mean, abs=4.5 * np.sqrt(law.variance / NETWORKS) + 1 / 100)
     assert abs(wide - networks) > 0.03
 
 
 def test_the_distance_in_the_table_is_that_of_the_samples_from_the_law(page, call):
     page.wait_for_function(FINISHED)
-    z = np.reshape(call("sample", samples=SAMPLES), (-1, 3))[:, 0]  # the same seed, the same networks
+    z = np.reshape(call("sample", samples=NETWORKS), (-1, 3))[:, 0]  # the same seed, the same networks
     law = densities.correlation(shaped_relu(0, -1).effective(100), 0.3, 1.0)
     rows = page.locator(".dlx tbody tr").filter(has_text="distance of the laws, correlation")
     distance, chance, _ = rows.locator("td").all_text_contents()
     assert float(distance) == pytest.approx(stats.kstest(np.tanh(z), law.cdf).statistic, abs=1.5e-3)
-    assert float(chance.split()[-1]) == pytest.approx(stats.kstwo.isf(1e-3, SAMPLES), rel=0.02)
+    assert float(chance.split()[-1]) == pytest.approx(stats.kstwo.isf(1e-3, NETWORKS), rel=0.02)
 
 
 def test_a_narrow_and_deep_network_is_told_from_its_limit(page):
@@ -371,12 +384,16 @@ def test_small_explorers_stand_in_a_page_side_by_side(browser, tmp_path):
              ' data-controls="width depth"></div>')
     twin = '<div class="deep-limits-explorer" data-state="activation=silu" data-panels="norm"><p>still</p></div>'
     path = tmp_path / "chapter.html"
-    path.write_text(f'<!doctype html><meta charset="utf-8"><title>Chapter</title>{small}{script}{twin}{script}')
+    path.write_text(f'<!doctype html><meta charset="utf-8"><title>Chapter</title>{small}{script}'
+                    f'<div style="height: 2000px"></div>{twin}{script}')
     page, met = browser.new_page(), []
     page.on("pageerror", lambda error: met.append(str(error)))
     page.goto(path.as_uri())
-    page.wait_for_function(FINISHED)
     first, second = page.locator(".deep-limits-explorer").all()
+    page.wait_for_function("document.querySelector('.deep-limits-explorer').dataset.done === 'yes'")
+    assert second.get_attribute("data-done") == ""  # it is not on the screen yet
+    second.scroll_into_view_if_needed()
+    page.wait_for_function(FINISHED)
     assert first.locator("input[type=range]").count() == 2 and first.locator("canvas").count() == 1
     assert second.locator("canvas").count() == 1 and "exploded" in second.locator(".dlx-verdicts").inner_text()
     assert second.get_by_text("still", exact=True).is_hidden()
