@@ -1,18 +1,30 @@
 """What a reader's browser must not meet on any page: the checks, apart from the pages they run on.
 
-`Inspector.faults(address)` opens a page and returns one line for each fault.
+`Inspector.faults(path)` opens a page once, does all checks on it and returns one line for each fault;
+`inspect` does so for many pages in all views.
 """
 
 from __future__ import annotations
 
 import functools
 import http.server
+import os
+import shutil
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.request import Request as Question
+from urllib.request import urlopen
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response, Route
+from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, Request, Response, sync_playwright
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+#: Nothing of its own over the network, and no name that leads out of this machine.
+QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+         "--disable-background-networking", "--disable-component-update",
+         "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1")
 
 #: Options of a browser context for each way to look at the book.
 VIEWS = {
@@ -21,6 +33,12 @@ VIEWS = {
     "phone": {"viewport": {"width": 390, "height": 844}, "color_scheme": "light",
               "is_mobile": True, "has_touch": True},
 }
+
+#: The most bytes that a page may ask for, beside the library for mathematics and its fonts.
+WEIGHT = 1_500_000
+MATHEMATICS = "/_static/mathjax/"
+
+AXE = Path(__file__).parent / "axe" / "axe.min.js"
 
 SETTLED = """async () => {
   await window.MathJax?.startup?.promise;
@@ -59,6 +77,31 @@ IN_PAGE = r"""() => {
 }"""
 
 
+#: All rules of axe, on all that a reader can unfold, without the fading that would fool its eye.
+ACCESSIBLE = """async () => {
+  const calm = document.createElement("style");
+  calm.textContent = "*, ::before, ::after { animation: none !important; transition: none !important; }";
+  document.head.append(calm);
+  for (const fold of document.querySelectorAll("details")) fold.open = true;
+  await new Promise(told => setTimeout(told, 50));
+  const { violations } = await axe.run({ resultTypes: ["violations"] });
+  // axe finds no words in MathML, and takes the heading of a column that is one formula for empty.
+  const formula = (id, node) => id === "empty-table-header" && document.querySelector(`${node.target[0]} math`);
+  return violations.flatMap(({ id, nodes }) => nodes.filter(node => !formula(id, node)).map(node =>
+    `axe ${id}: ${node.target.join(" ")}: ${node.failureSummary.replace(/\\s+/g, " ").slice(0, 200)}`));
+}"""
+
+
+def find_chromium() -> str | None:
+    """Where Chromium is on this machine, if it is."""
+    return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+
+
+def launch(playwright: Playwright) -> Browser:
+    """Start Chromium."""
+    return playwright.chromium.launch(executable_path=find_chromium(), args=QUIET)
+
+
 @contextmanager
 def served(folder: Path) -> Iterator[str]:
     """The address of a folder while it is served on this machine only."""
@@ -80,20 +123,21 @@ class Inspector:
     def __init__(self, browser: Browser, origin: str, view: str) -> None:
         self.origin = origin
         self.context = browser.new_context(**VIEWS[view])
-        self.context.route("**/*", self._stay_inside)
         self.page = self.context.new_page()
         self.met: list[str] = []
+        self.asked: set[str] = set()
+        self.sizes: dict[str, int] = {}
+        self.page.on("request", self._request)
         self.page.on("console", self._console)
         self.page.on("pageerror", lambda error: self.met.append(f"page error: {error}"))
         self.page.on("requestfailed", self._failed)
         self.page.on("response", self._answered)
 
-    def _stay_inside(self, route: Route) -> None:
-        if route.request.url.startswith((self.origin + "/", "data:", "blob:")):
-            route.continue_()
-        else:
-            self.met.append(f"request to the outside: {route.request.url}")
-            route.abort()
+    def _request(self, request: Request) -> None:
+        if request.url.startswith(self.origin + "/"):
+            self.asked.add(request.url)
+        elif not request.url.startswith(("data:", "blob:")):
+            self.met.append(f"request to the outside: {request.url}")
 
     def _console(self, message: ConsoleMessage) -> None:
         self.met.append(f"console {message.type}: {message.text[:200]}")
@@ -106,18 +150,62 @@ class Inspector:
         if response.status >= 400:
             self.met.append(f"failed request ({response.status}): {response.url}")
 
+    def _size(self, address: str) -> int:
+        """The bytes behind an address, as they are served: what a cache saves counts too."""
+        if address not in self.sizes:
+            with urlopen(Question(address, method="HEAD")) as answer:
+                self.sizes[address] = int(answer.headers["Content-Length"])
+        return self.sizes[address]
+
+    def weight(self, mathematics: bool = False) -> int:
+        """The bytes that the page asked for, with or without the library for mathematics."""
+        return sum(self._size(address) for address in self.asked if mathematics or MATHEMATICS not in address)
+
     def open(self, path: str) -> Page:
         """Go to a page and wait until its mathematics and its fonts are there."""
+        self.met.clear()
+        self.asked.clear()
         self.page.goto(f"{self.origin}/{path}", wait_until="load")
         self.page.evaluate(SETTLED)
         return self.page
 
-    def faults(self, path: str) -> list[str]:
-        """Everything wrong with one page, one line each, with its name."""
-        self.met.clear()
+    def barriers(self) -> list[str]:
+        """What axe finds on the page as it stands, menus open or not; everything is unfolded for it."""
+        self.page.evaluate(AXE.read_text())
+        return self.page.evaluate(ACCESSIBLE)
+
+    def faults(self, path: str, picture: Path | None = None) -> list[str]:
+        """Everything wrong with one page, one line each, with its name; and a picture of it."""
         page = self.open(path)
-        return [f"{path}: {fault}" for fault in [*self.met, *page.evaluate(IN_PAGE)]]
+        found = page.evaluate(IN_PAGE)
+        if picture is not None:
+            page.screenshot(path=picture, full_page=True, animations="disabled")
+        found += self.barriers()
+        if not self.met and self.weight() > WEIGHT:
+            found.append(f"page of {self.weight()} bytes: more than {WEIGHT}")
+        return [f"{path}: {fault}" for fault in [*self.met, *found]]
 
     def close(self) -> None:
         """Forget the context and its pages."""
         self.context.close()
+
+
+def inspect(origin: str, names: list[str], pictures: Path, workers: int = 2) -> dict[str, list[str]]:
+    """The faults of many pages by view: each worker has a browser, and takes the next page."""
+    found: dict[str, list[str]] = {view: [] for view in VIEWS}
+    left = iter(names)
+
+    def work() -> None:
+        with sync_playwright() as playwright:
+            browser = launch(playwright)
+            inspectors = {view: Inspector(browser, origin, view) for view in VIEWS}
+            for name in left:
+                for view, inspector in inspectors.items():
+                    picture = (pictures / view / name.replace("/", "-")).with_suffix(".png")
+                    found[view] += inspector.faults(name, picture)
+            browser.close()
+
+    with ThreadPoolExecutor(workers) as pool:
+        for done in [pool.submit(work) for _ in range(workers)]:
+            done.result()
+    return found

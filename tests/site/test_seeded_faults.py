@@ -22,6 +22,15 @@ IN_BROWSER = {
     "no alt": ('<img src="../_static/favicon.svg">', "image without alternative text"),
     "formula": (r'<div class="math notranslate nohighlight">\[' + "x + " * 60 + r'x\]</div>', "formula of"),
     "wide": ('<div style="width: 3000px">seeded</div>', "wider than the window"),
+    "pale": ('<p style="color: #999; background: #aaa">seeded</p>', "axe color-contrast"),
+    "pale when unfolded": ('<details><summary>More</summary><p style="color: #999; background: #aaa">seeded</p>'
+                           "</details>", "axe color-contrast"),
+    "nameless": ("<button></button>", "axe button-name"),
+    "out of reach": ('<div style="overflow: auto; height: 20px"><p style="height: 99px">seeded</p></div>',
+                     "axe scrollable-region-focusable"),
+    "no heading": ("<table><tr><th></th><th>seeded</th></tr><tr><td>1</td><td>2</td></tr></table>",
+                   "axe empty-table-header"),
+    "heavy": ('<img src="heavy.bin" alt="seeded" style="visibility: hidden">', "more than 1500000"),
 }
 
 IN_FILES = {
@@ -30,6 +39,13 @@ IN_FILES = {
     "dead image": ('<img src="nowhere.png" alt="seeded">', "dead link: nowhere.png"),
     "no alt": ('<img src="../_static/favicon.svg">', "image without alternative text"),
     "external": ('<script src="https://example.org/a.js"></script>', "loads from outside"),
+    "twice": ('<meta property="og:title" content="seeded">', "not one og:title"),
+    "TeX": ('<meta property="og:description" content="seeded $x$">', "mathematics in og:description"),
+    "relative": ('<meta property="og:url" content="seeded.html">', "og:url is no address: seeded.html"),
+    "other page": ('<meta property="og:url" content="https://example.org/">', "og:url is not the canonical address"),
+    "canonical": ('<link rel="canonical" href="https://example.org/">', "og:url is not the canonical address"),
+    "no picture": ('<meta property="og:url" content="https://example.org/">', "not one og:image"),
+    "no sitemap": ('<meta property="og:url" content="https://example.org/">', "sitemap.xml is missing"),
 }
 
 
@@ -37,6 +53,7 @@ IN_FILES = {
 def copy(site, tmp_path_factory):
     folder = tmp_path_factory.mktemp("site") / "html"
     shutil.copytree(site, folder)
+    (folder / "book/heavy.bin").write_bytes(bytes(1_500_000))
     return folder
 
 
@@ -76,3 +93,10 @@ def test_the_file_checks_catch(name, copy, seeded):
 
 def test_the_unharmed_copy_has_no_fault(copy):
     assert check.faults(copy) == []
+
+
+def test_a_page_without_description_is_caught(copy, seeded):
+    seeded("")
+    path = copy / PAGE
+    path.write_text(path.read_text().replace('property="og:title"', 'property="seeded"'))
+    assert f"{PAGE}: not one og:title" in check.faults(copy)
