@@ -97,9 +97,10 @@ def skeleton(root: Path) -> Project:
                   "  - file: book/reference/claims\n  - file: book/reference/provenance\n")
     project.write("src/deeplimits/__init__.py", "answer = 42\n")
     project.write("book/index.md", "# A sample\n\nSee {cite:t}`li2022covariance`.\n\n```{bibliography}\n```\n")
-    for name in ("book.css", "console.js", "claims.js", "favicon.svg", "mathjax/tex-mml-chtml.js"):
+    for name in ("book.css", "console.js", "claims.js", "accessible.css", "accessible.js", "favicon.svg",
+                 "mathjax/tex-mml-chtml.js"):
         project.write(f"book/_static/{name}", "")
-    project.write("book/_extra/index.html", "<title>A sample</title>")
+    project.write("book/_extra/index.html", '<meta http-equiv="refresh" content="0; url=book/index.html">')
     project.write("book/claims.yml", CLAIMS)
     shutil.copy2(ROOT / "book/references.bib", root / "book/references.bib")
     for page in ("claims", "provenance"):
