@@ -133,3 +133,14 @@ def test_the_table_of_a_figure_holds_what_is_drawn():
     assert of("line") == [[None, 3, None, None]]
     assert of("band") == [[0, None, -1, 1], [1, None, 0, 2], [2, None, 1, 3]]
     assert of("map") == [[0.5, 0.5, 1, None], [1.5, 0.5, None, None]]
+
+
+@pytest.mark.parametrize(("shading", "x"), [("flat", [0.5, 1.5]), ("gouraud", [0.0, 1.0, 2.0])])
+def test_the_table_of_a_map_has_its_values_where_they_are_drawn(shading, x):
+    values = np.arange(2.0 * len(x)).reshape(2, -1) if shading == "gouraud" else np.array([[0.0, 1.0]])
+    figure, ax = figures.panels()
+    ax.pcolormesh([0, 1, 2], [0, 1], values, shading=shading)
+    rows = [row for row in rows_of(figure)[1] if row["kind"] == "map"]
+    plt.close(figure)
+    assert [float(row["low"]) for row in rows] == values.ravel().tolist()
+    assert [float(row["x"]) for row in rows] == x * len(values)

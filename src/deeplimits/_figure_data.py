@@ -130,9 +130,10 @@ def _segments(lines: LineCollection) -> Iterator[Row]:
 
 
 def _mesh(mesh: QuadMesh) -> Iterator[Row]:
-    corners = mesh.get_coordinates()
-    centres = (corners[:-1, :-1] + corners[1:, 1:]) / 2
-    for (x, y), value in zip(centres.reshape(-1, 2), np.ma.filled(mesh.get_array(), np.nan).ravel(), strict=True):
+    places, values = mesh.get_coordinates(), np.ma.filled(mesh.get_array(), np.nan).ravel()
+    if len(values) < places[..., 0].size:  # cells between corners; otherwise colours run from corner to corner
+        places = (places[:-1, :-1] + places[1:, 1:]) / 2
+    for (x, y), value in zip(places.reshape(-1, 2), values, strict=True):
         yield x, y, float(value), None
 
 
