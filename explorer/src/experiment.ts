@@ -43,6 +43,7 @@ export interface Comparison {
 
 /** Everything that the page shows of a setting. */
 export interface Report {
+  readonly state: State;
   readonly done: number;
   readonly total: number;
   readonly layers: number[];
@@ -141,6 +142,7 @@ export class Experiment {
     const layers = Array.from({ length: records + 1 }, (_, k) => Math.round((k * state.depth) / records));
     const ranges = this.axes();
     return {
+      state,
       done: network.size,
       total: NETWORKS,
       layers,

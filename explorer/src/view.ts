@@ -42,6 +42,7 @@ export class Explorer {
   private readonly marked: [HTMLElement, string][] = [];
   private readonly table = element("tbody");
   private report: Report | null = null;
+  private current = false;
   private seen = false;
   private timer = 0;
   private frame = 0;
@@ -56,7 +57,7 @@ export class Explorer {
   ) {
     this.state = fromText(options.address && location.hash.length > 1 ? location.hash.slice(1) : options.state, this.origin());
     const unique = `dlx${++count}`;
-    this.simulation = new Simulation((report) => this.take(report));
+    this.simulation = new Simulation((report, current) => this.take(report, current));
     this.controls = controls(options.controls.length ? options.controls : CONTROLS, unique, () => this.state, (state) => this.set(state));
     this.assemble();
     if (options.address) {
@@ -158,7 +159,7 @@ export class Explorer {
 
   private set(state: State): void {
     this.state = state;
-    this.report = null;
+    this.current = false;
     this.controls.update(state);
     for (const [button, text] of this.marked) button.setAttribute("aria-pressed", String(text === toText(state)));
     this.host.dataset.done = "";
@@ -176,16 +177,16 @@ export class Explorer {
   }
 
   /** A report is drawn with the next frame; of several only the last. */
-  private take(report: Report): void {
+  private take(report: Report, current: boolean): void {
     this.report = report;
+    this.current = current;
     this.frame ||= requestAnimationFrame(() => {
       this.frame = 0;
-      if (this.report) this.draw(this.report);
+      if (this.report) this.draw(this.report, this.current && this.report.done === this.report.total);
     });
   }
 
-  private draw(report: Report): void {
-    const done = report.done === report.total;
+  private draw(report: Report, done: boolean): void {
     (this.plots.get("paths") as Paths | undefined)?.show(report);
     (this.plots.get("correlation") as Density | undefined)?.show(report.correlation);
     (this.plots.get("norm") as Density | undefined)?.show(report.norm);
@@ -197,10 +198,10 @@ export class Explorer {
   }
 
   private say(report: Report, done: boolean): void {
-    const { state } = this;
+    const { state } = report;
     const findings: Finding[] = [];
-    if (this.plots.has("paths") || this.plots.has("correlation")) findings.push(aboutCorrelation(report, state));
-    if (this.plots.has("norm")) findings.push(aboutNorm(report, state));
+    if (this.plots.has("paths") || this.plots.has("correlation")) findings.push(aboutCorrelation(report));
+    if (this.plots.has("norm")) findings.push(aboutNorm(report));
     this.verdicts.replaceChildren(
       element("p", { class: "dlx-setting" }, setting(state)),
       ...findings.map(({ verdict, headline, reasons }) =>
@@ -214,8 +215,8 @@ export class Explorer {
       `Paths of the correlation of ${report.paths.network.length} networks and of the limit, from ${number(report.wide[0], 2)} at the inputs. ` +
       `At the last layer 90 % of the limit lie between ${number(correlation.limit.quantiles[0], 2)} and ${number(correlation.limit.quantiles[2], 2)}; ` +
       `infinite width ends at ${number(correlation.wideValue, 2)}.`);
-    this.plots.get("correlation")?.describe(`Histogram of the correlation of networks with the density of the limit. ${sentence(aboutCorrelation(report, state))}`);
-    this.plots.get("norm")?.describe(`Histogram of the squared norm of networks with the density of the limit, on a logarithmic axis. ${sentence(aboutNorm(report, state))}`);
+    this.plots.get("correlation")?.describe(`Histogram of the correlation of networks with the density of the limit. ${sentence(aboutCorrelation(report))}`);
+    this.plots.get("norm")?.describe(`Histogram of the squared norm of networks with the density of the limit, on a logarithmic axis. ${sentence(aboutNorm(report))}`);
   }
 
   private tabulate(report: Report): void {

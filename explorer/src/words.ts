@@ -59,26 +59,25 @@ function find(comparison: Comparison, what: string, state: State, more: string):
 }
 
 /** What the correlations say, and what infinite width would have said. */
-export function aboutCorrelation(report: Report, state: State): Finding {
-  const { network, wideValue } = report.correlation;
+export function aboutCorrelation({ state, correlation }: Report): Finding {
+  const { network, wideValue } = correlation;
   const off = Math.abs(network.mean.value - wideValue) / Math.max(network.mean.error, 1e-12);
   const miss = off > 4 ? "it misses the mean, and all of the spread" : "it is right about the mean, as far as these networks can tell, and misses all of the spread";
-  return find(report.correlation, "the correlation", state,
+  return find(correlation, "the correlation", state,
     `The networks have mean ${estimate(network.mean)} and standard deviation ${number(network.deviation)}. ` +
     `Infinite width predicts ${number(wideValue)} for every network: ${miss}.`);
 }
 
 /** What the norms say, with explosions where there are any. */
-export function aboutNorm(report: Report, state: State): Finding {
-  const { network, wideValue } = report.norm;
+export function aboutNorm({ state, norm, explosion }: Report): Finding {
+  const { network, wideValue } = norm;
   const predicted = Number.isFinite(wideValue) ? number(wideValue, 2) : "an explosion";
   const [low, middle, high] = network.quantiles.map((q) => number(q, 2));
-  const explosion = report.explosion;
   const fate = explosion
     ? ` In the limit ${percent({ value: explosion.limit, error: 0 })} of the norms have exploded by the last layer. A network of finite width only` +
       ` grows fast: above ${EXPLODED} are ${percent(explosion.above)} of the networks and ${percent(explosion.limitAbove)} of the limit.`
     : "";
-  return find(report.norm, "the norm", state,
+  return find(norm, "the norm", state,
     `Half of the networks are below ${middle}, and the middle 90 % lie between ${low} and ${high}. ` +
     `Infinite width predicts ${predicted} for every network.${fate}`);
 }
