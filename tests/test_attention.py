@@ -133,6 +133,11 @@ def test_same_bits_for_any_threads_and_chunks_and_inside_the_cone(process):
     assert whole[:, 0] == pytest.approx(np.broadcast_to(V0, whole[:, 0].shape))
 
 
+def test_times_may_be_rounded():
+    path = AttentionSDE(0.5, 1, 0.3).sample(V0, 2, 1, at=[3 * 0.1, 0.1], steps=12)
+    assert path.shape == (2, 2, *np.shape(V0))
+
+
 @pytest.mark.parametrize(
     ("call", "name"),
     [
@@ -142,6 +147,10 @@ def test_same_bits_for_any_threads_and_chunks_and_inside_the_cone(process):
         (lambda: ShapedAttention(2, 1, 0.5, 1).sample(V0, 1, 1), "V0"),
         (lambda: ShapedAttention(9, 1, 0.5, 1).sample(V0, 1, 1, at=[2]), "at"),
         (lambda: AttentionSDE(0.5, 1, 0), "time"),
+        (lambda: attention_drift(V0, np.nan, 1), "gamma must"),
+        (lambda: attention_noise(V0, 1.5, 1), "gamma must"),
+        (lambda: shaped_softmax([[np.inf, 1], [1, 2]]), "scores must"),
+        (lambda: shaped_softmax([1.0, 2.0]), "scores must"),
         (lambda: AttentionSDE(0.5, 1, 1).sample(V0, 1, 1, at=[0.3], steps=2), "at"),
         (lambda: AttentionSDE(1.0, 1, 8).sample(V0, 1, 1, steps=8), "steps must be at least 17"),
     ],

@@ -10,7 +10,7 @@ from scipy import special, stats
 
 from deeplimits import densities
 from deeplimits.activations import Rectifier, correlation_of, linear, relu, shaped_relu, smooth
-from deeplimits.diffusions import CorrelationSDE, CovarianceSDE, NormSDE, _flow, _lanes, covariance
+from deeplimits.diffusions import CorrelationSDE, CovarianceSDE, NormSDE, TangentSDE, _flow, _lanes, covariance
 from deeplimits.networks import ShapedMLP
 
 LEVEL = 1e-5
@@ -458,6 +458,31 @@ def test_large_norms_keep_their_digits():
     np.testing.assert_allclose(many, 1e30 * one, rtol=1e-12)
     V = CovarianceSDE(smooth("tanh"), 1e-13).sample(1e12, 2000, 1, steps=1)
     assert np.mean(1e12 / V[:, 0, 0]) == pytest.approx(1 + 0.1 * 2, rel=1e-5)  # b = -2: 1/V grows by 2 a unit of time
+
+
+@pytest.mark.parametrize("process", [CovarianceSDE(smooth("gelu"), 1.0), CovarianceSDE(smooth("tanh"), 1.0),
+                                     TangentSDE(smooth("gelu"), 1.0)], ids=["gelu", "tanh", "tangents"])
+def test_small_norms_keep_their_digits(process):
+    # Far below 1 the equation is linear, also where the product of two variances underflows.
+    small, smaller = (process.sample(scale * np.array(PAIR), 20, 1, steps=8) / scale for scale in (1e-30, 1e-250))
+    np.testing.assert_allclose(smaller, small, rtol=1e-9)
+
+
+@pytest.mark.parametrize("process", [CovarianceSDE(smooth("gelu"), 400.0), TangentSDE(smooth("gelu"), 400.0)],
+                         ids=["covariance", "tangents"])
+def test_norms_that_die_out_are_never_nan(process):
+    V = process.sample(PAIR, 300, 1, steps=400)
+    assert not np.isnan(V).any()
+    assert 0 < np.mean(V[:, 0, 0] < 1e-100) < 1
+    size = np.sqrt(np.diagonal(V[np.isfinite(V[:, 0, 0])], axis1=1, axis2=2))
+    assert np.all(np.abs(V[np.isfinite(V[:, 0, 0]), 0, 1]) <= size[:, 0] * size[:, 1] * (1 + 1e-9))
+
+
+def test_the_largest_covariances_are_no_overflow():
+    V = CovarianceSDE(smooth("gelu"), 1.0).sample(1.7e308 * np.array(PAIR), 3, 1, steps=4)
+    assert np.all(V == np.inf)
+    V = CovarianceSDE(LEAKY, 1.0).sample(1.7e308 * np.array(PAIR), 3, 1, at=[0.0], steps=4)
+    assert np.all(V[:, 0] == 1.7e308 * np.array(PAIR))
 
 
 # Reproducibility and the grid

@@ -154,6 +154,16 @@ def test_network_of_rectifiers_has_piecewise_constant_derivatives():
     assert path.log_determinant == pytest.approx(np.log(np.abs(np.linalg.det(path.jacobian))))
 
 
+def test_overflow_is_infinite_and_never_nan():
+    network = ResNet(3, 400, linear(), linear(), weight_variance=1e6)
+    limit = JacobianSDE(3, linear(), linear(), weight_variance=1e6)
+    for found in (network.jacobians(np.ones((3, 2)), 4, 1, at=[0, 400, 10]),
+                  limit.sample(np.ones((3, 2)), 4, 1, at=[0, 1, 10 / 400], steps=400)):
+        for part in found:
+            assert np.all(np.isfinite(part[:, [0, 2]]))
+            assert np.all(part[:, 1] == np.inf)
+
+
 def test_shapes_and_same_bits_for_any_threads_and_chunks():
     network, x0 = ResNet(3, 6, plain("tanh"), plain("silu"), 1, 1), np.hstack([X0, -X0])
     whole = network.jacobians(x0, 20, 7, at=[6, 0], threads=1)

@@ -261,7 +261,7 @@ CALLS = {
     "AttentionSDE": (attention.AttentionSDE(0.5, 1.0, 1.0), PAIR),
 }
 BAD = {"samples": [0, 2.5, "many"], "seed": [-1, 1.5, None, 2**64], "first": [-1, 2**48, 0.5], "threads": [0, 1.5],
-       "at": [[], [-1], [9], [np.nan], ["1"]]}
+       "at": [[], [-1], [9], [np.nan], ["1"], 0.5, "1", [[0.5], [0.5, 0.5]]]}
 
 
 @pytest.mark.parametrize("argument", BAD)
@@ -275,6 +275,7 @@ def test_bad_arguments_of_any_process_are_named(name, argument):
 
 @pytest.mark.parametrize("name", CALLS)
 def test_starts_that_cannot_be_are_refused(name):
-    for value in (np.nan, np.inf, [[1, 2], [2, 1]], [1.0, np.nan], "start"):
-        with pytest.raises(ValueError):
+    ragged, imaginary = [[1, 0.5], [0.5]], 1j * np.eye(2)
+    for value in (np.nan, np.inf, [[1, 2], [2, 1]], [1.0, np.nan], "start", None, ragged, imaginary):
+        with pytest.raises(ValueError, match=r"^(V0|x0|initial) must"):
             CALLS[name][0].sample(value, 2, 1)

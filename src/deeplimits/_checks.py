@@ -57,16 +57,27 @@ def seed(value: object) -> int:
     return whole("seed", value, least=0, most=2**64 - 1)
 
 
+def numbers(name: str, value: ArrayLike, least_axes: int = 0, what: str = "an array of real numbers") -> FloatArray:
+    """A copy of an array of real numbers, with at least so many axes.
+
+    Raises: ValueError that names the argument, for text, ragged rows and complex numbers.
+    """
+    try:
+        array = np.array(value, ndmin=least_axes)
+        if np.iscomplexobj(array):
+            raise TypeError
+        return array.astype(np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must be {what}, got {value!r}") from None
+
+
 def covariance(name: str, value: ArrayLike) -> FloatArray:
     """A finite, symmetric, positive semi-definite matrix with a positive diagonal.
 
     Shapes: a number or (m, m) in, (m, m) out.
     Raises: ValueError that names the argument and what is wrong with it.
     """
-    try:
-        matrix = np.array(value, dtype=np.float64, ndmin=2)
-    except (TypeError, ValueError):
-        raise ValueError(f"{name} must be a square covariance matrix, got {value!r}") from None
+    matrix = numbers(name, value, 2, "a square covariance matrix")
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.size == 0:
         raise ValueError(f"{name} must be a square covariance matrix, got shape {np.shape(value)}")
     if not np.all(np.isfinite(matrix)):
@@ -74,7 +85,7 @@ def covariance(name: str, value: ArrayLike) -> FloatArray:
     scale = np.abs(matrix).max()
     if np.any(np.abs(matrix - matrix.T) > ROUNDING * scale):
         raise ValueError(f"{name} must be symmetric, got {value!r}")
-    matrix = (matrix + matrix.T) / 2
+    matrix = matrix / 2 + matrix.T / 2
     if np.any(np.diag(matrix) <= 0):
         raise ValueError(f"{name} must have a positive diagonal, got {np.diag(matrix).tolist()}")
     smallest = np.linalg.eigvalsh(matrix)[0]
@@ -85,10 +96,26 @@ def covariance(name: str, value: ArrayLike) -> FloatArray:
 
 def matrices(name: str, value: ArrayLike) -> FloatArray:
     """One finite square matrix or a stack of them."""
-    array = np.asarray(value, dtype=np.float64)
+    array = numbers(name, value)
     if array.ndim < 2 or array.shape[-1] != array.shape[-2] or not np.all(np.isfinite(array)):
         raise ValueError(f"{name} must hold finite square matrices (..., m, m), got shape {array.shape}: {value!r}")
     return array
+
+
+def sequence(name: str, value: object, of: str) -> list:
+    """The entries of a sequence that is not empty.
+
+    Raises: ValueError that names the argument and its value.
+    """
+    try:
+        flat = np.ndim(value) == 1
+    except ValueError:  # rows of unequal length
+        flat = False
+    if not flat:
+        raise ValueError(f"{name} must be a sequence of {of}s, got {value!r}")
+    if not len(value):
+        raise ValueError(f"{name} must name at least one {of}, got an empty sequence")
+    return list(value)
 
 
 def layers(at: Sequence[int] | None, depth: int) -> tuple[list[int], bool]:
@@ -99,9 +126,4 @@ def layers(at: Sequence[int] | None, depth: int) -> tuple[list[int], bool]:
     """
     if at is None:
         return [depth], False
-    if np.ndim(at) != 1:
-        raise ValueError(f"at must be a sequence of layers, got {at!r}")
-    wanted = [whole("at", layer, least=0, most=depth) for layer in at]
-    if not wanted:
-        raise ValueError("at must name at least one layer, got an empty sequence")
-    return wanted, True
+    return [whole("at", layer, least=0, most=depth) for layer in sequence("at", at, "layer")], True

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike
 from . import _checks
 from ._checks import FloatArray, real, whole
 from ._parallel import BLOCK, over_samples
+from .diffusions._grid import grid_indices
 from .gaussian import ATTENTION_LAYERS, ATTENTION_PATHS, MOST_SAMPLES, block_generator
 from .wishart import bartlett, factor_of
 
@@ -57,15 +58,22 @@ def _second_order(V: FloatArray) -> FloatArray:
     return size[..., :, None] * deviation[..., None, :] / (2 * V.shape[-1])
 
 
+def _arguments(V: ArrayLike, gamma: float, temperature: float) -> tuple[FloatArray, float, float]:
+    """The checked arguments of drift and noise."""
+    return (_checks.matrices("V", V), real("gamma", gamma, least=0, most=1),
+            real("temperature", temperature, above=0))
+
+
 def attention_drift(V: ArrayLike, gamma: float, temperature: float) -> FloatArray:
     """The drift of the attention SDE, per unit of depth/width.
 
     Shapes: (..., m, m) in and out.
     Law: exact limit.
     Source: Noci et al. 2023, covariance SDE of shaped attention; re-derived.
-    Raises: ValueError for a V that is not finite and square in its last two axes, a temperature that is not positive.
+    Raises: ValueError for a V that is not finite and square in its last two axes, gamma outside [0, 1], a temperature
+        that is not positive.
     """
-    V, temperature = _checks.matrices("V", V), real("temperature", temperature, above=0)
+    V, gamma, temperature = _arguments(V, gamma, temperature)
     half = _second_order(V) @ V
     return (gamma / temperature) ** 2 * (_quadratic(V) + half + half.swapaxes(-1, -2))
 
@@ -76,9 +84,10 @@ def attention_noise(V: ArrayLike, gamma: float, temperature: float) -> FloatArra
     Shapes: (..., m, m) in; (..., m, m, m, m) out, entry [a, b, c, d] for V[a, b] and V[c, d].
     Law: exact limit.
     Source: Noci et al. 2023, covariance SDE of shaped attention; re-derived.
-    Raises: ValueError for a V that is not finite and square in its last two axes, a temperature that is not positive.
+    Raises: ValueError for a V that is not finite and square in its last two axes, gamma outside [0, 1], a temperature
+        that is not positive.
     """
-    V, temperature = _checks.matrices("V", V), real("temperature", temperature, above=0)
+    V, gamma, temperature = _arguments(V, gamma, temperature)
     first, _ = attention_moments(V)
     values = np.einsum("...ac,...bd->...abcd", V, V) + np.einsum("...ad,...bc->...abcd", V, V)
     # Cov of (B V)[a, b] and (B V)[c, d]; the noise is B V + V B^T.
@@ -93,8 +102,9 @@ def shaped_softmax(scores: ArrayLike) -> FloatArray:
 
     Shapes: (..., m, m) in and out; the softmax is along the last axis. Rows sum to 1.
     Law: exact. Source: Noci et al. 2023, shaped attention.
+    Raises: ValueError for scores that are not finite and square in their last two axes.
     """
-    scores = np.asarray(scores, dtype=np.float64)
+    scores = _checks.matrices("scores", scores)
     weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
     return np.eye(scores.shape[-1]) + weights / weights.sum(axis=-1, keepdims=True) - 1 / scores.shape[-1]
 
@@ -156,7 +166,6 @@ class ShapedAttention:
         mixed = np.sqrt(1 - self.gamma**2) * self.gamma * (crossed + crossed.swapaxes(1, 2))
         return (1 - self.gamma**2) * V + mixed + self.gamma**2 * value
 
-
     def _scores(self, L: FloatArray, draw: np.random.Generator) -> FloatArray:
         """Scores Y/tau of tokens X = sqrt(n) L O with orthonormal rows O.
 
@@ -208,12 +217,7 @@ class AttentionSDE:
         if 1 / (value_rate * step) <= len(V0) - 1:
             least = int(value_rate * (len(V0) - 1) * self.time) + 1
             raise ValueError(f"steps must be at least {least} for {len(V0)} tokens, got {steps}")
-        moments = [self.time] if at is None else [real("at", t, least=0, most=self.time) for t in at]
-        wanted = [round(t / step) for t in moments]
-        off = [t for t, k in zip(moments, wanted, strict=True) if abs(t - k * step) > 1e-6 * step]
-        if off or not wanted:
-            raise ValueError(f"at must name times on the grid of {steps} steps in [0, {self.time}], got {at!r}")
-
+        wanted = grid_indices(at, self.time, steps)
         largest = EXPLODED * np.trace(V0)
 
         def advance(V: FloatArray, draw: np.random.Generator) -> FloatArray:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _checks
-from .._checks import FloatArray, real, whole
+from .._checks import FloatArray, real, sequence, whole
 from .._parallel import over_samples
 from ..activations import Rectifier, Smooth
 from ..gaussian import MOST_SAMPLES
@@ -83,9 +83,7 @@ def plan(time: float, samples: int, seed: int, at: Sequence[float] | None, steps
     whole("first", first, least=0, most=MOST_SAMPLES - samples)
     if precision not in ("single", "double"):
         raise ValueError(f"precision must be 'single' or 'double', got {precision!r}")
-    wanted = [steps] if at is None else [_grid_index(one, time, steps) for one in at]
-    if not wanted:
-        raise ValueError("at must name at least one time, got an empty sequence")
+    wanted = grid_indices(at, time, steps)
     records = np.unique(np.array(wanted, np.int64))
     return Plan(
         step=time / steps,
@@ -98,6 +96,14 @@ def plan(time: float, samples: int, seed: int, at: Sequence[float] | None, steps
         first=first,
         threads=None if threads is None else whole("threads", threads),
     )
+
+
+def grid_indices(at: Sequence[float] | None, time: float, steps: int) -> list[int]:
+    """The steps that end at the times asked for; the last one by default.
+
+    Raises: ValueError when a time is off the grid or outside of [0, time].
+    """
+    return [steps] if at is None else [_grid_index(one, time, steps) for one in sequence("at", at, "time")]
 
 
 def _grid_index(moment: float, time: float, steps: int) -> int:

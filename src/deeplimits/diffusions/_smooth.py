@@ -17,11 +17,15 @@ from ._grid import LANES
 from ._lanes import FAST, draw, lanes_wanted
 from ._matrices import _factorise, _multiply, _shake
 
+#: The smallest variance that is carried: inverses and products of roots stay finite.
+SMALLEST = 1e-300
+
 
 @njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
 def _grow(variance, middle, after, half, whole):
     """The inverse variance half-way and at the end of a drift step, by how much 1/V - 1 grows: large V keep digits."""
     for i in range(LANES):
+        variance[i] = variance[i] if variance[i] > SMALLEST else SMALLEST
         inverse = 1 / variance[i]
         middle[i] = inverse + (inverse - 1) * half
         after[i] = inverse + (inverse - 1) * whole
@@ -41,12 +45,13 @@ def _correlate(covariance, variance, other, middle, other_middle, after, other_a
     for i in range(LANES):
         # Started half a step of v' = 3 p v^2 before the middle, the Heun step is centred there.
         v, w = 1 / (middle[i] + 1.5 * p * time), 1 / (other_middle[i] + 1.5 * p * time)
-        x = covariance[i] / math.sqrt(variance[i] * other[i]) * math.sqrt(v * w)
+        # Roots of single variances: a product of two small ones would underflow.
+        x = covariance[i] / (math.sqrt(variance[i]) * math.sqrt(other[i])) * (math.sqrt(v) * math.sqrt(w))
         speed = p * time
         x1, v1, w1 = x + speed * (v * w + 2 * x * x), v + 3 * speed * v * v, w + 3 * speed * w * w
         x2 = x + x1 + speed * (v1 * w1 + 2 * x1 * x1)
         v2, w2 = v + v1 + 3 * speed * v1 * v1, w + w1 + 3 * speed * w1 * w1
-        covariance[i] = x2 / math.sqrt(v2 * w2 * after[i] * other_after[i])
+        covariance[i] = x2 / (math.sqrt(v2 * after[i]) * math.sqrt(w2 * other_after[i]))
 
 
 @njit(nogil=True, cache=True)

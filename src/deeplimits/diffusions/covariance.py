@@ -64,7 +64,8 @@ class CovarianceSDE:
             below it. `precision="double"` is a reference with numbers of its own. Sample i depends
             only on (seed, first + i) and the steps. With `noise_steps`, a multiple of `steps`, the
             Brownian path is that of so many steps: coarse and fine paths are coupled.
-            Smooth activations: every entry is +infinity from the explosion of a variance on. The limit of networks is
+            Smooth activations: every entry is +infinity from the explosion of a variance on; a variance below
+            1e-300 counts as that. The limit of networks is
             proved up to the first time at which a variance is beyond a radius: with `radius`, paths
             stop at the first step where that is so, and keep their value.
         Source: Li, Nica and Roy 2022, covariance SDE for shaped ReLU; Strang 1968, splitting.

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from .._checks import FloatArray
 from ..networks._branches import start
-from ..networks.weights import derivatives
+from ..networks.weights import derivatives, log_determinants
 from .residual import ResidualSDE, walk_on_grid
 
 
@@ -58,10 +57,10 @@ class JacobianSDE(ResidualSDE):
         Law: Euler scheme, weak order 1 and strong order 1/2 in the step, for the Jacobian and for the inverse on
             its own. The weights are those of `networks.ResNet.jacobians` with the same seed: a network of `steps`
             layers, or of fewer with `noise_depth=steps`, follows the same Brownian path at a distance of order
-            1/sqrt(depth). Precision and seeds as there; `noise_steps` as for `ResidualSDE`.
+            1/sqrt(depth). Precision, seeds and overflow as there; `noise_steps` as for `ResidualSDE`.
         Source: Peluchetti and Favaro 2021, limits of the Jacobian and of its inverse.
         Raises: ValueError as for `ResidualSDE.sample`.
         """
         walk = walk_on_grid(self._branches.time, samples, seed, at, steps, noise_steps, first, threads, precision)
         state, jacobian, inverse = derivatives(self._branches, start(x0, (self.width,), samples), walk, limit=True)
-        return JacobianPaths(state, jacobian, inverse, np.linalg.slogdet(jacobian)[1])
+        return JacobianPaths(state, jacobian, inverse, log_determinants(jacobian))

@@ -15,17 +15,14 @@ from .._checks import FloatArray, whole
 from ..networks._branches import Activation, Branches, Steps, simulate, start
 from ..networks._branches import steps as walk_of
 from ..networks.convolutional import check, images
-from ._grid import _grid_index
+from ._grid import grid_indices
 
 
 def walk_on_grid(time: float, samples: int, seed: int, at: Sequence[float] | None, steps: int,
                  noise_steps: int | None, first: int, threads: int | None, precision: str) -> Steps:
     """The checked arguments of a `sample` call on the grid of times."""
     whole("steps", steps, most=2**31 - 1)
-    wanted = [steps] if at is None else [_grid_index(one, time, steps) for one in at]
-    if not wanted:
-        raise ValueError("at must name at least one time, got an empty sequence")
-    noise = ("noise_steps", noise_steps)
+    wanted, noise = grid_indices(at, time, steps), ("noise_steps", noise_steps)
     return walk_of(steps, wanted, at is not None, noise, samples, seed, first, threads, precision)
 
 

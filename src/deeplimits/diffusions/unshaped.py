@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import _checks
-from .._checks import FloatArray, real, whole
+from .._checks import FloatArray, real, sequence, whole
 from .._parallel import over_samples
 from ..activations import angle_of, relu
 from ..gaussian import CHAIN_PATHS, MOST_SAMPLES, SINGULAR_PATHS, normals
@@ -132,9 +132,8 @@ class SingularSDE:
         """
         begin_time = real("start_time", self.time * 1e-4 if start_time is None else start_time, above=0, most=self.time)
         start = np.log(real("initial", initial, above=0))
-        moments = [self.time] if at is None else [real("at", t, least=begin_time, most=self.time) for t in at]
-        if not moments:
-            raise ValueError("at must name at least one time, got an empty sequence")
+        moments = [self.time] if at is None else [real("at", t, least=begin_time, most=self.time)
+                                                   for t in sequence("at", at, "time")]
         grid = _log_grid(begin_time, np.unique(moments), whole("steps", steps))
         out = np.empty((whole("samples", samples), len(moments)))
         whole("first", first, least=0, most=MOST_SAMPLES - samples)

@@ -251,7 +251,7 @@ def _semidefinite(name: str, value: ArrayLike, inputs: int | None = None) -> Flo
 
     Raises: ValueError that names the argument and what is wrong with it.
     """
-    matrix = np.array(value, dtype=np.float64, ndmin=2)
+    matrix = _checks.numbers(name, value, least_axes=2)
     if inputs is not None and matrix.shape == (1, 1):
         matrix = np.full((inputs, inputs), matrix[0, 0])
     if inputs is not None and matrix.shape != (inputs, inputs):

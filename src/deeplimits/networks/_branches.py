@@ -96,7 +96,7 @@ def start(x0: ArrayLike, shape: Sequence[int | str], samples: int) -> Start:
     Shapes: (*shape, m) or (samples, *shape, m); a name in `shape` stands for any number.
     Raises: ValueError for another shape and for numbers that are not finite.
     """
-    array = np.array(x0, dtype=np.float64)
+    array = _checks.numbers("x0", x0)
     described = ", ".join(map(str, (*shape, "inputs")))
     shared = array.ndim == len(shape) + 1
     array = array[None] if shared else array
@@ -178,7 +178,7 @@ def _finite(name: str, value: ArrayLike | None, shape: tuple[int, ...]) -> Float
     """An array of numbers of one shape, or None."""
     if value is None:
         return None
-    array = np.array(value, dtype=np.float64)
+    array = _checks.numbers(name, value)
     if array.shape != shape:
         raise ValueError(f"{name} must have shape {shape}, got {array.shape}")
     if not np.all(np.isfinite(array)):

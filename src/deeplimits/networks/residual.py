@@ -16,7 +16,7 @@ from ..kernels import Tangent
 from ..wishart import factor_of
 from ._branches import Activation, Branches, layer_steps, simulate, start
 from ._tangent_kernel import tangent_kernels
-from .weights import derivatives
+from .weights import derivatives, log_determinants
 
 
 def gaussian_start(gram: ArrayLike, width: int, samples: int, seed: int, *, first: int = 0) -> FloatArray:
@@ -137,12 +137,13 @@ class ResNet:
             double with `precision="double"`, everything else is double. Sample i depends only on (seed, first + i)
             and x0, and not on the numbers of `sample`. `noise_depth` sums the weights of several layers of a
             network so deep, which is how networks of other depths and `diffusions.JacobianSDE` are coupled.
+            A sample that overflows is +inf from there on, in all that is returned.
         Source: Peluchetti and Favaro 2021, gradients in residual networks.
         Raises: ValueError as for `sample`.
         """
         walk = layer_steps(self.depth, at, samples, seed, noise_depth, first, threads, precision)
-        state, jacobian, _ = derivatives(self._branches, start(x0, (self.width,), samples), walk, limit=False)
-        return Jacobians(state, jacobian, np.linalg.slogdet(jacobian)[1])
+        state, jacobian = derivatives(self._branches, start(x0, (self.width,), samples), walk, limit=False)
+        return Jacobians(state, jacobian, log_determinants(jacobian))
 
     def ntk(
         self,

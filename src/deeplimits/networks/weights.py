@@ -126,8 +126,8 @@ def propagate(states, jacobians, inverses, records, starts, functions, law, begi
 def derivatives(branches: Branches, x0: Start, walk: Steps, *, limit: bool) -> tuple[FloatArray, ...]:
     """States, Jacobians with respect to the start, and for the diffusion their inverses.
 
-    Shapes: x0 is (samples, width, m); returns (samples, times?, width, m) and twice
-        (samples, times?, m, width, width).
+    Shapes: x0 is (samples, width, m); returns (samples, times?, width, m) and once or twice
+        (samples, times?, m, width, width). A sample that overflows is +inf in all of them from there on.
     """
     width, step, inputs = branches.width, branches.time / walk.count, x0.states.shape[2]
     law = _law(branches, step, walk.refinement, limit)
@@ -143,7 +143,19 @@ def derivatives(branches: Branches, x0: Start, walk: Steps, *, limit: bool) -> t
                   u64(walk.seed), np.empty(0, walk.kind), programs.scratch(np.float64))
 
     over_samples(piece, walk.samples, walk.threads)
-    return tuple(walk.shown(array) for array in (states.swapaxes(2, 3), jacobians, inverses))
+    found = (states.swapaxes(2, 3), jacobians, inverses)[: 3 if limit else 2]
+    kept = np.logical_and.reduce([np.isfinite(array).all(tuple(range(2, array.ndim))) for array in found])
+    gone = ~np.logical_and.accumulate(kept, axis=1)
+    for array in found:
+        array[gone] = np.inf
+    return tuple(walk.shown(array) for array in found)
+
+
+def log_determinants(jacobians: FloatArray) -> FloatArray:
+    """The logarithm of |det| of the last two axes; +inf where a Jacobian has overflowed."""
+    gone = ~np.isfinite(jacobians).all((-2, -1))
+    whole = np.where(gone[..., None, None], np.eye(jacobians.shape[-1]), jacobians)
+    return np.where(gone, np.inf, np.linalg.slogdet(whole)[1])
 
 
 def functions_of(branches: Branches) -> Functions:
