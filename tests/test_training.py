@@ -336,7 +336,7 @@ def test_an_interrupted_run_ends_with_the_bits_of_an_uninterrupted_one(name, tmp
     monkeypatch.setattr(descent.Run, "walk", lambda run: (advanced.append(s) or s for s in steps(run)))
     same(train(*RUNS[name], folder=tmp_path), expected)
     assert min(advanced) > 25, "it began again"
-    monkeypatch.setattr(descent, "_compiled", no_work)
+    monkeypatch.setattr(descent, "_advance", no_work)
     same(train(*RUNS[name], folder=tmp_path), expected)
     with pytest.raises(AssertionError, match="should not train"):
         train(*RUNS[name][:6], 4, RUNS[name][7], folder=tmp_path)  # another seed is another run

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -199,7 +199,7 @@ class Run:
         task, wanted = self.task, sorted({0, *self.task.at, self.task.steps})
         if self.step == task.steps:
             return
-        advance, look = _compiled(task.model, task.optimiser)
+        advance, look = _advance(task.model, task.optimiser), _look(task.model)
         while self.step < task.steps:
             step, state = self.reached
             stop = min(max(step, 0) + CHUNK, next(w for w in wanted if w > step))
@@ -231,18 +231,14 @@ class Run:
 
 
 @lru_cache(maxsize=32)
-def _compiled(model: Model, optimiser: Optimiser) -> tuple[Callable, Callable]:
-    """The compiled steps from one state to a later one, and the compiled look at losses and outputs."""
-    library, jnp, moving = jax(), jax().numpy, TRAINED[model.trained]
-    transformation, full = optimiser.transformation(), optimiser.batch is None
-
-    def loss(parameters: Any, inputs: Any, targets: Any) -> Any:
-        held = {name: p if name in moving else library.lax.stop_gradient(p) for name, p in parameters.items()}
-        return jnp.sum((model.apply(held, inputs) - targets) ** 2) / (2 * len(inputs))
+def _advance(model: Model, optimiser: Optimiser) -> Callable:
+    """The compiled steps from one state to a later one."""
+    library, transformation, full = jax(), optimiser.transformation(), optimiser.batch is None
+    gradient = library.grad(partial(_loss, model))
 
     def step(parameters: Any, memory: Any, inputs: Any, targets: Any, chosen: Any) -> tuple[Any, Any]:
         seen = (inputs, targets) if full else (inputs[chosen], targets[chosen])
-        change, memory = transformation.update(library.grad(loss)(parameters, *seen), memory, parameters)
+        change, memory = transformation.update(gradient(parameters, *seen), memory, parameters)
         return optax().apply_updates(parameters, change), memory
 
     def advance(states: Any, batches: Any, inputs: Any, targets: Any, count: Any) -> Any:
@@ -254,10 +250,22 @@ def _compiled(model: Model, optimiser: Optimiser) -> tuple[Callable, Callable]:
         # One network after the other: their numbers do not depend on how many there are, and stay in the cache.
         return library.lax.map(one, (states, batches))
 
-    def look(parameters: Any, inputs: Any, targets: Any, watched: Any) -> tuple[Any, Any]:
-        return library.lax.map(lambda p: (loss(p, inputs, targets), model.apply(p, watched)), parameters)
+    return library.jit(advance)
 
-    return library.jit(advance), library.jit(look)
+
+@lru_cache(maxsize=32)
+def _look(model: Model) -> Callable:
+    """The compiled look at losses and outputs."""
+    def look(parameters: Any, inputs: Any, targets: Any, watched: Any) -> tuple[Any, Any]:
+        return jax().lax.map(lambda p: (_loss(model, p, inputs, targets), model.apply(p, watched)), parameters)
+
+    return jax().jit(look)
+
+
+def _loss(model: Model, parameters: Any, inputs: Any, targets: Any) -> Any:
+    moving = TRAINED[model.trained]
+    held = {name: p if name in moving else jax().lax.stop_gradient(p) for name, p in parameters.items()}
+    return jax().numpy.sum((model.apply(held, inputs) - targets) ** 2) / (2 * len(inputs))
 
 
 def _finite(name: str, value: ArrayLike, axes: int, size: int) -> np.ndarray:
