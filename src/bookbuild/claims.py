@@ -141,7 +141,7 @@ def cited(source: str, keys: set[str]) -> str:
 
 def papers(source: str) -> str:
     """Which of the three papers a source names, in words."""
-    return ", ".join(about for key, about in PAPERS.items() if key in source) or "beside them"
+    return ", ".join(about for key, about in PAPERS.items() if key in source) or "ours or others"
 
 
 def to_markdown(joined: list[dict], evidence: list[dict], keys: set[str], boxes: dict[str, list[str]]) -> str:

@@ -15,7 +15,9 @@ from docutils import nodes
 PAGE = "book/primer/notation"
 #: What is no running prose, or is a link already.
 SKIPPED = (nodes.title, nodes.reference, nodes.literal, nodes.literal_block, nodes.math, nodes.math_block,
-           nodes.raw, nodes.term, nodes.caption, nodes.footnote, nodes.citation)
+           nodes.raw, nodes.term, nodes.caption, nodes.footnote, nodes.citation, nodes.table)
+#: Class of a card, which is a link as a whole.
+CARD = "sd-card"
 
 
 def anchor(term: str) -> str:
@@ -57,10 +59,10 @@ def explain(app: Any, doctree: nodes.document, page: str) -> None:
 
 
 def inside(node: nodes.Node, kinds: tuple[type, ...]) -> bool:
-    """Whether a node stands below one of some kinds."""
+    """Whether a node stands below one of some kinds; a card counts as one that is skipped."""
     while node.parent is not None:
         node = node.parent
-        if isinstance(node, kinds):
+        if isinstance(node, kinds) or (kinds is SKIPPED and CARD in node.get("classes", ())):
             return True
     return False
 
