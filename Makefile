@@ -24,6 +24,7 @@ export PYTHONPATH      := $(CURDIR)/src
 # Compiled code knows its own file only, so each state of the package has a cache of its own.
 export NUMBA_CACHE_DIR := $(CURDIR)/_build/numba/$(shell cat $(SCIENCE) | cksum | cut -d' ' -f1)
 export MPLCONFIGDIR    := $(CURDIR)/$(VENV)/cache/matplotlib
+export DEEPLIMITS_CACHE := $(CURDIR)/$(VENV)/cache/deeplimits
 export IPYTHONDIR      := $(CURDIR)/$(VENV)/cache/ipython
 
 ifneq ($(shell command -v uv 2>/dev/null),)
