@@ -61,13 +61,14 @@ def test_row_sampler_has_the_law_of_networks_with_weight_matrices(phi):
     assert min(stats.ks_2samp(deeper[n], explicit[n]).pvalue for n in deeper) < LEVEL / 24
 
 
-def test_pair_loop_is_the_general_loop(monkeypatch):
+@pytest.mark.parametrize("precision, error", [("single", 2e-6), ("double", 1e-12)])
+def test_pair_loop_is_the_general_loop(precision, error, monkeypatch):
     network = ShapedMLP(shaped_relu(1, -0.5), 700, 5)
-    pair = network.sample(PAIR, 5, 1, at=[0, 3, 5])
+    pair = network.sample(PAIR, 5, 1, at=[0, 3, 5], precision=precision)
     general = np.empty((5, 3, 2, 2))
     monkeypatch.setattr(shaped, "len", lambda thing: 3 if thing is PAIR else len(thing), raising=False)
-    shaped.gaussian_rows(network, PAIR, general, np.array([0, 3, 5]), 1, 0, 1, "single")
-    assert pair == pytest.approx(general, rel=1e-12)
+    shaped.gaussian_rows(network, PAIR, general, np.array([0, 3, 5]), 1, 0, 1, precision)
+    assert pair == pytest.approx(general, rel=error)
 
 
 @pytest.mark.parametrize("phi", [smooth("gelu", a=0.5), plain("tanh"), plain("softsign")], ids=lambda phi: phi.name)

@@ -590,6 +590,14 @@ def test_one_layer_too_many_changes_the_bits_of_no_earlier_layer():
     assert np.array_equal(short, long)
 
 
+@pytest.mark.parametrize("precision, error", [("single", 3e-7), ("double", 1e-14)])
+def test_multiples_of_an_input_stay_multiples_of_its_state(precision, error, loops):
+    """A Gram matrix of rank 1 in both coordinates: rounding must not add a direction."""
+    x = np.random.default_rng(0).standard_normal((100, 1))
+    states = ResNet(100, 50, relu(), linear()).sample(np.hstack([x, 1.7 * x]), 4, 1, precision=precision)
+    assert np.abs(states[..., 1] - 1.7 * states[..., 0]).max() < error * np.abs(states).max()
+
+
 @pytest.mark.parametrize("width", [32, 128], ids=["narrow", "wide"])
 def test_many_inputs_on_a_line_stay_on_a_smooth_curve_in_single_precision(width):
     """Functions of one variable with a Gram matrix of rank 2: rounding of its entries must not bend them."""

@@ -88,20 +88,8 @@ def _move(state, branch, units, a, place, count, slope, shift):
 
 
 @njit(nogil=True, cache=True, fastmath=FAST)
-def _multiply(gram, values, partial, a, b, count):
-    """Add the products of two inputs to the Gram matrix of each lane."""
-    widest_vectors()
-    partial[:] = 0
-    for begin in range(index(0), index(count), index(LANES)):
-        for lane in range(index(LANES)):
-            partial[lane] += values[a, begin + lane] * values[b, begin + lane]
-    for lane in range(index(LANES)):
-        gram[a, b, lane] += partial[lane]
-
-
-@njit(nogil=True, cache=True, fastmath=FAST)
-def _multiply_exactly(gram, values, a, b, count):
-    """`_multiply` with its sums in double precision, for three or more inputs; see `_rows._exact_dot`."""
+def _multiply(gram, values, a, b, count):
+    """Add the products of two inputs to the Gram matrix of each lane, in double precision; see `_rows._dot`."""
     widest_vectors()
     for begin in range(index(0), index(count), index(LANES)):
         for lane in range(index(LANES)):
@@ -110,7 +98,7 @@ def _multiply_exactly(gram, values, a, b, count):
 
 @njit(nogil=True, cache=True)
 def _advance(state, gram, parents, inner, outer, slope, number, refinement, block, stream, seed,
-             rows, shift, normals, spare, branch, units, values, whole, middle, partial, scratch):
+             rows, shift, normals, spare, branch, units, values, whole, middle, scratch):
     """Carry the state through layer `number`, or nowhere if it is negative, and sum the Gram matrix anew."""
     inputs, size = state.shape
     straight = outer.rectifier and outer.half == 0
@@ -132,10 +120,7 @@ def _advance(state, gram, parents, inner, outer, slope, number, refinement, bloc
         for a in range(inputs):
             evaluate(inner, values, units, whole, middle, a, parents[a], count, scratch)
             for b in range(a + 1):
-                if inputs > 2:
-                    _multiply_exactly(gram, values, a, b, count)
-                else:
-                    _multiply(gram, values, partial, a, b, count)
+                _multiply(gram, values, a, b, count)
 
 
 @njit(nogil=True, cache=True)
@@ -167,20 +152,20 @@ def propagate(out, records, starts, inner, outer, layer, begin, stream, seed, ki
     branch, units = np.empty(tile, kind.dtype), np.empty(tile, kind.dtype)
     values, whole = np.empty(tile, kind.dtype), np.empty(tile, kind.dtype)
     middle, inverse = np.empty((2, TILE), kind.dtype), np.empty(LANES)
-    partial, parents = np.empty(LANES, kind.dtype), np.zeros(inputs, np.int64)
+    parents = np.zeros(inputs, np.int64)
     nearest(starts[0], parents)
     for block in range(begin // LANES, (begin + len(out) - 1) // LANES + 1):
         for lane in range(LANES):
             i = min(max(block * LANES + lane - begin, 0), len(out) - 1)
             load(starts[i % len(starts)], state, parents, LANES, lane)
         _advance(state, gram, parents, inner, outer, layer.slope, -1, 1, block, stream, seed,
-                 rows, shift, normals, spare, branch, units, values, whole, middle, partial, scratch)
+                 rows, shift, normals, spare, branch, units, values, whole, middle, scratch)
         done = 0
         for place in range(len(records)):
             while done < records[place]:
                 _prepare(covariance, shift, gram, parents, layer.weight / width, layer.bias, layer.curvature)
                 _factor(rows, covariance, factor, inverse, 1 / np.sqrt(layer.refinement))
                 _advance(state, gram, parents, inner, outer, layer.slope, done, layer.refinement, block, stream, seed,
-                         rows, shift, normals, spare, branch, units, values, whole, middle, partial, scratch)
+                         rows, shift, normals, spare, branch, units, values, whole, middle, scratch)
                 done += 1
             _record(out, begin, place, block, state, gram, parents)

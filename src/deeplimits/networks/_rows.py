@@ -102,19 +102,10 @@ def _activate_difference(activation, unit, parent, mean, half):
 
 @njit(nogil=True, cache=True, fastmath=FAST)
 def _dot(a, b):
-    widest_vectors()
-    total = a.dtype.type(0)
-    for i in range(len(a)):
-        total += a[i] * b[i]
-    return total
+    """The product, with its sum in double precision.
 
-
-@njit(nogil=True, cache=True, fastmath=FAST)
-def _exact_dot(a, b):
-    """`_dot` with its sum in double precision.
-
-    The Gram matrix of three or more nearly dependent inputs needs it: rounding of its entries would
-    pass for directions, and the factor divides by their small pivots.
+    The Gram matrix of nearly dependent inputs needs it: rounding of its entries would pass for
+    directions, and the factor divides by their small pivots.
     """
     widest_vectors()
     total = 0.0
@@ -127,10 +118,7 @@ def _exact_dot(a, b):
 def add_products(gram, values, a, count):
     """Add the products of input a with itself and those before it to the Gram matrix."""
     for b in range(a + 1):
-        if len(gram) > 2:
-            gram[a, b] += _exact_dot(values[a, :count], values[b, :count])
-        else:
-            gram[a, b] += _dot(values[a, :count], values[b, :count])
+        gram[a, b] += _dot(values[a, :count], values[b, :count])
 
 
 @njit(nogil=True, cache=True)
