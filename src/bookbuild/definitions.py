@@ -52,7 +52,8 @@ def explain(app: Any, doctree: nodes.document, page: str) -> None:
     for text in list(doctree.findall(nodes.Text)):
         if not waiting:
             return
-        if isinstance(text.parent, nodes.Element) and not inside(text, SKIPPED) and inside(text, (nodes.paragraph,)):
+        prose = inside(text, (nodes.paragraph,)) and not inside(text, SKIPPED) and not in_raw_link(text)
+        if isinstance(text.parent, nodes.Element) and prose:
             parts = linked(text.astext(), waiting, address)
             if len(parts) > 1:
                 text.parent.replace(text, parts)
@@ -65,6 +66,13 @@ def inside(node: nodes.Node, kinds: tuple[type, ...]) -> bool:
         if isinstance(node, kinds) or (kinds is SKIPPED and CARD in node.get("classes", ())):
             return True
     return False
+
+
+def in_raw_link(text: nodes.Text) -> bool:
+    """Whether text stands between the raw tags of a link, as in a badge."""
+    before = text.parent.children[:text.parent.index(text)]
+    tags = "".join(node.astext() for node in before if isinstance(node, nodes.raw))
+    return tags.count("<a ") > tags.count("</a>")
 
 
 def linked(text: str, waiting: dict[str, str], address: str) -> list[nodes.Node]:

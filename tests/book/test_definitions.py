@@ -24,6 +24,7 @@ def test_prose_is_linked_but_not_headings_tables_code_links_and_the_notation_its
     project.write("book/primer/notation.md", NOTATION)
     project.write("book/index.md", "# A covariance\n\n| covariance |\n|---|\n| covariance |\n\n"
                   "`covariance` and [covariance](primer/notation.md) and\n"
+                  "<a href=\"part/first.html\">a covariance</a> and\n"
                   "*covariances*, then a covariance.\n\n```{bibliography}\n```\n\n{cite:t}`li2022covariance`\n")
     toc = (project.root / "_toc.yml").read_text()
     project.write("_toc.yml", toc + "  - file: book/primer/notation\n")
