@@ -531,7 +531,7 @@ def test_times_keep_their_order(name):
     ({"at": [0.1]}, r"at must lie on the grid of 4 steps in \[0, 1.5\], got 0.1; the nearest grid time is 0"),
     ({"at": [2.0]}, "at must be"), ({"at": [np.nan]}, "at must be"), ({"at": []}, "at must name"),
     ({"samples": 0}, "samples must be"), ({"steps": 0}, "steps must be"), ({"seed": -1}, "seed must be"),
-    ({"noise_steps": 6}, "noise_steps must be a multiple of steps=4, got 6"),
+    ({"noise_steps": 6}, "noise_steps must be a multiple of 4, got 6"),
     ({"precision": "half"}, "precision must be 'single' or 'double', got 'half'"),
     ({"threads": 0}, "threads must be"), ({"first": -1}, "first must be"),
     ({"initial": np.nan}, "initial must be"),

@@ -108,8 +108,21 @@ def test_same_bits_for_any_threads_and_chunks(process):
         (lambda: SingularSDE(1).sample(1.0, 1, 1, at=[2.0]), "at"),
         (lambda: SingularSDE(1).sample(1.0, 1, 1, start_time=0), "start_time"),
         (lambda: SingularSDE(1).sample(1.0, 0, 1), "samples"),
+        (lambda: SingularSDE(1).sample(1.0, 1, 1, steps=4, noise_steps=6), "noise_steps"),
     ],
 )
 def test_bad_arguments_are_named(call, name):
     with pytest.raises(ValueError, match=name):
         call()
+
+
+def test_singular_sde_has_strong_order_one():
+    """Coarse and fine paths follow the same Brownian motion; a path of other noise does not come close."""
+    steps = np.array([16, 32, 64, 128])
+    fine = np.log(SingularSDE(1.0).sample(PLATEAU, 2000, 1, steps=1024))
+    coarse = [np.log(SingularSDE(1.0).sample(PLATEAU, 2000, 1, steps=s, noise_steps=1024)) for s in steps]
+    errors = np.sqrt([np.mean((path - fine) ** 2) for path in coarse])
+    slope = np.polyfit(np.log(steps), np.log(errors), 1)[0]
+    assert slope == pytest.approx(-1, abs=0.1)
+    other = np.log(SingularSDE(1.0).sample(PLATEAU, 2000, 2, steps=128))
+    assert np.sqrt(np.mean((other - fine) ** 2)) > 20 * errors[-1]

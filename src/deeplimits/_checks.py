@@ -49,6 +49,17 @@ def real(name: str, value: object, *, above: float | None = None, least: float |
     return number
 
 
+def refinement(name: str, fine: object, count: int) -> int:
+    """How many steps of the noise make one of `count` steps; without fine noise, one.
+
+    Raises: ValueError that names the argument, unless it is a multiple of the steps.
+    """
+    steps = whole(name, count if fine is None else fine, most=2**31 - 1)
+    if steps % count:
+        raise ValueError(f"{name} must be a multiple of {count}, got {steps}")
+    return steps // count
+
+
 def seed(value: object) -> int:
     """A seed: any integer of 64 bits.
 

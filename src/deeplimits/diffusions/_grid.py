@@ -76,9 +76,7 @@ def plan(time: float, samples: int, seed: int, at: Sequence[float] | None, steps
     Raises: ValueError that names the argument, its value and what is allowed.
     """
     steps = whole("steps", steps, most=2**31 - 1)
-    noise_steps = whole("noise_steps", steps if noise_steps is None else noise_steps, most=2**31 - 1)
-    if noise_steps % steps:
-        raise ValueError(f"noise_steps must be a multiple of steps={steps}, got {noise_steps}")
+    refinement = _checks.refinement("noise_steps", noise_steps, steps)
     samples = whole("samples", samples, most=MOST_SAMPLES)
     whole("first", first, least=0, most=MOST_SAMPLES - samples)
     if precision not in ("single", "double"):
@@ -88,7 +86,7 @@ def plan(time: float, samples: int, seed: int, at: Sequence[float] | None, steps
     return Plan(
         step=time / steps,
         records=records,
-        refinement=noise_steps // steps,
+        refinement=refinement,
         seed=np.uint64(_checks.seed(seed)),
         kind=np.dtype(np.float32 if precision == "single" else np.float64),
         order=None if at is None else np.searchsorted(records, wanted).tolist(),

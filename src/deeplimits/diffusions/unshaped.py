@@ -117,7 +117,7 @@ class SingularSDE:
         object.__setattr__(self, "time", real("time", self.time, above=0))
 
     def sample(self, initial: float, samples: int, seed: int, at: Sequence[float] | None = None, *,
-               start_time: float | None = None, steps: int = 512, first: int = 0,
+               start_time: float | None = None, steps: int = 512, noise_steps: int | None = None, first: int = 0,
                threads: int | None = None) -> FloatArray:
         """Paths of q = layer^2 (1 - correlation).
 
@@ -127,27 +127,33 @@ class SingularSDE:
         Law: strong order 1 and positive for every step of log time: the singular drift is integrated exactly (it is
             linear in 1/sqrt(q)) and the rest, -2 dt + 2 sqrt(2) dB, as well, in turns. `steps` steps lead from the
             start to `time`, and each time asked for is hit exactly. The deterministic start costs O(start_time).
+            With `noise_steps`, a multiple of `steps`, the Brownian path is that of so many steps, without `at`.
         Source: Li and Nica 2024, the singular SDE of unshaped ReLU networks.
-        Raises: ValueError for an initial value or start time that is not positive, times outside the range.
+        Raises: ValueError for an initial value or start time that is not positive, times outside the range,
+            noise_steps that are no multiple of steps.
         """
         begin_time = real("start_time", self.time * 1e-4 if start_time is None else start_time, above=0, most=self.time)
         start = np.log(real("initial", initial, above=0))
         moments = [self.time] if at is None else [real("at", t, least=begin_time, most=self.time)
                                                    for t in sequence("at", at, "time")]
         grid = _log_grid(begin_time, np.unique(moments), whole("steps", steps))
+        refinement = _checks.refinement("noise_steps", noise_steps, steps)
         out = np.empty((whole("samples", samples), len(moments)))
         whole("first", first, least=0, most=MOST_SAMPLES - samples)
         checked = _checks.seed(seed)
 
         def piece(begin: int, stop: int) -> None:
-            noise = normals(checked, stop - begin, max(len(grid) - 1, 1), first=first + begin, stream=SINGULAR_PATHS)
+            drawn = max(len(grid) - 1, 1) * refinement
+            noise = normals(checked, stop - begin, drawn, first=first + begin, stream=SINGULAR_PATHS)
             log_q = np.full(stop - begin, start)
             for place, now in enumerate(grid):
                 if place:
                     before = grid[place - 1]
                     gone = now - before
                     log_q = _pulled_to_plateau(log_q, np.sqrt(before / now)) - 2 * gone
-                    log_q = _pulled_to_plateau(log_q + np.sqrt(8 * gone) * noise[:, place - 1], np.sqrt(before / now))
+                    lengths = np.diff(np.geomspace(before, now, refinement + 1))
+                    moved = noise[:, (place - 1) * refinement : place * refinement] @ np.sqrt(8 * lengths)
+                    log_q = _pulled_to_plateau(log_q + moved, np.sqrt(before / now))
                 out[begin:stop, np.array(moments) == now] = np.exp(log_q)[:, None]
 
         _in_pieces(piece, samples, threads)

@@ -54,16 +54,14 @@ def steps(count: int, wanted: list[int], has_axis: bool, noise: tuple[str, int |
     Raises: ValueError that names the argument, its value and what is allowed.
     """
     name, fine = noise
-    fine = whole(name, count if fine is None else fine, most=2**31 - 1)
-    if fine % count:
-        raise ValueError(f"{name} must be a multiple of {count}, got {fine}")
+    refinement = _checks.refinement(name, fine, count)
     samples = whole("samples", samples, most=MOST_SAMPLES)
     whole("first", first, least=0, most=MOST_SAMPLES - samples)
     if precision not in ("single", "double"):
         raise ValueError(f"precision must be 'single' or 'double', got {precision!r}")
     records = np.unique(np.array(wanted, np.int64))
     order = np.searchsorted(records, wanted).tolist() if has_axis else None
-    return Steps(count, records, order, fine // count, samples, _checks.seed(seed), first,
+    return Steps(count, records, order, refinement, samples, _checks.seed(seed), first,
                  None if threads is None else whole("threads", threads),
                  np.dtype(np.float32 if precision == "single" else np.float64))
 
