@@ -11,6 +11,7 @@ import pytest
 from sample_book import ROOT
 
 from bookbuild import BuildError, notebooks
+from bookbuild.dress import TABLE
 
 BOOK = ROOT / "book"
 SOURCES = notebooks.find(BOOK)
@@ -63,6 +64,9 @@ def shown_faults(executed: nbformat.NotebookNode) -> Iterator[str]:
                 yield f"the figure of cell {number} needs alternative text that says what is to be seen"
             if "image/svg+xml" not in images[0].data:
                 yield f"the figure of cell {number} is not SVG"
+            shown_in_dark = told.get("image", {}).get("classes", "")
+            if ",map," in images[0].data.get(TABLE, "") and "dark-light" not in shown_in_dark:
+                yield f"the figure of cell {number} is a map: it needs the class `dark-light`, which keeps its colours"
     if len(names) != len(set(names)):
         yield "two figures have the same name"
 
@@ -153,6 +157,7 @@ def test_faults_of_storage_are_caught(change, fault):
     (lambda cell: cell.metadata.mystnb.image.update(alt="A figure."), "needs alternative text"),
     (lambda cell: cell.outputs.extend(drawn().cells[2].outputs), "shows 2 figures"),
     (lambda cell: cell.outputs[0].update(data={"image/png": ""}), "is not SVG"),
+    (lambda cell: cell.outputs[0].data.update({TABLE: "1,,map,0,0,1,"}), "needs the class `dark-light`"),
     (lambda cell: cell.outputs.append(nbformat.v4.new_output("stream", name="stderr", text="w")), "error stream"),
 ])
 def test_faults_of_figures_are_caught(change, fault):
