@@ -158,3 +158,22 @@ def test_times_may_be_rounded():
 def test_bad_arguments_are_named(call, name):
     with pytest.raises(ValueError, match=name):
         call()
+
+
+def test_coarse_and_fine_paths_of_the_limit_follow_one_noise():
+    """Strong order 1/2, and a bias that falls faster; paths of other noise stay far apart."""
+    sde, V0, fine_steps = AttentionSDE(1.0, 1.0, 0.1), np.array([[1, 0.3], [0.3, 1]]), 64
+    steps = np.array([1, 2, 4, 8])
+
+    def correlation(seed, steps, noise_steps=None):
+        V = sde.sample(V0, 10_000, seed, steps=steps, noise_steps=noise_steps)
+        return V[:, 0, 1] / np.sqrt(V[:, 0, 0] * V[:, 1, 1])
+
+    fine = correlation(1, fine_steps)
+    gaps = np.array([correlation(1, count, fine_steps) - fine for count in steps])
+    errors = np.sqrt(np.mean(gaps**2, axis=1))
+    assert np.polyfit(np.log(steps), np.log(errors), 1)[0] == pytest.approx(-0.5, abs=0.12)
+    assert np.all(abs(gaps.mean(axis=1)) < 0.1 * errors)
+    assert np.sqrt(np.mean((correlation(2, 8, fine_steps) - fine) ** 2)) > 10 * errors[-1]
+    with pytest.raises(ValueError, match="noise_steps must be a multiple of 4, got 6"):
+        sde.sample(V0, 1, 1, steps=4, noise_steps=6)

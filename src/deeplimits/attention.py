@@ -198,7 +198,8 @@ class AttentionSDE:
         real("time", self.time, above=0)
 
     def sample(self, initial: ArrayLike, samples: int, seed: int, at: Sequence[float] | None = None, *,
-               steps: int = 128, first: int = 0, threads: int | None = None) -> FloatArray:
+               steps: int = 128, noise_steps: int | None = None, first: int = 0,
+               threads: int | None = None) -> FloatArray:
         """Covariances of tokens in the limit.
 
         Shapes: initial is V0, (m, m). Returns (samples, m, m) at `time`, or (samples, len(at), m, m) at the times
@@ -206,10 +207,12 @@ class AttentionSDE:
         Law: weak order 1 in the step. V stays positive semi-definite: the noise of the values multiplies by
             Wishart factors, that of the scores by congruences, and what remains of the drift is itself a covariance.
             The drift is cubic, so the limit is local: +inf from the explosion of a path on. (Networks do not
-            explode, since softmax saturates.) Sample i depends only on (seed, first + i) and the steps.
+            explode, since softmax saturates.) Sample i depends only on (seed, first + i) and the steps. With
+            `noise_steps`, a multiple of `steps`, the noise is that of so many steps: coarse and fine paths are coupled.
         Source: Noci et al. 2023, covariance SDE of shaped attention; the scheme is ours.
         Raises: ValueError for an initial value that is not a covariance, times off the grid, samples below 1, a
-            step too coarse for a Wishart factor (steps <= gamma^2 (2 - gamma^2) (m - 1) time).
+            step too coarse for a Wishart factor (steps <= gamma^2 (2 - gamma^2) (m - 1) time), noise_steps that are
+            no multiple of steps.
         """
         V0 = _checks.covariance("initial", initial)
         step = self.time / whole("steps", steps)
@@ -217,24 +220,30 @@ class AttentionSDE:
         if 1 / (value_rate * step) <= len(V0) - 1:
             least = int(value_rate * (len(V0) - 1) * self.time) + 1
             raise ValueError(f"steps must be at least {least} for {len(V0)} tokens, got {steps}")
+        refinement = _checks.refinement("noise_steps", noise_steps, steps)
         wanted = grid_indices(at, self.time, steps)
         largest = EXPLODED * np.trace(V0)
 
         def advance(V: FloatArray, draw: np.random.Generator) -> FloatArray:
             gone = ~(np.trace(V, axis1=1, axis2=2) < largest)
-            moved = self._step(np.where(gone[:, None, None], V0, V), draw, step, value_rate)
+            moved = self._step(np.where(gone[:, None, None], V0, V), draw, step, value_rate, refinement)
             gone |= ~(np.trace(moved, axis1=1, axis2=2) < largest)
             return np.where(gone[:, None, None], np.inf, moved)
 
         out = _in_blocks(advance, V0, wanted, samples, seed, first, threads, ATTENTION_PATHS)
         return out if at is not None else out[:, 0]
 
-    def _step(self, V: FloatArray, draw: np.random.Generator, h: float, value_rate: float) -> FloatArray:
+    def _step(self, V: FloatArray, draw: np.random.Generator, h: float, value_rate: float,
+              refinement: int) -> FloatArray:
         m, warm = V.shape[-1], self.gamma**2 / self.temperature
+        normal, values, fine = 0.0, np.eye(m), h / refinement
+        for _ in range(refinement):
+            normal = normal + draw.standard_normal(V.shape)
+            values = values @ bartlett(draw, len(V), m, 1 / (value_rate * fine))
         L = _factors(V)
-        scores = L @ draw.standard_normal(V.shape) @ L.swapaxes(1, 2) / m
+        scores = L @ normal @ L.swapaxes(1, 2) / m
         B = scores - scores.mean(axis=2, keepdims=True)
-        factor = (np.eye(m) + warm * np.sqrt(h) * B) @ L @ bartlett(draw, len(V), m, 1 / (value_rate * h))
+        factor = (np.eye(m) + warm * np.sqrt(fine) * B) @ L @ values
         V_new = factor @ factor.swapaxes(1, 2)
         # The congruence has used gamma^4 of the gamma^2 of E[B V B^T]; the rest is a covariance and is added.
         remaining = (self.gamma / self.temperature) ** 2 * (1 - self.gamma**2)
