@@ -72,7 +72,9 @@ def test_a_lock_has_hashes_and_no_addresses(lock):
 @pytest.mark.parametrize("lock", LOCKS)
 def test_the_locks_agree_with_each_other(lock):
     book = pins("requirements.txt")
-    shared = {name: version for name, version in pins(lock).items() if name in book}
+    # neural-tangents runs on an old JAX, in an environment of its own.
+    apart = {"jax", "jaxlib", "ml-dtypes", "opt-einsum"} if "tangents" in lock else set()
+    shared = {name: version for name, version in pins(lock).items() if name in book and name not in apart}
     assert shared == {name: book[name] for name in shared}
 
 
