@@ -4,5 +4,17 @@ from __future__ import annotations
 
 import signal
 
+import pytest
+
 # A shell starts background jobs with the interrupt ignored, and children inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(params=["narrow", "wide"])
+def loops(request, monkeypatch):
+    """Both compiled loops in turn."""
+    from deeplimits.networks import _residual_narrow
+
+    if request.param == "wide":
+        monkeypatch.setattr(_residual_narrow, "FITTING", 0)
+    return request.param

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from samples import LEVEL
 from scipy import stats
 
 from deeplimits.activations import correlation_of
@@ -16,7 +17,6 @@ from deeplimits.attention import (
     shaped_softmax,
 )
 
-LEVEL = 1e-5
 V0 = np.array([[1, 0.3, -0.2], [0.3, 1.5, 0.4], [-0.2, 0.4, 0.8]])
 GAMMA, TEMPERATURE = 0.8, 0.7
 

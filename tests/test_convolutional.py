@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from samples import LEVEL, limit_for, z_scores
 from scipy import stats
 
 from deeplimits.activations import linear, plain, relu
@@ -11,7 +12,6 @@ from deeplimits.diffusions import ConvolutionalSDE, ResidualSDE
 from deeplimits.networks import ConvResNet, ResNet
 from deeplimits.networks.convolutional import neighbours
 
-LEVEL = 1e-5
 IMAGE = np.random.default_rng(1).standard_normal((2, 3, 3, 1)) * 0.5 + 0.7
 FACTORS = {  # non-symmetric factors: of outputs, rows and columns of the filter, and inputs
     "row": np.array([[0.5, 0.4], [-0.3, 0.3]]),
@@ -28,14 +28,6 @@ def covariances(transposed=()):
         right = (name == "row") != (name in transposed)
         found[f"{name}_covariance"] = factor @ factor.T if right else factor.T @ factor
     return found
-
-
-def z_scores(values, expected):
-    return (values.mean(axis=0) - expected) / (values.std(axis=0) / np.sqrt(len(values)))
-
-
-def limit_for(cases):
-    return stats.norm.isf(LEVEL / 2 / cases)
 
 
 def patches(x, kernel, padding):

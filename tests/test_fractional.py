@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from samples import LEVEL
 from scipy import stats
 from scipy.linalg import expm
 
@@ -12,7 +13,6 @@ from deeplimits.fractional import FractionalResNet, _spectrum, fractional_noise,
 from deeplimits.gaussian import normals
 from deeplimits.networks import ResNet
 
-LEVEL = 1e-5
 INDICES = [0.05, 0.3, 0.5, 0.75, 0.95, 1.0]
 
 

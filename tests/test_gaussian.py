@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numba import njit
+from samples import LEVEL
 from scipy import stats
 
 from deeplimits import gaussian
-
-LEVEL = 1e-5
 
 #: Known answers published with Random123 for philox4x32-10: counter, key, result.
 KNOWN_ANSWERS = [

@@ -4,22 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from samples import LEVEL, limit_for, z_scores
 from scipy import stats
 
 from deeplimits.activations import linear, plain, relu
 from deeplimits.diffusions import JacobianSDE, ResidualSDE
 from deeplimits.networks import ResNet
 
-LEVEL = 1e-5
 X0 = np.array([[1.0], [-0.5], [0.8]])
-
-
-def z_scores(values, expected):
-    return (values.mean(axis=0) - expected) / (values.std(axis=0) / np.sqrt(len(values)))
-
-
-def limit_for(cases):
-    return stats.norm.isf(LEVEL / 2 / cases)
 
 
 def rms(matrices):

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from samples import LEVEL
 from scipy import stats
 
 from deeplimits.activations import correlation_of, relu
 from deeplimits.diffusions.unshaped import PLATEAU, SingularSDE, UnshapedChain, one_layer_moments
 from deeplimits.networks import ShapedMLP
-
-LEVEL = 1e-5
-
-
-def z_score(values, expected):
-    return (values.mean() - expected) / (values.std() / np.sqrt(len(values)))
 
 
 def test_moments_near_parallel_and_where_formula_and_series_meet():
