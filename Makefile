@@ -27,6 +27,11 @@ export MPLCONFIGDIR    := $(CURDIR)/$(VENV)/cache/matplotlib
 export DEEPLIMITS_CACHE := $(CURDIR)/$(VENV)/cache/deeplimits
 export IPYTHONDIR      := $(CURDIR)/$(VENV)/cache/ipython
 
+# Two notebooks at a time, as a kernel that starts or compiles leaves cores idle; `make -j8 book` takes eight.
+ifeq ($(filter -j%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j2
+endif
+
 ifneq ($(shell command -v uv 2>/dev/null),)
 pip_install = uv pip install --quiet --python $(1)/bin/python --compile-bytecode
 else
@@ -75,6 +80,11 @@ _build/%.list: FORCE
 
 $(EXEC)/%.ipynb: book/%.ipynb $(SCIENCE) _build/science.list requirements.txt | $(VENV)/.book
 	@$(PY) -m bookbuild.execute $< $@ --profile $(PROFILE)
+
+# What the tests need is installed before a kernel runs, not beside it.
+ifneq ($(filter test,$(MAKECMDGOALS)),)
+$(EXECUTED): | $(VENV)/.test
+endif
 
 $(SITE): $(EXECUTED) $(BOOK) $(PUBLISHER) _build/book.list _config.yml _toc.yml CITATION.cff | $(VENV)/.book
 	@$(PY) -m bookbuild.site --profile $(PROFILE)

@@ -82,6 +82,8 @@ def run(source: Path, target: Path, profile: str, changes: dict[str, object]) ->
     partial = target.with_suffix(".partial.ipynb")
     target.parent.mkdir(parents=True, exist_ok=True)
     origin = provenance.of_run(source, profile, {**defaults, **replaced})
+    # A bar for each of several notebooks at a time would overwrite the others.
+    alone = "--jobserver" not in os.environ.get("MAKEFLAGS", "")
     try:
         executed = papermill.execute_notebook(
             str(source),
@@ -90,7 +92,7 @@ def run(source: Path, target: Path, profile: str, changes: dict[str, object]) ->
             kernel_name="python3",
             language="python",
             cwd=str(source.parent),
-            progress_bar=sys.stderr.isatty(),
+            progress_bar=alone and sys.stderr.isatty(),
             extra_arguments=QUIET_KERNEL,
         )
     except Exception as error:

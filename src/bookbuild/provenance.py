@@ -13,8 +13,8 @@ from pathlib import Path
 
 import yaml
 
-PACKAGES = ("numpy", "scipy", "numba", "matplotlib", "scikit-learn", "sympy", "papermill",
-            "jupyter-book", "sphinx")
+PACKAGES = ("numpy", "scipy", "numba", "matplotlib", "scikit-learn", "sympy", "jax", "optax", "diffrax",
+            "papermill", "jupyter-book", "sphinx")
 INPUTS = ("book", "src", "requirements.txt")
 
 
