@@ -1,4 +1,4 @@
-"""Pack the evidence of the built book: `python -m bookbuild.archive`, or `make archive`.
+"""Pack the evidence of the built book, which the site then offers: `python -m bookbuild.archive`, or `make archive`.
 
 The archive holds the records of all claims, the numbers of all figures, the executed notebooks
 with their provenance and the locks, with a checksum for each. The same site gives the same bytes.
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import yaml
 
-from bookbuild import BuildError, exit_with, notebooks
+from bookbuild import BuildError, downloads, exit_with, notebooks
 from bookbuild.dress import TABLES
 from bookbuild.site import SITE, STAMP
 
@@ -64,6 +64,7 @@ def pack() -> Path:
 def main() -> None:
     """The command line."""
     target = pack()
+    downloads.offer(target, "All evidence as an archive")
     print(f"{target}: SHA-256 {hashlib.sha256(target.read_bytes()).hexdigest()}")
 
 

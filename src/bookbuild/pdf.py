@@ -1,4 +1,4 @@
-"""Print the whole book into one PDF: `python -m bookbuild.pdf`, or `make pdf`.
+"""Print the whole book into one PDF, which the site then offers: `python -m bookbuild.pdf`, or `make pdf`.
 
 Jupyter Book puts the staged pages on one page, and an installed Chromium prints it. Folded answers
 are open in print.
@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from bookbuild import BuildError, exit_with, site, stage
+from bookbuild import BuildError, downloads, exit_with, site, stage
 
 PDF = Path("_build/deep-limits.pdf")
 FOLDER = Path("_build/pdf")
@@ -72,6 +72,7 @@ def main() -> None:
     """The command line."""
     browser()
     print_page(on_one_page())
+    downloads.offer(PDF, "The whole book as a PDF")
     print(f"{PDF}: {PDF.stat().st_size / 2**20:.1f} MiB")
 
 

@@ -50,19 +50,26 @@ def write_figures(executed: Path, folder: Path) -> None:
             (folder / name).with_suffix(IMAGES[form]).write_bytes(content)
 
 
+def public_address() -> str | None:
+    """Where the project is published (`repository-code` in CITATION.cff), if it is."""
+    return yaml.safe_load(Path("CITATION.cff").read_text()).get("repository-code")
+
+
 def settings(stamp: str) -> str:
     """The settings of the site.
 
-    Once CITATION.cff names the public address of the project (`repository-code`), pages get
-    buttons that lead to it and that run their notebook on Binder.
+    Once the public address of the project is known, pages get buttons that lead to it and that run
+    their notebook on Binder and, from GitHub, on Colab.
     """
     text = Path("_config.yml").read_text().replace("@stamp@", stamp)
-    address = yaml.safe_load(Path("CITATION.cff").read_text()).get("repository-code")
+    address = public_address()
     if not address:
         return text
     config = yaml.safe_load(text)
     config["repository"] = {"url": address, "branch": "main"}
     config["launch_buttons"] = {"binderhub_url": "https://mybinder.org", "notebook_interface": "jupyterlab"}
+    if address.startswith("https://github.com/"):
+        config["launch_buttons"]["colab_url"] = "https://colab.research.google.com"
     config["html"] |= {"use_repository_button": True, "use_issues_button": True}
     return yaml.safe_dump(config)
 

@@ -12,6 +12,8 @@ from typing import Any
 
 from sphinx.errors import ExtensionError
 
+from bookbuild.colab import BRANCH
+
 #: Icons by name, each as (width, height, path): the regular form first, the solid one last.
 Icons = dict[str, list[tuple[str, str, str]]]
 
@@ -32,6 +34,8 @@ RULES = [
     (r'role="doc-biblioentry"', 'role="listitem"'),
     # A corner of a table in which nothing stands is no heading.
     (r"<th\b([^>]*)>(?:\s|<p>\s*</p>)*</th>", r"<td\1></td>"),
+    # Notebooks that install what they need stand on a branch of their own.
+    (r'(href="https://colab\.research\.google\.com/github/[^"]*/blob/)main/', rf"\1{BRANCH}/"),
     # All icons there are, 1.5 MB: those of the page are drawn in it.
     (r'\s*<!-- So that users can add custom icons -->\s*<script [^>]*fontawesome\.js[^>]*></script>', ""),
 ]

@@ -66,6 +66,11 @@ class Project:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
 
+    def publish_at(self, address: str) -> None:
+        """Give the project a public address."""
+        path = self.root / "CITATION.cff"
+        path.write_text(f"{path.read_text()}repository-code: {address}\n")
+
     @property
     def claims(self) -> dict:
         """The claims of the site, as machines read them."""
@@ -97,9 +102,9 @@ def skeleton(root: Path) -> Project:
                   "  - file: book/reference/claims\n  - file: book/reference/provenance\n")
     project.write("src/deeplimits/__init__.py", "answer = 42\n")
     project.write("book/index.md", "# A sample\n\nSee {cite:t}`li2022covariance`.\n\n```{bibliography}\n```\n")
-    for name in ("book.css", "console.js", "claims.js", "accessible.css", "accessible.js", "favicon.svg",
-                 "mathjax/tex-mml-chtml.js"):
-        project.write(f"book/_static/{name}", "")
+    project.write("book/_static/mathjax/tex-mml-chtml.js", "")
+    for name in ("book.css", "console.js", "claims.js", "accessible.css", "accessible.js", "favicon.svg"):
+        shutil.copy2(ROOT / "book/_static" / name, root / "book/_static" / name)
     project.write("book/_extra/index.html", '<meta http-equiv="refresh" content="0; url=book/index.html">')
     project.write("book/claims.yml", CLAIMS)
     shutil.copy2(ROOT / "book/references.bib", root / "book/references.bib")

@@ -181,7 +181,7 @@ def test_an_interrupted_run_resumes(project):
     (project.root / SECOND).touch()
     project.notebook("part/first.ipynb", "import time\nopen('started', 'w').close()\ntime.sleep(60)")
     before = site_of(project)
-    running = subprocess.Popen(["make", "book"], cwd=project.root, env=environment(), text=True,
+    running = subprocess.Popen(["make", "-j1", "book"], cwd=project.root, env=environment(), text=True,
                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
     deadline = time.time() + 60
     while not (project.root / "book/part/started").exists():
@@ -234,6 +234,7 @@ def test_the_archive_of_a_site_has_checksums_and_the_same_bytes_each_time(projec
     first = project.make("archive").stdout
     assert "deep-limits-0.1.0-quick.tar.gz: SHA-256" in first, first
     assert project.make("archive").stdout == first
+    assert project.page("index.html").count('<a href="../deep-limits-0.1.0-quick.tar.gz" download>') == 1
     with tarfile.open(project.root / "_build/deep-limits-0.1.0-quick.tar.gz") as archive:
         archive.extractall(tmp_path / "unpacked", filter="data")
     root = tmp_path / "unpacked/deep-limits-0.1.0-quick"
@@ -255,14 +256,28 @@ def test_the_book_is_printed_into_one_pdf(project):
     assert printed.startswith(b"%PDF-") and printed.rstrip().endswith(b"%%EOF")
     text = (project.root / "_build/pdf/_build/singlehtml/book.html").read_text()
     assert "A sample" in text and "second" in text and "<details class=\"sd-" not in text
+    assert (project.root / "_build/html/deep-limits.pdf").read_bytes() == printed
+    assert project.make("pdf").returncode == 0, "a second PDF replaces the first"
+    link = '<a href="../../deep-limits.pdf" download>The whole book as a PDF ('
+    assert project.page("part/first.html").count(link) == 1
+    project.write("book/index.md", "# Another sample\n\n```{bibliography}\n```\n")
+    assert project.make("book").returncode == 0
+    assert link not in project.page("part/first.html"), "no page offers the PDF of an older site"
 
 
 def test_buttons_lead_to_the_repository_once_its_address_is_known(project):
-    assert "mybinder" not in project.page("part/first.html")
-    citation = (project.root / "CITATION.cff").read_text()
-    project.write("CITATION.cff", citation + "repository-code: https://github.com/someone/something\n")
+    assert "mybinder" not in project.page("part/first.html") and "colab" not in project.page("part/first.html")
+    project.publish_at("https://github.com/someone/something")
     done = project.make("book")
     assert done.returncode == 0, done.stdout
     page = project.page("part/first.html")
     assert "https://mybinder.org/v2/gh/someone/something/main?urlpath=lab/tree/book/part/first.ipynb" in page
+    assert "https://colab.research.google.com/github/someone/something/blob/colab/book/part/first.ipynb" in page
     assert "https://github.com/someone/something/issues" in page
+
+
+def test_elsewhere_than_on_github_there_is_no_button_for_colab(project):
+    project.publish_at("https://gitlab.com/someone/something")
+    done = project.make("book")
+    assert done.returncode == 0, done.stdout
+    assert "mybinder" in project.page("part/first.html") and "colab" not in project.page("part/first.html")

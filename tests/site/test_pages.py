@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from inspection import VIEWS, Inspector, inspect, served
+from sample_book import skeleton
 
 SCREENSHOTS = Path("_build/screenshots")
 LANDING = "book/index.html"
@@ -111,3 +112,26 @@ def test_code_that_is_unfolded_and_scrolls_can_be_reached_by_keyboard(browser, o
     }""")
     visitor.close()
     assert reached and set(reached) == {0}
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory):
+    """A small book of this theme that knows its public address, and offers a download."""
+    project = skeleton(tmp_path_factory.mktemp("published"))
+    project.publish_at("https://github.com/someone/something")
+    for goal in ("book", "archive"):
+        done = project.make(goal)
+        assert done.returncode == 0, done.stdout
+    with served(project.root / "_build/html") as address:
+        yield address
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_page_with_buttons_and_downloads_is_whole(view, browser, published):
+    visitor = Inspector(browser, published, view)
+    faults = visitor.faults("book/part/first.html")
+    visitor.page.locator(".dropdown-launch-buttons > button:visible").click()
+    assert visitor.page.locator(".dropdown-launch-buttons a:visible").all_inner_texts() == ["Binder", "Colab"]
+    barriers = visitor.barriers()
+    visitor.close()
+    assert not faults + barriers
