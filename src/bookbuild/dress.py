@@ -97,7 +97,8 @@ def dress(notebook: NotebookNode, page: str, titles: dict[str, str], cite: list[
             cell.source = BOX.sub(badged, cell.source)
         elif found := table_of(cell):
             cell.metadata["mystnb"]["figure"]["caption"] += (
-                f' <a class="figure-data" href="{up}{TABLES}/{found[0]}.csv" download>Its numbers (CSV)</a>')
+                f' <span class="figure-data"><a href="{up}{TABLES}/{found[0]}.csv" download>Its numbers (CSV)</a>,'
+                f' <a href="{up}book/reference/figures.html#made-{found[0]}">how it is made</a></span>')
     if cite:
         notebook.cells.append(nbformat.v4.new_markdown_cell(citations.block(cite), id="how-to-cite"))
     return notebook

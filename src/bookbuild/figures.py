@@ -43,6 +43,6 @@ def to_markdown(pages: list[tuple[str, Path]]) -> str:
             beside = "<br>".join(f"{{ref}}`{name} <claim-{name}>`: {'holds' if held else 'fails'}"
                                  for name, held in figure["claims"].items())
             numbers = f'<a href="../../{TABLES}/{figure["name"]}.csv" download>CSV</a>' if figure["numbers"] else "none"
-            lines.append(f"| {{numref}}`{figure['name']}` | {cell(figure['caption'])}"
+            lines.append(f"| <span id=\"made-{figure['name']}\"></span>{{numref}}`{figure['name']}` | {cell(figure['caption'])}"
                          f" | {figure['cell']} | {numbers} | {beside or 'an illustration'} |")
     return "\n".join(lines) + "\n"

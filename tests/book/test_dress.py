@@ -45,7 +45,8 @@ def test_badges_lead_to_claims_and_figures_to_their_numbers(page, tmp_path):
     assert '<a class="claim-badge" href="../../book/reference/claims.html#claim-claim-a">A &lt; B</a>' in text
     assert text.count("Checked here") == 3 and "What holds.\n```" in text
     captions = [cell.metadata["mystnb"]["figure"]["caption"] for cell in dressed.cells if "mystnb" in cell.metadata]
-    assert 'href="../../figures/fig-two.csv"' in captions[0] and captions[1] == "What it shows."
+    assert 'href="../../figures/fig-two.csv"' in captions[0]
+    assert 'href="../../book/reference/figures.html#made-fig-two"' in captions[0] and captions[1] == "What it shows."
     dress.write_tables(page, tmp_path)
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("fig-two.csv", "x,y\n1,2\n")]
 

@@ -36,4 +36,5 @@ def test_figures_come_with_the_checks_of_their_section(tmp_path):
     text = figures.to_markdown([("book/page", path)])
     assert "{ref}`claim-a <claim-claim-a>`: fails" in text
     assert "What fig-one \\| shows." in text
+    assert '<span id="made-fig-two"></span>{numref}`fig-two`' in text
     assert "an illustration" in text
