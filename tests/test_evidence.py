@@ -101,7 +101,7 @@ def test_a_seed_that_is_not_whole_is_refused(seed):
 def test_the_record_is_strict_json_with_every_field(test):
     record = test()._repr_mimebundle_()[evidence.MIME]
     assert json.loads(json.dumps(record, allow_nan=False)) == record
-    assert set(record) == {"id", "part", "observed", "uncertainty", "expected", "criterion",
+    assert set(record) == {"id", "part", "kind", "observed", "uncertainty", "expected", "criterion",
                            "statistic", "passed", "control", "seed"}
     assert set(record["control"]) == {"variant", "expected", "statistic", "rejected"}
     assert isinstance(record["passed"], bool) and isinstance(record["statistic"], float)
@@ -124,6 +124,11 @@ def test_numbers_are_shown_to_the_digits_that_their_error_leaves():
 
 def test_a_comparison_of_laws_shows_the_distance():
     assert "observed Kolmogorov distance 0.0" in str(ks()) and "the same law" in str(ks())
+
+
+def test_a_tolerance_is_not_shown_as_a_standard_error_nor_a_bound_as_a_prediction():
+    assert ", tolerance " in str(equal()) and "±" not in str(equal())
+    assert "; below " in str(less()) and "predicted" not in str(less()).split("criterion")[0]
 
 
 def test_an_array_shows_its_worst_component():

@@ -62,8 +62,19 @@ def of_book() -> tuple[str, str]:
 
 def block(keys: list[str]) -> str:
     """A folded block at the end of a page: the book and some papers, to copy."""
+    listed, copied = copies(keys)
+    return f"````{{dropdown}} Cite this page\n{listed}\n\n```bibtex\n{copied}\n```\n````\n"
+
+
+def to_markdown(keys: list[str]) -> str:
+    """The generated part of the page on citing: the same for the book and all of its papers, unfolded."""
+    listed, copied = copies(keys)
+    return f"{listed}\n\n```bibtex\n{copied}\n```\n"
+
+
+def copies(keys: list[str]) -> tuple[str, str]:
+    """The book and some papers as a list in APA style, and as BibTeX."""
     entries = parse_file(BIBLIOGRAPHY).entries
     book, book_entry = of_book()
-    listed = "\n".join(f"* {line}" for line in [*(apa(entries[key]) for key in keys), book])
-    copied = "\n\n".join([*(bibtex(key) for key in keys), book_entry])
-    return f"````{{dropdown}} Cite this page\n{listed}\n\n```bibtex\n{copied}\n```\n````\n"
+    return ("\n".join(f"* {line}" for line in [book, *(apa(entries[key]) for key in keys)]),
+            "\n\n".join([book_entry, *(bibtex(key) for key in keys)]))

@@ -18,11 +18,13 @@ from bookbuild import BuildError, notebooks
 MIME = "application/vnd.deeplimits.claim+json"
 LIST = Path("book/claims.yml")
 FIELDS = ("id", "title", "source", "statement", "page", "kind")
+#: The labels of the theorem boxes on its page that a claim checks; an entry may lack them.
+BOXES = "boxes"
 KINDS = ("claim", "definition")
 #: The papers that the book explains, and what each is about.
 PAPERS = {"li2022covariance": "covariance SDE", "hayou2023infinite": "infinite depth",
           "peluchetti2021doubly": "doubly infinite"}
-EVIDENCE = ("part", "observed", "uncertainty", "expected", "criterion", "statistic", "passed",
+EVIDENCE = ("part", "kind", "observed", "uncertainty", "expected", "criterion", "statistic", "passed",
             "control", "seed")
 
 
@@ -36,8 +38,8 @@ def load(path: Path = LIST) -> list[dict]:
     faults, seen = [], set()
     for claim in claims:
         name = claim.get("id")
-        if set(claim) != set(FIELDS):
-            differing = ", ".join(sorted(set(claim) ^ set(FIELDS)))
+        if set(claim) - {BOXES} != set(FIELDS):
+            differing = ", ".join(sorted(set(claim) - {BOXES} ^ set(FIELDS)))
             faults.append(f"{path}: claim `{name}` needs exactly {', '.join(FIELDS)};"
                           f" missing or unknown: {differing}")
         elif claim["kind"] not in KINDS:
@@ -83,8 +85,7 @@ def faults_of(claims: list[dict], evidence: list[dict]) -> list[str]:
             variant = control["variant"] if control else "none"
             faults.append(f"{name}: the negative control is not rejected: {variant}")
         elif not record["passed"]:
-            faults.append(f"{name} fails: observed {show(record['observed'])}"
-                          f" ± {show(record['uncertainty'])}, expected {show(record['expected'])},"
+            faults.append(f"{name} fails: observed {measured(record)}, expected {show(record['expected'])},"
                           f" {record['criterion']}: {record['statistic']:.3g}")
     return faults
 
@@ -128,6 +129,12 @@ def show(value: object) -> str:
     return text if len(flat) <= 4 else f"{text}, … ({len(flat)} values)"
 
 
+def measured(record: dict) -> str:
+    """What was observed, with its standard error or, for an equality, the tolerance."""
+    within = ", tolerance " if record["kind"] == "equality" else " ± "
+    return show(record["observed"]) + within + show(record["uncertainty"])
+
+
 def cell(text: object) -> str:
     """Text that may stand in a cell of a Markdown table."""
     return str(text).replace("|", "\\|").replace("\n", " ")
@@ -144,11 +151,8 @@ def papers(source: str) -> str:
     return ", ".join(about for key, about in PAPERS.items() if key in source) or "ours or others"
 
 
-def to_markdown(joined: list[dict], evidence: list[dict], keys: set[str], boxes: dict[str, list[str]]) -> str:
-    """The generated part of the claims page: an overview, then every claim with its verdicts.
-
-    `boxes` holds the labels of the theorem boxes that a claim checks.
-    """
+def to_markdown(joined: list[dict], evidence: list[dict], keys: set[str]) -> str:
+    """The generated part of the claims page: an overview, then every claim with its verdicts."""
     checked = [claim for claim in joined if claim["kind"] == "claim"]
     lines = [f"Claims: {len(checked)}. Definitions: {len(joined) - len(checked)}."
              f" Checks, all of which hold: {sum(len(claim['checks']) for claim in checked)}.", "",
@@ -162,13 +166,14 @@ def to_markdown(joined: list[dict], evidence: list[dict], keys: set[str], boxes:
                   claim["statement"].strip(), "",
                   f"`{claim['id']}`, shown in {{doc}}`/{claim['page']}`."
                   f" Source: {cited(claim['source'], keys)}."]
-        if claim["id"] in boxes:
-            lines[-1] += " Checks " + ", ".join(f"{{prf:ref}}`{label}`" for label in boxes[claim["id"]]) + "."
+        if BOXES in claim:
+            lines[-1] += " Checks " + ", ".join(f"{{prf:ref}}`{label}`" for label in claim[BOXES]) + "."
         lines.append("")
         own = [record for record in evidence if record["id"] == claim["id"]]
         for record in own:
             lines += ["```{raw} html", record["verdict"], "```", ""]
         if own:
             seeds = dict.fromkeys(str(record["seed"]) for record in own)
-            lines += [f"Seed: {', '.join(seeds)}. Again: `make claim ID={claim['id']}`.", ""]
+            lines += [f"Profile: {claim['profile']}. Seed: {', '.join(seeds)}."
+                      f" Again: `make claim ID={claim['id']}`.", ""]
     return "\n".join(lines) + "\n"

@@ -1,7 +1,7 @@
 """What the published copy of a notebook says beyond its source.
 
-Theorem boxes get badges that lead to the claims checked in their section, figures a link to their
-numbers, and each page that explains a paper ends with how to cite it and the book.
+Theorem boxes get badges that lead to the claims that check them, figures a link to their numbers,
+and each page ends with how to cite the book and the papers that it explains.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from bookbuild import citations, notebooks
-from bookbuild.claims import MIME, PAPERS
+from bookbuild import BuildError, citations
+from bookbuild.claims import BOXES, MIME, PAPERS
 
 #: A theorem-like box in Markdown: fence, kind, title, label, the rest, fence.
 BOX = re.compile(r"^(`{3,}|:{3,})\{prf:(\w+)\}([^\n]*)\n:label: (\S+)\n(.*?)^\1$", re.MULTILINE | re.DOTALL)
@@ -24,32 +24,15 @@ TABLE = "application/vnd.deeplimits.figure+csv"
 TABLES = "figures"
 
 
-def boxes(notebook: NotebookNode) -> dict[str, list[str]]:
-    """The claims behind each theorem box, by the label of the box.
-
-    They are the claims checked in the section of the box, or else in the next section that checks
-    any and has no box of its own.
-    """
-    sections = notebooks.sections(notebook)
-    labels = [[found[4] for found in BOX.finditer(section.text)] for section in sections]
-    checked = [list(checks_of(section.code)) for section in sections]
-    found = {}
-    for place, here in enumerate(labels):
-        later = place
-        while here and not checked[later] and later + 1 < len(sections) and not labels[later + 1]:
-            later += 1
-        found |= {label: checked[later] for label in here}
-    return found
-
-
-def boxes_of_claims(pages: list[tuple[str, Path]]) -> dict[str, list[str]]:
-    """The labels of the theorem boxes that each claim checks, by claim."""
+def badges(claims: list[dict], up: str) -> dict[str, str]:
+    """For each theorem box by its label, links to the claims that check it; `up` leads to the root of the site."""
     found: dict[str, list[str]] = {}
-    for _, executed in pages:
-        for label, checked in boxes(notebooks.read(executed)).items():
-            for name in checked:
-                found.setdefault(name, []).append(label)
-    return found
+    for claim in claims:
+        for label in claim.get(BOXES, []):
+            found.setdefault(label, []).append(
+                f'<a class="claim-badge" href="{up}book/reference/claims.html#claim-{claim["id"]}">'
+                f"{escape(claim['title'])}</a>")
+    return {label: " ".join(links) for label, links in found.items()}
 
 
 def checks_of(cells: list[NotebookNode]) -> dict[str, bool]:
@@ -63,10 +46,10 @@ def checks_of(cells: list[NotebookNode]) -> dict[str, bool]:
     return verdicts
 
 
-def papers_of(page: str, claims: list[dict]) -> list[str]:
-    """The papers of this book on which the claims of a page rest, by bibliography key."""
-    sources = " ".join(claim["source"] for claim in claims if claim["page"] == page)
-    return [key for key in PAPERS if key in sources]
+def papers_of(page: str, claims: list[dict], keys: set[str]) -> list[str]:
+    """The papers on which the claims of a page rest: those that the book explains, or else any in the bibliography."""
+    named = re.findall(r"[\w-]+", " ".join(claim["source"] for claim in claims if claim["page"] == page))
+    return [key for key in PAPERS if key in named] or sorted(keys & set(named))
 
 
 def table_of(cell: NotebookNode) -> tuple[str, str] | None:
@@ -76,21 +59,21 @@ def table_of(cell: NotebookNode) -> tuple[str, str] | None:
     return (name, tables[0]) if name and tables else None
 
 
-def dress(notebook: NotebookNode, page: str, titles: dict[str, str], cite: list[str]) -> NotebookNode:
+def dress(notebook: NotebookNode, page: str, claims: list[dict], cite: list[str]) -> NotebookNode:
     """The published form of an executed notebook.
 
-    `titles` are those of all claims by id; `cite` holds the bibliography keys of the papers
-    that the page explains.
+    `claims` are those of the page; `cite` holds the bibliography keys of the papers that it explains.
+
+    Raises: BuildError for a box that a claim names and the page does not have.
     """
     up = "../" * page.count("/")
-    behind = boxes(notebook)
+    checked = badges(claims, up)
 
     def badged(found: re.Match[str]) -> str:
         fence, kind, title, label, body = found.groups()
-        badges = " ".join(f'<a class="claim-badge" href="{up}book/reference/claims.html#claim-{name}">'
-                          f"{escape(titles[name])}</a>" for name in behind[label])
+        links = checked.pop(label, "")
         return f"{fence}{{prf:{kind}}}{title}\n:label: {label}\n{body}" + (
-            f'\n<span class="claim-badges">Checked here: {badges}</span>\n' if badges else "") + fence
+            f'\n<span class="claim-badges">Checked on this page: {links}</span>\n' if links else "") + fence
 
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
@@ -99,8 +82,9 @@ def dress(notebook: NotebookNode, page: str, titles: dict[str, str], cite: list[
             cell.metadata["mystnb"]["figure"]["caption"] += (
                 f' <span class="figure-data"><a href="{up}{TABLES}/{found[0]}.csv" download>Its numbers (CSV)</a>,'
                 f' <a href="{up}book/reference/figures.html#made-{found[0]}">how it is made</a></span>')
-    if cite:
-        notebook.cells.append(nbformat.v4.new_markdown_cell(citations.block(cite), id="how-to-cite"))
+    if checked:
+        raise BuildError(*(f"{page}: a claim checks the box `{label}`, which is not on the page" for label in checked))
+    notebook.cells.append(nbformat.v4.new_markdown_cell(citations.block(cite), id="how-to-cite"))
     return notebook
 
 

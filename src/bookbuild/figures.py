@@ -33,16 +33,19 @@ def to_markdown(pages: list[tuple[str, Path]]) -> str:
     """The generated part of the figure index: a table for each page that has figures."""
     lines = []
     for page, executed in pages:
-        figures = of_notebook(notebooks.read(executed))
+        notebook = notebooks.read(executed)
+        figures = of_notebook(notebook)
         if not figures:
             continue
-        lines += ["", f"## {{doc}}`/{page}`", "",
-                  f"Made by `.venv/bin/python -m bookbuild.execute {page}.ipynb mine.ipynb`.", "",
+        lines += ["", f"## {notebooks.title(notebook)}", "",
+                  f"In {{doc}}`/{page}`, made by `.venv/bin/python -m bookbuild.execute {page}.ipynb mine.ipynb`.", "",
+                  "```{rst-class} figure-index", "```", "",
                   "| figure | what it shows | cell | numbers | checks beside it |", "|---|---|---|---|---|"]
         for figure in figures:
             beside = "<br>".join(f"{{ref}}`{name} <claim-{name}>`: {'holds' if held else 'fails'}"
                                  for name, held in figure["claims"].items())
             numbers = f'<a href="../../{TABLES}/{figure["name"]}.csv" download>CSV</a>' if figure["numbers"] else "none"
-            lines.append(f"| <span id=\"made-{figure['name']}\"></span>{{numref}}`{figure['name']}` | {cell(figure['caption'])}"
-                         f" | {figure['cell']} | {numbers} | {beside or 'an illustration'} |")
+            lines.append(f"| <span id=\"made-{figure['name']}\"></span>{{numref}}`{figure['name']}`"
+                         f" | {cell(figure['caption'])} | {figure['cell']} | {numbers}"
+                         f" | {beside or 'an illustration'} |")
     return "\n".join(lines) + "\n"

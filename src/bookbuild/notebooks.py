@@ -45,6 +45,12 @@ def outputs(notebook: NotebookNode) -> Iterator[tuple[NotebookNode, NotebookNode
                 yield cell, output
 
 
+def title(notebook: NotebookNode) -> str:
+    """The heading of the page that a notebook becomes."""
+    lines = (line for cell in notebook.cells if cell.cell_type == "markdown" for line in cell.source.splitlines())
+    return next(line.removeprefix("# ") for line in lines if line.startswith("# "))
+
+
 class Section(NamedTuple):
     """A heading of the first or second level, the Markdown below it, and the code cells below it."""
 

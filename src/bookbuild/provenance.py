@@ -77,7 +77,7 @@ def to_markdown(runs: list[dict], profile: str) -> str:
     lines += ["## Runs", "", "| notebook | seed | time | commit | when | machine |",
               "|---|---|---|---|---|---|"]
     for run in runs:
-        link = f"[{Path(run['notebook']).stem}](/{run['notebook']})"
+        link = f"{{doc}}`/{Path(run['notebook']).with_suffix('')}`"
         seed = run["parameters"].get("seed", "none")
         lines.append(f"| {link} | {seed} | {run['seconds']:.0f} s | `{run['commit']}`"
                      f" | {run['started']} | {run['machine']} |")

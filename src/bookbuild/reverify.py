@@ -54,7 +54,7 @@ def main() -> None:
     execute.settle_surroundings()
     for record in verify(given.claim, given.profile):
         print("  " + (record["part"] or record["id"]))
-        print(f"    observed  {claims.show(record['observed'])} ± {claims.show(record['uncertainty'])}")
+        print(f"    observed  {claims.measured(record)}")
         print(f"    predicted {claims.show(record['expected'])}")
         print(f"    {record['criterion']}: {record['statistic']:.3g}")
         print(f"    control   {record['control']['variant']}: rejected, {record['control']['statistic']:.3g}")

@@ -15,7 +15,7 @@ import sys
 import time
 from pathlib import Path
 
-from bookbuild import BuildError, check, claims, dress, exit_with, figures, notebooks, provenance, stage
+from bookbuild import BuildError, check, citations, claims, exit_with, figures, notebooks, provenance, stage
 
 SITE = Path("_build/html")
 PREVIOUS = Path("_build/html.previous")
@@ -60,9 +60,9 @@ def build(profile: str) -> None:
     listed = claims.load()
     joined = claims.join(listed, evidence, profile)
     runs = provenance.read([executed for _, executed in pages])
-    boxes = dress.boxes_of_claims(pages)
     stage.build(profile, {
-        "reference/_claims.md": claims.to_markdown(joined, evidence, stage.bibliography_keys(), boxes),
+        "reference/_claims.md": claims.to_markdown(joined, evidence, stage.bibliography_keys()),
+        "reference/_cite.md": citations.to_markdown(list(claims.PAPERS)),
         "reference/_figures.md": figures.to_markdown(pages),
         "reference/_provenance.md": provenance.to_markdown(runs, profile),
     }, listed, provenance.stamp(profile))

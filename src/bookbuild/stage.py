@@ -23,14 +23,15 @@ IMAGES = {"image/svg+xml": ".svg", "image/png": ".png"}
 
 
 def pages(profile: str) -> list[tuple[str, Path]]:
-    """(page, executed notebook) for every notebook of the book."""
+    """(page, executed notebook) for every notebook of the book, in the order of its contents."""
+    contents = re.findall(r"file: (\S+)", Path("_toc.yml").read_text())
     found = []
     for source in notebooks.find():
         executed = notebooks.executed_copy(source, profile)
         if not executed.exists():
             raise BuildError(f"{source} has not been executed in the {profile} profile")
         found.append((source.with_suffix("").as_posix(), executed))
-    return found
+    return sorted(found, key=lambda each: contents.index(each[0]) if each[0] in contents else len(contents))
 
 
 def bibliography_keys(path: Path = Path("book/references.bib")) -> set[str]:
@@ -86,12 +87,12 @@ def build(profile: str, generated: dict[str, str], claims: list[dict], stamp: st
                     ignore=shutil.ignore_patterns("*.ipynb", ".ipynb_checkpoints"))
     shutil.copy2("_toc.yml", STAGE / "_toc.yml")
     (STAGE / "_config.yml").write_text(settings(stamp))
-    titles = {claim["id"]: claim["title"] for claim in claims}
     for page, executed in pages(profile):
         write_figures(executed, book / FIGURES)
         notebook = notebooks.read(executed)
         dress.write_tables(notebook, book / VERBATIM / dress.TABLES)
-        cite = dress.papers_of(page, claims)
-        nbformat.write(dress.dress(notebook, page, titles, cite), (STAGE / page).with_suffix(".ipynb"))
+        cite = dress.papers_of(page, claims, bibliography_keys())
+        here = [claim for claim in claims if claim["page"] == page]
+        nbformat.write(dress.dress(notebook, page, here, cite), (STAGE / page).with_suffix(".ipynb"))
     for name, text in generated.items():
         (book / name).write_text(text)

@@ -147,8 +147,9 @@ def less_test(id: str, observed: Estimate, bound: Estimate | ArrayLike, *,
 
     criterion = f"(observed - bound) / error ≤ {limit:.2f}"
     uncertainty = _like(bound, observed)[1]
-    return _judge(id, observed.value, uncertainty, bound, control, score, limit, criterion,
-                  seed, part)
+    check = _judge(id, observed.value, uncertainty, bound, control, score, limit, criterion,
+                   seed, part)
+    return replace(check, kind="bound")
 
 
 def equality(id: str, observed: ArrayLike, expected: ArrayLike, *, tolerance: ArrayLike,
@@ -168,7 +169,8 @@ def equality(id: str, observed: ArrayLike, expected: ArrayLike, *, tolerance: Ar
         return other, abs(value - other) / allowed
 
     criterion = "|observed - predicted| / tolerance ≤ 1"
-    return _judge(id, value, allowed, expected, control, score, 1.0, criterion, seed, part)
+    check = _judge(id, value, allowed, expected, control, score, 1.0, criterion, seed, part)
+    return replace(check, kind="equality")
 
 
 def ks_test(id: str, samples: ArrayLike, law: Callable | ArrayLike, *,
@@ -192,7 +194,7 @@ def ks_test(id: str, samples: ArrayLike, law: Callable | ArrayLike, *,
     limit = f"({sampling:.2g} + {allowed:.2g})" if allowed > 0 else f"{sampling:.2g}"
     criterion = f"distance / {limit} ≤ 1"
     check = _judge(id, distance, sampling, law, control, score, 1.0, criterion, seed, part)
-    return replace(check, compares_laws=True)
+    return replace(check, kind="laws")
 
 
 def _judge(id: str, observed: FloatArray, uncertainty: FloatArray, prediction: Any, control: Any,

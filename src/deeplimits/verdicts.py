@@ -33,8 +33,10 @@ class Control:
 class Check:
     """The verdict of one test: its display in a notebook and its record for machines.
 
-    `uncertainty` is a standard error, or the tolerance of an equality, or for two laws the
-    Kolmogorov distance that sampling explains. `worst` is the component that fits worst.
+    `kind` says what is compared: an "estimate" with its prediction, or with a "bound" above it, two
+    numbers in an "equality", or two "laws". `uncertainty` is a standard error, or the tolerance of
+    an equality, or for two laws the Kolmogorov distance that sampling explains. `worst` is the
+    component that fits worst.
     """
 
     id: str
@@ -48,7 +50,7 @@ class Check:
     control: Control
     seed: Seed
     worst: tuple[int, ...]
-    compares_laws: bool = False
+    kind: str = "estimate"
 
     @property
     def passed(self) -> bool:
@@ -61,6 +63,7 @@ class Check:
         return {
             "id": self.id,
             "part": self.part,
+            "kind": self.kind,
             "observed": self.observed.tolist(),
             "uncertainty": self.uncertainty.tolist(),
             "expected": self.expected.tolist(),
@@ -76,13 +79,14 @@ class Check:
         observed, error = self.observed[self.worst], self.uncertainty[self.worst]
         decimals = int(np.clip(1 - np.floor(np.log10(error)), 0, 12))
         count = f" (worst of {self.observed.size})" if self.observed.size > 1 else ""
-        shown = f"{observed:.{decimals}f} ± {error:.2g}{count}", f"{self.expected[self.worst]:.6g}"
-        if self.compares_laws:
+        within = f", tolerance {error:.2g}" if self.kind == "equality" else f" ± {error:.2g}"
+        shown = f"{observed:.{decimals}f}{within}{count}", f"{self.expected[self.worst]:.6g}"
+        if self.kind == "laws":
             shown = f"Kolmogorov distance {observed:.2g}", "the same law"
         verb = "rejected" if self.control.rejected else "not rejected"
         return [
             ("Observed", shown[0]),
-            ("Predicted", shown[1]),
+            ("Below" if self.kind == "bound" else "Predicted", shown[1]),
             ("Criterion", f"{self.criterion}: {self.statistic:.3g}"),
             ("Control", f"{self.control.variant}: {verb} at {self.control.statistic:.3g}"),
         ]

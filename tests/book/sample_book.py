@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 CLAIM = "application/vnd.deeplimits.claim+json"
 
 CHECK = {
-    "id": "sample-claim", "part": "", "observed": 0.1, "uncertainty": 0.1, "expected": 0.0,
+    "id": "sample-claim", "part": "", "kind": "estimate", "observed": 0.1, "uncertainty": 0.1, "expected": 0.0,
     "criterion": "|observed - predicted| / error <= 4.4", "statistic": 1.0, "passed": True,
     "control": {"variant": "one", "expected": 1.0, "statistic": 9.0, "rejected": True}, "seed": 1,
 }

@@ -5,7 +5,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from sample_book import ROOT
 
-from bookbuild import citations, claims, dress, notebooks
+from bookbuild import BuildError, citations, claims, dress, notebooks
 
 BOX = "```{{prf:theorem}} A title\n:label: {}\n\nWhat holds.\n```\n"
 
@@ -27,23 +27,22 @@ def page():
     return new_notebook(cells=[
         new_markdown_cell("# Page\n\n## One\n\n" + BOX.format("thm-one")), check("claim-a"),
         new_markdown_cell("text\n\n## Two\n\n" + BOX.format("thm-two")), figure("fig-two", "x,y\n1,2\n"),
-        new_markdown_cell("## Evidence for two"), check("claim-b"),
         new_markdown_cell("## Three\n\n```python\n# not a heading\n```\n" + BOX.format("thm-three")),
         figure("fig-three"),
-        new_markdown_cell("## Four\n\n" + BOX.format("thm-four")), check("claim-c"),
     ])
 
 
-def test_a_box_is_checked_by_its_section_or_by_the_next_without_a_box(page):
-    assert dress.boxes(page) == {"thm-one": ["claim-a"], "thm-two": ["claim-b"], "thm-three": [],
-                                 "thm-four": ["claim-c"]}
+CLAIMED = [{"id": "claim-a", "title": "A < B", "boxes": ["thm-one", "thm-three"]},
+           {"id": "claim-b", "title": "b", "boxes": ["thm-one"]}, {"id": "claim-c", "title": "c"}]
 
 
 def test_badges_lead_to_claims_and_figures_to_their_numbers(page, tmp_path):
-    dressed = dress.dress(page, "book/part/page", {"claim-a": "A < B", "claim-b": "b", "claim-c": "c"}, [])
-    text = "\n".join(cell.source for cell in dressed.cells)
-    assert '<a class="claim-badge" href="../../book/reference/claims.html#claim-claim-a">A &lt; B</a>' in text
-    assert text.count("Checked here") == 3 and "What holds.\n```" in text
+    dressed = dress.dress(page, "book/part/page", CLAIMED, [])
+    one, two, three, cite = (cell.source for cell in dressed.cells if cell.cell_type == "markdown")
+    link = '<a class="claim-badge" href="../../book/reference/claims.html#claim-claim-{}">{}</a>'
+    assert f"Checked on this page: {link.format('a', 'A &lt; B')} {link.format('b', 'b')}</span>" in one
+    assert "Checked" not in two and link.format("a", "A &lt; B") in three and "What holds.\n```" in two
+    assert "Cite this page" in cite
     captions = [cell.metadata["mystnb"]["figure"]["caption"] for cell in dressed.cells if "mystnb" in cell.metadata]
     assert 'href="../../figures/fig-two.csv"' in captions[0]
     assert 'href="../../book/reference/figures.html#made-fig-two"' in captions[0] and captions[1] == "What it shows."
@@ -51,10 +50,17 @@ def test_badges_lead_to_claims_and_figures_to_their_numbers(page, tmp_path):
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("fig-two.csv", "x,y\n1,2\n")]
 
 
+def test_a_box_that_is_not_on_the_page_is_named(page):
+    with pytest.raises(BuildError, match="book/part/page: a claim checks the box `thm-four`"):
+        dress.dress(page, "book/part/page", [{"id": "claim-a", "title": "a", "boxes": ["thm-four"]}], [])
+
+
 def test_a_page_names_the_papers_on_which_its_claims_rest():
     listed = claims.load(ROOT / claims.LIST)
-    assert dress.papers_of("book/shaped/covariance", listed) == ["li2022covariance"]
-    assert dress.papers_of("book/reference/rerun", listed) == []
+    keys = {"li2022covariance", "hayou2023commute", "neal1996bayesian"}
+    assert dress.papers_of("book/shaped/covariance", listed, keys) == ["li2022covariance"]
+    assert dress.papers_of("book/residual/limits-commute", listed, keys) == ["hayou2023commute"]
+    assert dress.papers_of("book/reference/rerun", listed, keys) == []
 
 
 def test_the_papers_can_be_copied_in_apa_style_and_as_bibtex(monkeypatch):
@@ -84,6 +90,6 @@ def test_every_figure_of_the_book_has_its_numbers(monkeypatch):
 
 def test_a_notebook_is_the_same_after_dressing_but_for_what_is_said(page):
     before = [cell.source for cell in page.cells if cell.cell_type == "code"]
-    dressed = dress.dress(page, "book/part/page", dict.fromkeys(("claim-a", "claim-b", "claim-c"), ""), [])
+    dressed = dress.dress(page, "book/part/page", CLAIMED, [])
     assert [cell.source for cell in dressed.cells if cell.cell_type == "code"] == before
     nbformat.validate(dressed)
