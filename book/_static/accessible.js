@@ -1,3 +1,30 @@
+// A definition is shown by the first tap on its term; the second follows the link.
+{
+  let shown = null;
+  document.addEventListener("click", event => {
+    const term = event.target.closest?.("a.definition");
+    if (term && term !== shown && matchMedia("(hover: none)").matches) {
+      event.preventDefault();
+      term.focus();
+    }
+    shown = term;
+  });
+}
+
+// On paper the book is light, whatever it is on the screen.
+{
+  let theme = null;
+  const page = document.documentElement;
+  addEventListener("beforeprint", () => {
+    theme ??= page.dataset.theme;
+    page.dataset.theme = "light";
+  });
+  addEventListener("afterprint", () => {
+    page.dataset.theme = theme;
+    theme = null;
+  });
+}
+
 // What scrolls in a box of its own can be reached by keyboard, and scrolled. The theme sees to
 // code and tables when a page opens; this sees to formulas, and to what a reader unfolds.
 {

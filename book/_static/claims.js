@@ -6,7 +6,8 @@ document.addEventListener("DOMContentLoaded", () => {
   const rows = [...table.tBodies[0].rows].map(row => {
     const link = row.cells[1].querySelector("a");
     const anchor = document.getElementById(decodeURIComponent(link.hash.slice(1)));
-    return {row, section: anchor.closest("section"), status: row.cells[0].textContent.trim(),
+    const entry = document.querySelector(`.bd-sidebar-secondary a[href="${link.hash}"]`)?.closest("li");
+    return {row, entry, section: anchor.closest("section"), status: row.cells[0].textContent.trim(),
             papers: row.cells[2].textContent.trim().split(", ")};
   });
 
@@ -37,6 +38,7 @@ document.addEventListener("DOMContentLoaded", () => {
       const fits = (!paper.value || each.papers.includes(paper.value))
         && (!status.value || each.status === status.value) && sought.every(word => text.includes(word));
       each.row.hidden = each.section.hidden = !fits;
+      if (each.entry) each.entry.hidden = !fits;
       shown += fits;
     }
     count.value = `${shown} of ${rows.length} shown`;

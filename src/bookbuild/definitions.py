@@ -80,7 +80,8 @@ def linked(text: str, waiting: dict[str, str], address: str) -> list[nodes.Node]
     names = "|".join(re.escape(name) for name in sorted(waiting, key=len, reverse=True))
     parts: list[nodes.Node] = []
     end = 0
-    for found in re.finditer(rf"\b({names})s?\b", text, flags=re.IGNORECASE):
+    # Not within a compound, a path or the name of a file.
+    for found in re.finditer(rf"(?<![\w/.-])({names})s?(?![\w/-]|\.\w)", text, flags=re.IGNORECASE):
         definition = waiting.pop(found[1].lower(), None)
         if definition is None:  # the second use in the same stretch of text
             continue

@@ -17,7 +17,7 @@ from bookbuild.colab import BRANCH
 #: Icons by name, each as (width, height, path): the regular form first, the solid one last.
 Icons = dict[str, list[tuple[str, str, str]]]
 
-ICON = re.compile(r'<i class="([^"]*\bfa[a-z]*\b[^"]*)"([^>]*)>\s*</i>')
+ICON = re.compile(r'<(i|span) class="([^"]*(?<![\w-])fa[bsr]?\b[^"]*)"([^>]*)>\s*</\1>')
 DRAWN = re.compile(r'[{,]"?([\w-]+)"?:\[(\d+),(\d+),\[([^\]]*)\],"\w+","([^"]+)"\]')
 FAMILIES = {"fa", "fas", "far", "fab", "fa-solid", "fa-regular", "fa-brands"}
 SIZES = {"fa-lg", "fa-sm", "fa-xs", "fa-xl", "fa-fw"}
@@ -54,7 +54,7 @@ def read_icons(script: Path) -> Icons:
 
 def draw(match: re.Match[str], icons: Icons) -> str:
     """An icon as a drawing that is hidden from screen readers: the name stands beside it."""
-    classes = match[1].split()
+    classes = match[2].split()
     names = [each.removeprefix("fa-") for each in classes if each.startswith("fa-")
              and each not in FAMILIES | SIZES]
     if len(names) != 1 or names[0] not in icons:
@@ -62,7 +62,7 @@ def draw(match: re.Match[str], icons: Icons) -> str:
     regular = {"far", "fa-regular"} & set(classes)
     width, height, path = icons[names[0]][0 if regular else -1]
     kept = " ".join(["svg-inline--fa", *(each for each in classes if each not in FAMILIES)])
-    rest = re.sub(r'\s*\btitle="[^"]*"', "", match[2]).rstrip()
+    rest = re.sub(r'\s*\btitle="[^"]*"', "", match[3]).rstrip()
     return (f'<svg class="{kept}"{rest} aria-hidden="true" viewBox="0 0 {width} {height}">'
             f'<path fill="currentColor" d="{path}"/></svg>')
 

@@ -20,6 +20,13 @@ def test_the_first_use_of_a_term_is_linked_and_others_are_not():
     assert waiting == {}
 
 
+def test_a_term_in_a_compound_or_a_path_is_no_use_of_it():
+    waiting = {"drift": "A mean.", "width": "How wide."}
+    text = "pre-drift, drift-free, a/drift, drift.ipynb, adrift"
+    assert [part.astext() for part in definitions.linked(text, waiting, "n.html")] == [text]
+    assert len(definitions.linked("(drift). The width/depth", waiting, "n.html")) == 3 and "width" in waiting
+
+
 def test_prose_is_linked_but_not_headings_tables_code_links_and_the_notation_itself(project):
     project.write("book/primer/notation.md", NOTATION)
     project.write("book/index.md", "# A covariance\n\n| covariance |\n|---|\n| covariance |\n\n"

@@ -60,6 +60,14 @@ IN_PAGE = r"""() => {
   for (const image of document.images)
     if (!(image.alt || "").trim())
       found.push("image without alternative text: " + image.getAttribute("src"));
+  for (const control of document.querySelectorAll("button, a[href]")) {
+    if (!control.checkVisibility({opacityProperty: true, visibilityProperty: true}) || control.innerText.trim())
+      continue;
+    const drawn = [...control.querySelectorAll("svg, img, canvas, mjx-container")].some(
+      picture => picture.getBoundingClientRect().width > 4 && picture.getBoundingClientRect().height > 4);
+    if (!drawn)
+      found.push("nothing to see on a control: " + (control.ariaLabel || control.outerHTML.slice(0, 80)));
+  }
   const width = document.documentElement.clientWidth;
   if (document.documentElement.scrollWidth > width) {
     const wide = [...document.body.querySelectorAll("main *")].filter(

@@ -3,7 +3,7 @@
 import shutil
 
 import pytest
-from inspection import Inspector, served
+from inspection import VIEWS, Inspector, served
 
 from bookbuild import check
 
@@ -25,6 +25,8 @@ IN_BROWSER = {
     "pale": ('<p style="color: #999; background: #aaa">seeded</p>', "axe color-contrast"),
     "pale when unfolded": ('<details><summary>More</summary><p style="color: #999; background: #aaa">seeded</p>'
                            "</details>", "axe color-contrast"),
+    "invisible": ('<button aria-label="seeded" style="min-width: 3em"><span class="fa-solid fa-bars"></span></button>',
+                  "nothing to see on a control: seeded"),
     "nameless": ("<button></button>", "axe button-name"),
     "out of reach": ('<div style="overflow: auto; height: 20px"><p style="height: 99px">seeded</p></div>',
                      "axe scrollable-region-focusable"),
@@ -72,7 +74,7 @@ def seeded(copy):
 
 
 @pytest.mark.parametrize("name", IN_BROWSER)
-@pytest.mark.parametrize("view", ["desktop-light", "phone"])
+@pytest.mark.parametrize("view", VIEWS)
 def test_the_browser_checks_catch(name, view, browser, copy, seeded):
     fault, report = IN_BROWSER[name]
     seeded(fault)

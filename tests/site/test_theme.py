@@ -28,6 +28,11 @@ def test_icons_of_buttons_that_may_come_are_known_by_old_names_too(name, icons):
     assert "<svg" in theme.mend(f'<i class="{name}"></i>', icons)
 
 
+def test_an_icon_may_stand_in_a_span(icons):
+    drawn = theme.mend('<span class="fa-solid fa-bars"></span><span class="fable"></span>', icons)
+    assert drawn.startswith("<svg") and drawn.endswith('</svg><span class="fable"></span>')
+
+
 def test_the_regular_form_of_an_icon_is_not_the_solid_one(icons):
     assert theme.mend('<i class="far fa-sun"></i>', icons) != theme.mend('<i class="fas fa-sun"></i>', icons)
 
