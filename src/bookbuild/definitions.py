@@ -15,7 +15,7 @@ from docutils import nodes
 PAGE = "book/primer/notation"
 #: What is no running prose, or is a link already.
 SKIPPED = (nodes.title, nodes.reference, nodes.literal, nodes.literal_block, nodes.math, nodes.math_block,
-           nodes.raw, nodes.term, nodes.caption, nodes.footnote, nodes.citation, nodes.table)
+           nodes.raw, nodes.term, nodes.caption, nodes.footnote, nodes.citation, nodes.table, nodes.sidebar)
 #: Class of a card, which is a link as a whole.
 CARD = "sd-card"
 

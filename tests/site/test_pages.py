@@ -12,6 +12,8 @@ SCREENSHOTS = Path("_build/screenshots")
 LANDING = "book/index.html"
 CHAPTER = "book/shaped/covariance.html"
 SHORT = "book/reference/rerun.html"
+#: Pixels of a page beyond the window.
+BEYOND = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 #: What opens a menu or a dialog in each view.
 ON_DESKTOP = (".search-button__button", ".dropdown-download-buttons > button")
 OPENERS = [*((view, each) for view in VIEWS for each in ON_DESKTOP),
@@ -100,6 +102,56 @@ def test_menus_and_dialogs_are_accessible_when_open(view, opener, browser, origi
     barriers = visitor.barriers()
     visitor.close()
     assert not barriers
+
+
+@pytest.mark.parametrize("width", [390, 600, 800, 1000, 1100, 1199, 1200, 1600])
+def test_nothing_leaves_the_window_whatever_its_width(width, browser, origin):
+    visitor = Inspector(browser, origin, "desktop-light")
+    visitor.page.set_viewport_size({"width": width, "height": 900})
+    beyond = visitor.open(CHAPTER).evaluate(BEYOND)
+    notes = visitor.page.locator("aside.margin").all()
+    edges = [note.bounding_box()["x"] + note.bounding_box()["width"] for note in notes]
+    visitor.close()
+    assert beyond == 0 and edges and max(edges) <= width
+
+
+@pytest.mark.parametrize("view", ["desktop-light", "phone"])
+def test_definitions_stay_in_the_window(view, browser, origin):
+    """The definition is drawn beside a term by the style sheet alone, so its box is that of the style."""
+    visitor = Inspector(browser, origin, view)
+    page = visitor.open(CHAPTER)
+    for term in page.locator("a.definition").all():
+        term.focus()
+        assert page.evaluate(BEYOND) == 0
+    visitor.close()
+
+
+def test_on_a_phone_the_first_tap_on_a_term_shows_its_definition(browser, origin):
+    visitor = Inspector(browser, origin, "phone")
+    page = visitor.open(CHAPTER)
+    term = page.locator("a.definition").first
+    term.tap()
+    shown = page.evaluate("getComputedStyle(document.querySelector('a.definition'), '::after').content")
+    assert page.url.endswith(CHAPTER) and len(shown) > 30
+    term.tap()
+    page.wait_for_url("**/notation.html#term-*")
+    visitor.close()
+
+
+def test_on_paper_the_book_is_light(browser, origin):
+    visitor = Inspector(browser, origin, "desktop-dark")
+    page = visitor.open(CHAPTER)
+    theme = "document.documentElement.dataset.theme"
+    seen = page.evaluate(f"""async () => {{
+      const themes = [{theme}];
+      for (const moment of ["beforeprint", "afterprint"]) {{
+        dispatchEvent(new Event(moment));
+        themes.push({theme});
+      }}
+      return themes;
+    }}""")
+    visitor.close()
+    assert seen == ["dark", "light", "dark"]
 
 
 def test_code_that_is_unfolded_and_scrolls_can_be_reached_by_keyboard(browser, origin):
