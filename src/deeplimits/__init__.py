@@ -1,3 +1,3 @@
 """Deep Limits: simulate infinitely deep neural networks and their limits."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

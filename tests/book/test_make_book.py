@@ -12,6 +12,7 @@ import nbformat
 import pytest
 from sample_book import CLAIMS, checked, environment
 
+import deeplimits
 from bookbuild.pdf import BROWSERS
 
 FIRST, SECOND = "book/part/first.ipynb", "book/part/deeper/second.ipynb"
@@ -232,12 +233,13 @@ def test_a_claim_that_cannot_be_checked_is_said(project, name, complaint):
 
 def test_the_archive_of_a_site_has_checksums_and_the_same_bytes_each_time(project, tmp_path):
     first = project.make("archive").stdout
-    assert "deep-limits-0.1.0-quick.tar.gz: SHA-256" in first, first
+    name = f"deep-limits-{deeplimits.__version__}-quick"
+    assert f"{name}.tar.gz: SHA-256" in first, first
     assert project.make("archive").stdout == first
-    assert project.page("index.html").count('<a href="../deep-limits-0.1.0-quick.tar.gz" download>') == 1
-    with tarfile.open(project.root / "_build/deep-limits-0.1.0-quick.tar.gz") as archive:
+    assert project.page("index.html").count(f'<a href="../{name}.tar.gz" download>') == 1
+    with tarfile.open(project.root / f"_build/{name}.tar.gz") as archive:
         archive.extractall(tmp_path / "unpacked", filter="data")
-    root = tmp_path / "unpacked/deep-limits-0.1.0-quick"
+    root = tmp_path / "unpacked" / name
     listed = dict(line.split("  ")[::-1] for line in (root / "SHA256SUMS").read_text().splitlines())
     assert {"claims.json", "notebooks/part/first.ipynb", "notebooks/part/first.provenance.json"} <= set(listed)
     for name, digest in listed.items():

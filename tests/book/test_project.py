@@ -13,6 +13,8 @@ import pytest
 import yaml
 from sample_book import ROOT, Project, environment
 
+import deeplimits
+
 README = (ROOT / "README.md").read_text()
 RERUN = (ROOT / "book/reference/rerun.md").read_text()
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```", flags=re.MULTILINE | re.DOTALL)
@@ -89,7 +91,7 @@ def test_version_title_and_papers_are_the_same_for_zenodo_the_package_and_the_ch
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     zenodo = json.loads((ROOT / ".zenodo.json").read_text())
     package = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert zenodo["version"] == citation["version"] == package["version"]
+    assert zenodo["version"] == citation["version"] == package["version"] == deeplimits.__version__
     assert zenodo["title"] == citation["title"]
     assert zenodo["creators"] == citation["authors"] and zenodo["keywords"] == citation["keywords"]
     papers = {each["value"] for paper in citation["references"] for each in paper["identifiers"]}
