@@ -152,9 +152,17 @@ export abstract class Plot {
   protected area(xs: readonly number[], low: readonly number[], high: readonly number[]): void {
     const { context: c } = this;
     c.beginPath();
-    xs.forEach((x, i) => c.lineTo(this.x(x), this.y(high[i])));
-    for (let i = xs.length - 1; i >= 0; i--) c.lineTo(this.x(xs[i]), this.y(low[i]));
+    const known = [...xs.keys()].filter((i) => Number.isFinite(low[i] + high[i]));
+    for (const i of known) c.lineTo(this.x(xs[i]), this.y(high[i]));
+    for (const i of known.reverse()) c.lineTo(this.x(xs[i]), this.y(low[i]));
     c.fill();
+  }
+
+  /** Words in the middle, where there is nothing to draw. */
+  protected say(text: string): void {
+    this.context.textAlign = "center";
+    this.pen("text");
+    this.context.fillText(text, MARGIN.left + this.breadth / 2, HEIGHT / 2);
   }
 
   /** A vertical error bar. */

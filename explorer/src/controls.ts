@@ -61,9 +61,11 @@ const SLIDERS: Partial<Record<keyof State, Slider>> = {
 function slider(key: keyof State, unique: string, change: Change): Control {
   const { label, values, visible, hint } = SLIDERS[key]!;
   const id = `${unique}-${key}`;
-  const input = element("input", { type: "range", id, min: "0", step: "1", title: hint });
-  const shown = element("output", { for: id });
-  const root = element("div", { class: "dlx-control" }, element("label", { for: id }, label), shown, input);
+  const input = element("input", { type: "range", id, min: "0", step: "1", "aria-describedby": `${id}-hint` });
+  // The slider tells its value itself: what is written beside it stays silent.
+  const shown = element("span", { class: "dlx-value", "aria-hidden": "true" });
+  const root = element("div", { class: "dlx-control" },
+    element("label", { for: id }, label), shown, element("small", { id: `${id}-hint`, class: "dlx-hint" }, hint), input);
   let offered: readonly number[] = [];
   input.addEventListener("input", () => change({ [key]: offered[Number(input.value)] }));
   return {
@@ -75,7 +77,7 @@ function slider(key: keyof State, unique: string, change: Change): Control {
       input.max = String(offered.length - 1);
       input.value = String(offered.indexOf(value));
       const text = number(value, 3).replace(/(\.\d*?)0+$/, "$1").replace(/\.$/, "");
-      shown.value = text;
+      shown.textContent = text;
       input.setAttribute("aria-valuetext", text);
     },
   };
@@ -137,15 +139,19 @@ function digits(unique: string, change: Change): Control {
   };
 }
 
-/** The controls of the names asked for, in their order. */
-export function controls(names: string[], unique: string, get: () => State, set: (state: State) => void): Control {
+/** The controls of the names asked for, in their order; `change` is what they do. */
+export function controls(names: string[], unique: string, get: () => State, set: (state: State) => void): Control & { change: Change } {
+  // A small width allows no great depth: the depth that was wanted comes back with the width.
+  let kept: { state: State; depth: number } | null = null;
   const change: Change = (part) => {
     const before = get();
-    const next = settle({ ...before, ...part });
+    const wanted = { ...before, ...(kept?.state === before && { depth: kept.depth }), ...part };
+    const next = settle(wanted);
     // From a pair of digits back to the slider: it starts where the pair was.
     if (before.digits > 0 && next.digits === 0) next.rho = nearest(CORRELATIONS, correlation(before));
     // A network of the other kind shows its limit at other sizes.
     if (part.network && part.network !== before.network) Object.assign(next, part.network === "residual" ? { width: 10, depth: 100 } : { width: 100, depth: 100 });
+    kept = { state: next, depth: part.network ? next.depth : wanted.depth };
     set(next);
   };
   const all = names.map((name): Control => {
@@ -160,6 +166,7 @@ export function controls(names: string[], unique: string, get: () => State, set:
     throw new Error(`no control is called ${name}`);
   });
   return {
+    change,
     root: element("div", { class: "dlx-controls" }, ...all.map((control) => control.root)),
     update: (state) => all.forEach((control) => control.update(state)),
   };

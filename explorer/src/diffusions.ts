@@ -26,8 +26,8 @@ export function gapRate(e: number, v: number, w: number, bend: number): number {
 
 /**
  * The covariance SDE of two inputs, in coordinates with simple noise: z = artanh(rho), whose noise
- * is Brownian motion, and 1/V for each norm, which is linear and passes through an explosion.
- * A step is half of the drift, the noise, and the other half.
+ * is Brownian motion, and 1/V for each norm, which is linear and is 0 from an explosion on.
+ * A step is half of the drift, the noise, and the other half. A correlation ends with either norm.
  */
 export class PairDiffusion implements Process {
   z = 0;
@@ -36,7 +36,6 @@ export class PairDiffusion implements Process {
   private readonly h: number;
   private inverse = 0;
   private other = 0;
-  private exploded = false;
 
   constructor(
     private readonly constants: Constants,
@@ -52,16 +51,15 @@ export class PairDiffusion implements Process {
     Object.assign(this, this.origin);
     this.inverse = 1 / this.first;
     this.other = 1 / this.second;
-    this.exploded = false;
   }
 
   step(): void {
-    if (this.exploded) return;
+    if (this.inverse === 0 && this.other === 0) return;
     this.drift(this.h / 2);
     this.shake(this.h);
     this.drift(this.h / 2);
-    this.first = this.exploded ? Infinity : 1 / this.inverse;
-    this.second = this.exploded ? Infinity : 1 / this.other;
+    this.first = 1 / this.inverse;
+    this.second = 1 / this.other;
   }
 
   /** The noise of a linear network: three Brownian motions whose correlations follow from that of the inputs. */
@@ -84,7 +82,7 @@ export class PairDiffusion implements Process {
       const middle = x + (h / 2) * ratioRate(x, gap2);
       this.z = Math.log(x + h * ratioRate(middle, gap2)) / 2;
     }
-    if (bend > 0) {
+    if (bend > 0 && this.inverse > 0 && this.other > 0) {
       const e = 2 / (1 + Math.exp(2 * this.z));
       const [v, w] = [1 / this.inverse, 1 / this.other];
       const middle = e + (h / 2) * gapRate(e, v, w, bend);
@@ -94,9 +92,9 @@ export class PairDiffusion implements Process {
     if (b !== 0) {
       // 1/V - 1 grows like exp(b t): V' = b V (V - 1), solved.
       const grown = Math.exp(b * h);
-      this.inverse = this.inverse * grown - (grown - 1);
-      this.other = this.other * grown - (grown - 1);
-      this.exploded = this.inverse <= 0 || this.other <= 0;
+      const flow = (inverse: number) => (inverse > 0 ? Math.max(inverse * grown - (grown - 1), 0) : 0);
+      this.inverse = flow(this.inverse);
+      this.other = flow(this.other);
     }
   }
 }

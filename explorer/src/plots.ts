@@ -24,7 +24,7 @@ export class Paths extends Plot {
     const low = Math.max(-1, Math.floor(5 * Math.min(...all)) / 5);
     const last = layers[layers.length - 1];
     const down: Axis = { range: [low, 1.02], label: "correlation", marks: round([low, 1], 5) };
-    const along: Axis = { range: [0, last], label: "layer", marks: round([0, last], Math.min(this.breadth / 44, 8)) };
+    const along: Axis = { range: [0, last], label: "layer", marks: round([0, last], Math.min(this.breadth / 44, 8, last)) };
     this.frame(along, down, () => {
       this.pen("limit", 0.18);
       this.area(layers, limit.low, limit.high);
@@ -48,16 +48,26 @@ export class Paths extends Plot {
   }
 }
 
+type Mark = readonly [place: number, text: string];
+
 /** The horizontal axis of a law: what it is called, and where it may have marks, the first ones first. */
 interface Scale {
   readonly label: string;
-  readonly marks: readonly (readonly [place: number, text: string])[];
+  readonly marks: readonly Mark[];
+  /** What a place stands for, and back. */
+  readonly value: (place: number) => number;
+  readonly place: (value: number) => number;
 }
+
+/** With fewer marks than this an axis gets closer ones. */
+const LEAST = 3;
 
 const CORRELATIONS = [0.9, 0.99, 0.5, 0.999];
 const GAPS = [-4, -6, -9, -12, -16, -20];
 export const CORRELATION_SCALE: Scale = {
   label: "correlation in the last layer",
+  value: Math.tanh,
+  place: Math.atanh,
   marks: [
     [0, "0"],
     ...[1, -1].flatMap((sign) => [
@@ -68,12 +78,15 @@ export const CORRELATION_SCALE: Scale = {
   ],
 };
 
+const POWERS = [0, ...Array.from({ length: 20 }, (_, i) => [i + 1, -i - 1]).flat()];
 export const NORM_SCALE: Scale = {
   label: "squared norm in the last layer",
-  marks: [0, ...Array.from({ length: 20 }, (_, i) => [i + 1, -i - 1]).flat()].map((power): [number, string] => [
-    power * Math.LN10, Math.abs(power) < 3 ? String(10 ** power) : `10${superscript(power)}`,
-  ]),
+  value: Math.exp,
+  place: Math.log,
+  marks: POWERS.map((power): Mark => [power * Math.LN10, Math.abs(power) < 3 ? String(10 ** power) : `10${superscript(power)}`]),
 };
+/** 2 and 5 between the powers of ten, near 1. */
+const BETWEEN = [2, 0.5, 5, 0.2, 20, 0.05, 50, 0.02].map((norm): Mark => [Math.log(norm), String(norm)]);
 
 /** A density: boxes for networks, a curve or a staircase for the limit, a line for infinite width. */
 export class Density extends Plot {
@@ -93,12 +106,14 @@ export class Density extends Plot {
 
   protected draw(): void {
     if (!this.comparison) return;
-    const { bars, curve, steps, wide } = this.comparison;
+    const { bars, curve, steps, wide, enough } = this.comparison;
     const edges = Array.from({ length: bars.density.length + 1 }, (_, i) => bars.low + i * bars.width);
     const range: [number, number] = [bars.low, edges[edges.length - 1]];
     // The bars of few networks are high here and there: the scale follows the limit rather than them.
-    const limit = Math.max(...(curve?.y ?? steps?.density ?? []), 1e-9);
-    const top = Math.min(Math.max(1.12 * limit, 1.08 * Math.max(...bars.density)), 1.5 * limit);
+    const limit = Math.max(...(curve?.y ?? steps?.density ?? []), 0);
+    const most = Math.max(...bars.density);
+    // Where all of the limit, or of the networks, lies outside the axis, the axis follows what is there.
+    const top = limit > 0.02 ? Math.min(Math.max(1.12 * limit, 1.08 * most), 1.5 * limit) : Math.max(1.08 * most, 0.1);
     const down: Axis = { range: [0, top], label: "density on this axis", marks: round([0, top], 5) };
     this.frame({ range, label: this.scale.label, marks: this.marks(range) }, down, () => {
       this.pen("network", 0.38);
@@ -113,15 +128,24 @@ export class Density extends Plot {
       if (steps) this.line(edges.flatMap((x) => [x, x]).slice(1, -1), steps.density.flatMap((y) => [y, y]));
       this.pen("wide", 1, 3, [3, 4]);
       if (Number.isFinite(wide)) this.line([wide, wide], [0, top]);
+      if (!enough) this.say("nothing is left to compare");
     });
   }
 
+  /** Marks within the range: the usual ones and, where these are few, round numbers between them, or all round numbers. */
+  private marks(range: [number, number]): Mark[] {
+    const { scale } = this;
+    const even = round([scale.value(range[0]), scale.value(range[1])], this.breadth / 40).map(([value, text]): Mark => [scale.place(value), text]);
+    const choices = [scale.marks, ...(scale === NORM_SCALE ? [[...scale.marks, ...BETWEEN]] : []), even].map((marks) => this.fitting(marks, range));
+    return choices.find((marks) => marks.length >= LEAST) ?? choices.reduce((best, marks) => (marks.length > best.length ? marks : best));
+  }
+
   /** The marks within the range, without those whose text would touch that of one before them. */
-  private marks([low, high]: [number, number]): [number, string][] {
+  private fitting(marks: readonly Mark[], [low, high]: [number, number]): Mark[] {
     const perPixel = (high - low) / this.breadth;
     const reach = (text: string) => (3.5 * text.length + 5) * perPixel;
-    const kept: [number, string][] = [];
-    for (const [place, text] of this.scale.marks) {
+    const kept: Mark[] = [];
+    for (const [place, text] of marks) {
       const free = kept.every(([other, written]) => Math.abs(other - place) > reach(text) + reach(written));
       if (place >= low && place <= high && free) kept.push([place, text]);
     }

@@ -101,12 +101,17 @@ export function toText(state: State, defaults: State = DEFAULTS): string {
   return changed.map((key) => `${key}=${state[key]}`).join("&");
 }
 
+/** Whether a text says something of a state, rather than naming a heading of the page. */
+export function isState(text: string): boolean {
+  return [...new URLSearchParams(text)].some(([key, value]) => Object.hasOwn(DEFAULTS, key) && value !== "");
+}
+
 /** The state of a text; what cannot be read is as in the defaults. */
 export function fromText(text: string, defaults: State = DEFAULTS): State {
   const given = new URLSearchParams(text);
   const state: Record<string, string | number> = { ...defaults };
   for (const [key, value] of given) {
-    if (!(key in DEFAULTS)) continue;
+    if (!Object.hasOwn(DEFAULTS, key)) continue;
     if (typeof state[key] === "string") state[key] = value;
     else if (value.trim() !== "" && Number.isFinite(Number(value))) state[key] = Number(value);
   }

@@ -30,9 +30,31 @@ export function share(samples: Float64Array, holds: (x: number) => boolean): Est
   return { value, error: Math.sqrt((smooth * (1 - smooth)) / samples.length) };
 }
 
+/** The standard deviation; its error from the fourth moment. */
+export function deviation(samples: Float64Array): Estimate {
+  const size = samples.length;
+  const middle = mean(samples).value;
+  let [squares, fourths] = [0, 0];
+  for (const x of samples) {
+    const square = (x - middle) ** 2;
+    squares += square / size;
+    fourths += (square * square) / size;
+  }
+  const value = Math.sqrt(squares);
+  return { value, error: Math.sqrt(Math.max(fourths - squares * squares, 0) / size) / (2 * Math.max(value, 1e-300)) };
+}
+
 /** The quantile of sorted samples. */
 export function quantileOf(sorted: Float64Array, p: number): number {
   return sorted[Math.min(Math.floor(p * sorted.length), sorted.length - 1)];
+}
+
+/** The same with its error: the samples below the quantile are binomial in number, so the order statistics around it tell. */
+export function quantileEstimate(sorted: Float64Array, p: number): Estimate {
+  const away = Math.sqrt((p * (1 - p)) / sorted.length);
+  const value = quantileOf(sorted, p);
+  const error = (quantileOf(sorted, Math.min(p + away, 1)) - quantileOf(sorted, Math.max(p - away, 0))) / 2;
+  return { value, error: Number.isFinite(value) ? error : 0 };
 }
 
 /** The Kolmogorov distance of sorted samples from a distribution function, over values up to `most`. */
@@ -79,8 +101,8 @@ export function bars(samples: Float64Array, low: number, high: number, count: nu
     const bin = Math.floor((x - low) / width);
     if (bin >= 0 && bin < count) counts[bin]++;
   }
-  const unit = 1 / (samples.length * width);
+  const unit = samples.length ? 1 / (samples.length * width) : 0;
   const density = counts.map((k) => k * unit);
-  const error = counts.map((k) => Math.sqrt(k * (1 - k / samples.length)) * unit);
+  const error = counts.map((k) => Math.sqrt(k * (1 - k / Math.max(samples.length, 1))) * unit);
   return { low, width, density, error };
 }

@@ -2,9 +2,10 @@
 import { controls, element } from "./controls";
 import { EXPLODED, type Report } from "./experiment";
 import { CORRELATION_SCALE, Density, NORM_SCALE, Paths } from "./plots";
+import type { Estimate } from "./statistics";
 import { Simulation } from "./simulation";
-import { DEFAULTS, PRESETS, type State, fromText, settle, toText } from "./state";
-import { type Finding, aboutCorrelation, aboutNorm, estimate, number, percent, sentence, setting } from "./words";
+import { DEFAULTS, PRESETS, type State, fromText, isState, toText } from "./state";
+import { type Finding, aboutCorrelation, aboutNorm, estimate, near1, number, percent, sentence, setting } from "./words";
 
 const CONTROLS = ["network", "activation", "width", "depth", "plus", "minus", "a", "digits", "rho", "norm"];
 const PANELS = ["paths", "correlation", "norm"] as const;
@@ -15,13 +16,24 @@ const SETTLED = 400;
 
 let count = 0;
 
-/** What a legend says: the mark, its role and its meaning. */
-const KEYS: Record<string, [mark: string, text: string][]> = {
+/** What a legend says: the mark, its role and its meaning; and its meaning where some norms have exploded. */
+const FEW = `with norms at most ${EXPLODED}`;
+const LAW: [mark: string, text: string, few?: string][] = [
+  ["box network", "networks, ± 2 standard errors"], ["thick limit", "limit"], ["dots wide", "infinite width"],
+];
+const KEYS: Record<Panel, typeof LAW> = {
   paths: [
-    ["line network", "networks"], ["dot network", "mean of all networks, ± 2 standard errors"], ["dash limit", "paths of the limit"],
-    ["band limit", "limit: mean, and 90 % of all paths"], ["dots wide", "infinite width"],
+    ["line network", "networks", "networks, also with larger norms"],
+    ["dot network", "mean of all networks, ± 2 standard errors", `mean of networks ${FEW}, ± 2 standard errors`],
+    ["dash limit", "paths of the limit", "paths of the limit until they explode"],
+    ["band limit", "limit: mean, and 90 % of all paths", `limit: mean, and 90 % of the paths ${FEW}`],
+    ["dots wide", "infinite width"],
   ],
-  law: [["box network", "networks, ± 2 standard errors"], ["thick limit", "limit"], ["dots wide", "infinite width"]],
+  correlation: [
+    ["box network", "networks, ± 2 standard errors", `networks ${FEW}, ± 2 standard errors`],
+    ["thick limit", "limit", `limit ${FEW}`], LAW[2],
+  ],
+  norm: LAW,
 };
 
 const TITLES: Record<Panel, string> = {
@@ -40,12 +52,15 @@ export class Explorer {
   private readonly verdicts = element("div", { class: "dlx-verdicts" });
   private readonly status = element("p", { role: "status", class: "dlx-hidden" });
   private readonly marked: [HTMLElement, string][] = [];
+  private readonly legends: ((explodes: boolean) => void)[] = [];
   private readonly table = element("tbody");
   private report: Report | null = null;
   private current = false;
   private seen = false;
   private timer = 0;
   private frame = 0;
+  /** What the address said of the setting when it last said something. */
+  private written: string;
 
   /**
    * @param host gets the explorer; what it contains already is its static twin, kept for print
@@ -55,14 +70,18 @@ export class Explorer {
     private readonly host: HTMLElement,
     private readonly options: { state: string; panels: string[]; controls: string[]; address: boolean; home: string },
   ) {
-    this.state = fromText(options.address && location.hash.length > 1 ? location.hash.slice(1) : options.state, this.origin());
+    const given = location.hash.slice(1);
+    this.state = fromText(options.address && isState(given) ? given : options.state, this.origin());
+    this.written = toText(this.state);
     const unique = `dlx${++count}`;
     this.simulation = new Simulation((report, current) => this.take(report, current));
     this.controls = controls(options.controls.length ? options.controls : CONTROLS, unique, () => this.state, (state) => this.set(state));
     this.assemble();
     if (options.address) {
       addEventListener("hashchange", () => {
-        if (location.hash.slice(1) !== toText(this.state)) this.set(fromText(location.hash.slice(1)));
+        const text = location.hash.slice(1);
+        if (!isState(text)) this.address();
+        else if (text !== toText(this.state)) this.set(fromText(text));
       });
     }
     this.set(this.state);
@@ -105,9 +124,11 @@ export class Explorer {
   }
 
   private panel(name: Panel): HTMLElement {
-    const keys = KEYS[name === "paths" ? "paths" : "law"].map(([mark, text]) =>
-      element("li", {}, element("span", { class: `dlx-key ${mark}`, "aria-hidden": "true" }), text),
-    );
+    const keys = KEYS[name].map(([mark, all, few = all]) => {
+      const text = element("span", {}, all);
+      this.legends.push((explodes) => (text.textContent = explodes ? few : all));
+      return element("li", {}, element("span", { class: `dlx-key ${mark}`, "aria-hidden": "true" }), text);
+    });
     return element("div", { class: `dlx-panel dlx-${name}` },
       element("p", { class: "dlx-title" }, TITLES[name]),
       element("div", { "data-panel": name, role: "img", "aria-label": TITLES[name] }),
@@ -127,7 +148,7 @@ export class Explorer {
 
   private buttons(): HTMLElement[] {
     const again = element("button", { type: "button" }, "New networks");
-    again.addEventListener("click", () => this.set(settle({ ...this.state, seed: (this.state.seed % 999999) + 1 })));
+    again.addEventListener("click", () => this.controls.change({ seed: (this.state.seed % 999999) + 1 }));
     const reset = element("button", { type: "button" }, "Reset");
     reset.addEventListener("click", () => this.set(this.origin()));
     if (!this.options.address) {
@@ -135,7 +156,7 @@ export class Explorer {
     }
     const copy = element("button", { type: "button" }, "Copy link");
     copy.addEventListener("click", async () => {
-      this.address();
+      this.address(true);
       // Without permission, or from a file, the address bar still has it.
       const done = await navigator.clipboard?.writeText(location.href).then(() => true, () => false);
       this.status.textContent = copy.textContent = done ? "Link copied" : "Link is in the address bar";
@@ -150,7 +171,7 @@ export class Explorer {
       element("summary", {}, "The same in numbers"),
       element("div", { class: "dlx-scroll", tabindex: "0", role: "group", "aria-label": "The same in numbers" },
         element("table", {},
-          element("caption", {}, "At the last layer; ± one standard error."),
+          element("caption", {}, "At the last layer; ± one standard error where a number is simulated."),
           element("thead", {}, element("tr", {}, ...columns)),
           this.table,
         )),
@@ -170,10 +191,13 @@ export class Explorer {
     if (home) home.href = `${this.options.home}#${toText(state)}`;
   }
 
-  private address(): void {
+  /** Let the address say the setting. A link to a heading may stay there until the setting changes, unless it is forced out. */
+  private address(forced = false): void {
     const text = toText(this.state);
-    const wanted = text ? `#${text}` : location.pathname + location.search;
-    if (location.hash.slice(1) !== text) history.replaceState(null, "", wanted);
+    const now = location.hash.slice(1);
+    if (!forced && now && !isState(now) && text === this.written) return;
+    this.written = text;
+    if (now !== text) history.replaceState(null, "", text ? `#${text}` : location.pathname + location.search);
   }
 
   /** A report is drawn with the next frame; of several only the last. */
@@ -190,6 +214,7 @@ export class Explorer {
     (this.plots.get("paths") as Paths | undefined)?.show(report);
     (this.plots.get("correlation") as Density | undefined)?.show(report.correlation);
     (this.plots.get("norm") as Density | undefined)?.show(report.norm);
+    for (const say of this.legends) say(report.explosion !== null);
     this.progress.value = report.done / report.total;
     this.amount.textContent = `${report.done} of ${report.total} networks`;
     this.say(report, done);
@@ -212,29 +237,35 @@ export class Explorer {
     this.status.textContent = [setting(state), ...findings.map(({ headline }) => `${headline}.`)].join(" ");
     const { correlation } = report;
     this.plots.get("paths")?.describe(
-      `Paths of the correlation of ${report.paths.network.length} networks and of the limit, from ${number(report.wide[0], 2)} at the inputs. ` +
-      `At the last layer 90 % of the limit lie between ${number(correlation.limit.quantiles[0], 2)} and ${number(correlation.limit.quantiles[2], 2)}; ` +
-      `infinite width ends at ${number(correlation.wideValue, 2)}.`);
+      `Paths of the correlation of ${report.paths.network.length} networks and of the limit, from ${near1(report.wide[0])} at the inputs. ` +
+      (correlation.enough
+        ? `At the last layer 90 % of the limit${report.explosion ? ` ${FEW}` : ""} lie between ${near1(correlation.limit.quantiles[0].value)} and ${near1(correlation.limit.quantiles[2].value)}; `
+        : `${findings[0].headline}; `) +
+      `infinite width ends at ${near1(correlation.wideValue)}.`);
     this.plots.get("correlation")?.describe(`Histogram of the correlation of networks with the density of the limit. ${sentence(aboutCorrelation(report))}`);
     this.plots.get("norm")?.describe(`Histogram of the squared norm of networks with the density of the limit, on a logarithmic axis. ${sentence(aboutNorm(report))}`);
   }
 
   private tabulate(report: Report): void {
     const { correlation: c, norm: v, explosion } = report;
-    const rows: [string, string, string, string][] = [
-      ["mean of the correlation", estimate(c.network.mean), estimate(c.limit.mean), number(c.wideValue)],
-      ["its standard deviation", number(c.network.deviation), number(c.limit.deviation), "0"],
-      ...[5, 50, 95].map((percent, i): [string, string, string, string] =>
-        [`${percent} % of the correlations are below`, number(c.network.quantiles[i]), number(c.limit.quantiles[i]), number(c.wideValue)]),
-      ...[5, 50, 95].map((percent, i): [string, string, string, string] =>
-        [`${percent} % of the norms are below`, number(v.network.quantiles[i]), number(v.limit.quantiles[i]), number(v.wideValue)]),
+    // A number without an error has the decimals of the networks' one.
+    const row = (name: string, network: Estimate, limit: Estimate, wide: number): string[] =>
+      [name, estimate(network), estimate(limit, network.error), estimate({ value: wide, error: 0 }, network.error)];
+    const those = explosion ? `, ${FEW}` : "";
+    const rows: string[][] = [
+      row(`mean of the correlation${those}`, c.network.mean, c.limit.mean, c.wideValue),
+      [...row("its standard deviation", c.network.deviation, c.limit.deviation, 0).slice(0, 3), "0"],
+      ...[5, 50, 95].map((p, i) => row(`${p} % of ${explosion ? "these" : "the"} correlations are below`, c.network.quantiles[i], c.limit.quantiles[i], c.wideValue)),
+      ...[5, 50, 95].map((p, i) => row(`${p} % of the norms are below`, v.network.quantiles[i], v.limit.quantiles[i], v.wideValue)),
     ];
     if (explosion) {
+      rows.push([`both norms at most ${EXPLODED}`, percent(explosion.left), percent(explosion.limitLeft), ""]);
       rows.push([`norms above ${EXPLODED}`, percent(explosion.above), percent(explosion.limitAbove), v.wideValue > EXPLODED ? "100 %" : "0 %"]);
-      rows.push(["exploded norms", "–", percent({ value: explosion.limit, error: 0 }), v.wideValue === Infinity ? "100 %" : "0 %"]);
+      rows.push(["exploded norms", "–", percent(explosion.limit), v.wideValue === Infinity ? "100 %" : "0 %"]);
     }
-    rows.push(["distance of the laws, correlation", number(c.distance), `by chance below ${number(c.chance)}`, ""]);
-    rows.push(["distance of the laws, norm", number(v.distance), `by chance below ${number(v.chance)}`, ""]);
+    for (const [name, { enough, distance, chance }] of [["correlation", c], ["norm", v]] as const) {
+      rows.push([`distance of the laws, ${name}`, ...(enough ? [number(distance), `by chance below ${number(chance)}`] : ["–", ""]), ""]);
+    }
     this.table.replaceChildren(...rows.map(([name, ...cells]) =>
       element("tr", {}, element("th", { scope: "row" }, name), ...cells.map((cell) => element("td", {}, cell)))));
   }

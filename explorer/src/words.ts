@@ -4,12 +4,19 @@ import { time } from "./pairs";
 import type { State } from "./state";
 import type { Estimate } from "./statistics";
 
-/** "agrees": chance explains the difference; "near": chance and finite size do; "differs": they do not. */
-export type Verdict = "agrees" | "near" | "differs";
+/**
+ * "agrees": chance explains the difference; "near": chance and a small error of finite size do; "differs": they do
+ * not; "empty": all have exploded.
+ */
+export type Verdict = "agrees" | "near" | "differs" | "empty";
 
-export function judge(comparison: Comparison): Verdict {
-  if (comparison.distance <= comparison.chance) return "agrees";
-  return comparison.distance <= comparison.chance + comparison.finite ? "near" : "differs";
+/** An error of finite size above this is not small. */
+const NEAR = 0.1;
+
+export function judge({ enough, distance, chance, finite }: Comparison): Verdict {
+  if (!enough) return "empty";
+  if (distance <= chance) return "agrees";
+  return distance <= chance + Math.min(finite, NEAR) ? "near" : "differs";
 }
 
 /** A power of ten in the exponent, or another whole number. */
@@ -27,13 +34,32 @@ export function number(value: number, digits = 3): string {
   return value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : digits).replace("-", "−");
 }
 
-export function estimate({ value, error }: Estimate, digits = 3): string {
-  return error > 0 ? `${number(value, digits)} ± ${number(error, digits)}` : number(value, digits);
+/** Decimals that show two digits of something small; at least 3, as far as numbers go. */
+const decimals = (small: number) => (small > 0 ? Math.min(Math.max(1 - Math.floor(Math.log10(small)), 3), 12) : 3);
+
+/** A number with its error, which says how many decimals both have: its own or, if it is exact, that of another. */
+export function estimate({ value, error }: Estimate, other = 0): string {
+  const digits = decimals(error || other);
+  const plain = Math.abs(value) < 100 && error < 100 && (value === 0 || Math.abs(value) >= 1e-3);
+  const text = (x: number) => (plain && digits > 3 ? x.toFixed(digits).replace("-", "−") : number(x, digits));
+  return error > 0 ? `${text(value)} ± ${text(error)}` : text(value);
 }
 
+/** A number with at least two digits that are not zeros. */
+export const rough = (value: number) => {
+  const size = Math.abs(value);
+  return number(value, size >= 1e-3 && size < 10 ? Math.max(1 - Math.floor(Math.log10(size)), 1) : 2);
+};
+
+/** A correlation with as many digits as tell it from 1. */
+export const near1 = (rho: number) => {
+  const text = rho.toFixed(Math.max(decimals(1 - Math.abs(rho)) - 1, 2)).replace("-", "−");
+  return /[1-9]/.test(text) ? text : text.replace("−", "");
+};
+
 export function percent({ value, error }: Estimate): string {
-  const text = (100 * value).toFixed(1);
-  return error > 0 ? `${text} ± ${(100 * error).toFixed(1)} %` : `${text} %`;
+  const text = (share: number) => (100 * share).toFixed(error > 0 && error < 1e-3 ? 2 : 1);
+  return error > 0 ? `${text(value)} ± ${text(error)} %` : `${text(value)} %`;
 }
 
 /** A verdict with its reasons. */
@@ -47,39 +73,56 @@ const HEADLINES: Record<Verdict, string> = {
   agrees: "The limit holds",
   near: "The limit nearly holds",
   differs: "The limit is not reached",
+  empty: "Nothing is left to compare",
 };
 
-function find(comparison: Comparison, what: string, state: State, more: string): Finding {
+/** The shares of what has exploded. */
+function exploded({ network, limit }: { network: Estimate; limit: Estimate }): string {
+  const gone = ({ value, error }: Estimate) => percent({ value: 1 - value, error });
+  return `${gone(network)} of the networks and ${gone(limit)} of the paths of the limit`;
+}
+
+function find(comparison: Comparison, what: string, state: State, more: string, empty: string): Finding {
   const verdict = judge(comparison);
+  const headline = `${HEADLINES[verdict]} for ${what}`;
+  if (verdict === "empty") return { verdict, headline, reasons: empty };
   const size = state.network === "shaped" ? "width" : "depth";
   const chance = `chance alone stays below ${number(comparison.chance)}`;
-  const finite = verdict === "agrees" ? "" : `, and ${size} ${state[size]} may add up to about ${number(Math.min(comparison.finite, 1), 2)}`;
-  const reasons = `the distance between the two laws is ${number(comparison.distance)}; ${chance}${finite}. ${more}`;
-  return { verdict, headline: `${HEADLINES[verdict]} for ${what}`, reasons };
+  const finite = {
+    agrees: "", near: `, and ${size} ${state[size]} may add about ${rough(Math.min(comparison.finite, NEAR))}`,
+    differs: `. The rest is the error of a finite ${size}: ${state[size]} is too small for this setting`,
+  }[verdict];
+  return { verdict, headline, reasons: `the distance between the two laws is ${number(comparison.distance)}; ${chance}${finite}. ${more}` };
 }
 
 /** What the correlations say, and what infinite width would have said. */
-export function aboutCorrelation({ state, correlation }: Report): Finding {
+export function aboutCorrelation({ state, correlation, explosion }: Report): Finding {
   const { network, wideValue } = correlation;
+  const those = explosion ? `with norms at most ${EXPLODED} ` : "";
   const off = Math.abs(network.mean.value - wideValue) / Math.max(network.mean.error, 1e-12);
   const miss = off > 4 ? "it misses the mean, and all of the spread" : "it is right about the mean, as far as these networks can tell, and misses all of the spread";
   return find(correlation, "the correlation", state,
-    `The networks have mean ${estimate(network.mean)} and standard deviation ${number(network.deviation)}. ` +
-    `Infinite width predicts ${number(wideValue)} for every network: ${miss}.`);
+    `The networks ${those}have mean ${estimate(network.mean)} and standard deviation ${estimate(network.deviation)}. ` +
+    `Infinite width predicts ${estimate({ value: wideValue, error: 0 }, network.mean.error)} for every network: ${miss}.`,
+    explosion
+      ? `in ${exploded({ network: explosion.left, limit: explosion.limitLeft })} a norm has exploded, which means here that it is above ${EXPLODED}. ` +
+        "Correlations are compared among the others, and these are too few."
+      : "");
 }
 
 /** What the norms say, with explosions where there are any. */
 export function aboutNorm({ state, norm, explosion }: Report): Finding {
   const { network, wideValue } = norm;
-  const predicted = Number.isFinite(wideValue) ? number(wideValue, 2) : "an explosion";
-  const [low, middle, high] = network.quantiles.map((q) => number(q, 2));
+  const predicted = Number.isFinite(wideValue) ? rough(wideValue) : "an explosion";
+  const [low, middle, high] = network.quantiles.map(({ value }) => rough(value));
   const fate = explosion
-    ? ` In the limit ${percent({ value: explosion.limit, error: 0 })} of the norms have exploded by the last layer. A network of finite width only` +
+    ? ` In the limit ${percent(explosion.limit)} of the norms have exploded by the last layer. A network of finite width only` +
       ` grows fast: above ${EXPLODED} are ${percent(explosion.above)} of the networks and ${percent(explosion.limitAbove)} of the limit.`
     : "";
   return find(norm, "the norm", state,
     `Half of the networks are below ${middle}, and the middle 90 % lie between ${low} and ${high}. ` +
-    `Infinite width predicts ${predicted} for every network.${fate}`);
+    `Infinite width predicts ${predicted} for every network.${fate}`,
+    explosion ? `above ${EXPLODED} are ${percent(explosion.above)} of the norms of networks and ${percent(explosion.limitAbove)} of the limit.` : "");
 }
 
 /** A finding as a sentence. */

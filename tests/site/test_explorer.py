@@ -85,9 +85,9 @@ def coordinates(V):
 
 def drawn(call, **setting):
     """The same of the explorer's samples; exploded norms are infinite."""
-    z, first, _ = np.reshape(call("sample", samples=SAMPLES, seed=7, rho=RHO, digits=0, **setting), (-1, 3)).T
+    z, first, second = np.reshape(call("sample", samples=SAMPLES, seed=7, rho=RHO, digits=0, **setting), (-1, 3)).T
     with np.errstate(divide="ignore"):
-        return z, np.log(first)
+        return z, np.where(np.isinf(second), np.inf, np.log(first))
 
 
 def same_law(first, second):
@@ -154,12 +154,22 @@ def test_the_limit_of_shaped_networks_has_the_law_of_the_engine(name, call):
     z, size = drawn(call, limit=True, width=100, depth=80, norm=norm, **setting)
     limit = CovarianceSDE(phi.effective(100) if "plus" in setting else phi, 0.8)
     V = limit.sample(gram(norm), SAMPLES, seed=1, steps=256)
-    # An explosion of either input ends both; until then all norms are finite.
+    # An explosion of either input ends both in Python; until then all norms are finite.
     alive, finite = np.isfinite(size), np.isfinite(V[:, 0, 0])
     assert stats.fisher_exact([[alive.sum(), (~alive).sum()], [finite.sum(), (~finite).sum()]]).pvalue > LEVEL
     expected = coordinates(V[finite])
     assert same_law(z[alive], expected[0]) and same_law(size[alive], expected[1])
     assert not same_law(z[alive] + 0.15, expected[0]) and not same_law(size[alive] + 0.3, expected[1])
+
+
+@pytest.mark.parametrize("a, norm, depth", [(1.0, 1.4, 150), (0.3, 0.5, 100), (0.3, 1.0, 100)])
+def test_the_simulated_limit_has_the_norm_of_one_input(a, norm, depth, call):
+    found = call("sample", samples=SAMPLES, seed=7, rho=RHO, limit=True, activation="silu", a=a, norm=norm, depth=depth)
+    law = densities.norm(smooth("silu", a=a).b, norm, depth / 100)
+    for first in np.reshape(found, (-1, 3)).T[1:]:
+        exploded = np.isinf(first)
+        assert stats.binomtest(int(exploded.sum()), SAMPLES, law.explosion_probability).pvalue > LEVEL
+        assert stats.kstest(first[~exploded], lambda V: law.cdf(V) / (1 - law.explosion_probability)).pvalue > LEVEL
 
 
 @pytest.mark.parametrize("limit", [False, True], ids=["networks", "limit"])
@@ -188,7 +198,7 @@ def test_the_law_of_the_correlation_is_that_of_the_engine(gap2, rho, time, call)
 
 
 @pytest.mark.parametrize("b, norm, time", [(0.0, 1.0, 1.0), (0.75, 2.0, 1.0), (3.0, 1.0, 0.5), (-2.0, 1.0, 3.0),
-                                           (-8.0, 3.0, 1.0), (1.0, 1.0, 6.0)])
+                                           (-8.0, 3.0, 1.0), (1.0, 1.0, 6.0), (-20.0, 0.5, 3.0)])
 def test_the_law_of_the_norm_is_that_of_the_engine(b, norm, time, call):
     edges, found = cells(call("normLaw", b=b, norm=norm, time=time))
     expected = densities.norm(b, norm, time)
@@ -336,11 +346,199 @@ def test_the_distance_in_the_table_is_that_of_the_samples_from_the_law(page, cal
     assert float(chance.split()[-1]) == pytest.approx(stats.kstwo.isf(1e-3, NETWORKS), rel=0.02)
 
 
-def test_a_narrow_and_deep_network_is_told_from_its_limit(page):
-    page.evaluate("location.hash = 'width=3&depth=16&plus=1.5&minus=-1.5'")
-    page.wait_for_function("document.querySelector('.dlx-setting')?.textContent.includes('Width 3,')")
+def go(page, setting):
+    """Set the explorer by its address, and wait for its verdict."""
+    page.evaluate("""hash => location.hash.slice(1) === hash || new Promise(told => {
+      addEventListener("hashchange", told, {once: true});
+      location.hash = hash;
+    }).then(() => true)""", setting)
+    page.wait_for_function(FINISHED, timeout=120_000)
+
+
+def verdicts(page):
+    """For the correlation and for the norm."""
+    return page.locator(".dlx-verdict").evaluate_all("all => all.map(each => each.classList[1])")
+
+
+@pytest.mark.parametrize("setting, expected, headline", [
+    ("", ["agrees", "agrees"], "The limit holds"),
+    ("width=10&depth=10", ["near", "near"], "The limit nearly holds"),
+    ("width=2&depth=2", ["differs", "differs"], "The limit is not reached"),
+    ("width=2&depth=12&plus=3&minus=-3", ["differs", "differs"], "The limit is not reached"),
+    ("width=3&depth=16&plus=1.5&minus=-1.5", ["differs", "differs"], "The limit is not reached"),
+    ("activation=gelu&a=1&norm=0.5&width=4&depth=4", ["near", "near"], "The limit nearly holds"),
+    ("activation=gelu&a=1&norm=1&width=10&depth=10", ["near", "differs"], "The limit nearly holds"),
+    ("network=residual&width=10", ["agrees", "agrees"], "The limit holds"),
+], ids=["wide", "ten neurons", "two neurons", "two neurons bent", "three neurons bent", "GELU", "GELU explodes", "residual"])
+def test_the_verdict_depends_on_how_far_the_limit_is(setting, expected, headline, page):
+    go(page, setting)
+    assert verdicts(page) == expected
+    first = page.locator(".dlx-verdict").first.inner_text()
+    assert first.startswith(f"{headline} for the correlation")
+
+
+@pytest.mark.parametrize("setting", ["width=2&depth=12&plus=3&minus=-3", "width=10&depth=10", "width=50&depth=200&plus=1",
+                                     "activation=tanh&a=0.3&rho=0.9", "activation=silu&width=20&depth=20"])
+def test_nearly_means_a_small_distance(setting, page):
+    go(page, setting)
+    rows = page.locator(".dlx tbody tr").filter(has_text="distance of the laws")
+    for verdict, row in zip(verdicts(page), rows.all(), strict=True):
+        distance, chance = (float(text.split()[-1]) for text in row.locator("td").all_text_contents()[:2])
+        assert (verdict == "agrees") == (distance <= chance)
+        assert verdict == "agrees" or (verdict == "differs") >= (distance > chance + 0.1)
+
+
+@pytest.mark.parametrize("activation", ["silu", "gelu"])
+def test_where_all_have_exploded_nothing_is_compared(activation, page):
+    go(page, f"activation={activation}&a=0.3&norm=5")
+    assert verdicts(page) == ["empty", "empty"]
+    text = page.locator(".dlx-verdicts").inner_text()
+    assert "Nothing is left to compare for the correlation" in text and re.search(r"100\.00? ± 0\.0\d % of the limit", text)
+    assert not re.search("NaN|Infinity|∞|–", text)
+    table = page.locator(".dlx tbody tr")
+    assert table.filter(has_text="distance of the laws").first.locator("td").first.text_content() == "–"
+    assert table.filter(has_text="standard deviation").locator("td").first.text_content() == "–"
+
+
+def test_a_limit_that_has_exploded_is_told_from_networks_that_have_not(page):
+    go(page, "activation=gelu&a=0.3&norm=5&width=2&depth=12")
+    assert verdicts(page) == ["empty", "differs"]
+
+
+def test_legends_say_whose_mean_is_shown(page):
     page.wait_for_function(FINISHED)
-    assert page.locator(".dlx-verdict.agrees").count() == 0
+    legends = page.locator(".dlx-keys")
+    assert "mean of all networks" in legends.first.inner_text() and "norms at most" not in legends.first.inner_text()
+    go(page, "activation=silu&norm=1.4")
+    assert "mean of networks with norms at most 8" in legends.first.inner_text()
+    assert "norms at most 8" in legends.nth(1).inner_text() and "norms at most" not in legends.nth(2).inner_text()
+    assert "networks with norms at most 8 have mean" in page.locator(".dlx-verdicts").inner_text()
+
+
+SPY = """() => {
+  window.written = [];
+  const plain = CanvasRenderingContext2D.prototype.fillText;
+  CanvasRenderingContext2D.prototype.fillText = function (text, ...place) {
+    window.written.push([this.canvas.parentElement.dataset.panel, text, place[1], place[0], this.textAlign,
+                         this.measureText(text).width]);
+    plain.call(this, text, ...place);
+  };
+}"""
+
+
+def marks(page, panel, side="along"):
+    """The marks of an axis, as they are drawn now."""
+    page.evaluate(f"({SPY})()")
+    page.evaluate("document.documentElement.dataset.theme = 'dark'")
+    page.wait_for_timeout(200)
+    align = "center" if side == "along" else "right"
+    found = [each for each in page.evaluate("window.written") if each[0] == panel and each[4] == align]
+    texts = [each[1] for each in found if re.fullmatch(r"[−\d.()⁰¹²³⁴-⁹⁻]+", each[1])]
+    reach = [each[3] - each[5] for each in found] if side != "along" else []
+    return texts, reach
+
+
+@pytest.mark.parametrize("setting", ["", "width=400&depth=2", "network=residual&width=40", "activation=silu&a=0.3&norm=5",
+                                     "activation=tanh&a=0.3&norm=5&depth=600"])
+@pytest.mark.parametrize("panel", ["correlation", "norm"])
+def test_axes_have_marks_that_can_be_read(panel, setting, page):
+    go(page, setting)
+    along, _ = marks(page, panel)
+    assert len(along) >= 3 and len(set(along)) == len(along)
+    _, left = marks(page, panel, "down")
+    assert len(left) >= 3 and min(left) > 16  # the label of the axis is to the left of this
+
+
+def test_a_link_within_the_page_keeps_the_setting(page, inspector):
+    page.get_by_label("width n").press("ArrowLeft")
+    page.wait_for_function("location.hash.includes('width=80')")
+    page.evaluate("location.hash = 'what-to-try'")
+    page.wait_for_function(FINISHED)
+    page.wait_for_timeout(600)
+    assert page.evaluate("location.hash") == "#what-to-try"
+    assert page.get_by_label("width n").get_attribute("aria-valuetext") == "80"
+    page.get_by_label("depth d").press("ArrowLeft")
+    page.wait_for_function("location.hash.includes('width=80&depth=80')")
+    page.evaluate("location.hash = 'depth=200'")  # a link that is a setting sets it
+    page.wait_for_timeout(50)
+    assert page.get_by_label("width n").get_attribute("aria-valuetext") == "100"
+    assert page.get_by_label("depth d").get_attribute("aria-valuetext") == "200"
+
+
+def test_a_page_opened_at_a_heading_stays_there(inspector):
+    page = inspector.open(f"{PAGE}#what-is-simulated")
+    page.wait_for_function(FINISHED)
+    page.wait_for_timeout(600)
+    assert page.evaluate("location.hash") == "#what-is-simulated"
+    assert "Width 100, depth 100" in page.locator(".dlx-setting").inner_text()
+
+
+def test_copy_link_has_the_setting_after_a_jump_to_a_heading(page):
+    page.get_by_label("width n").press("ArrowLeft")
+    page.wait_for_function("location.hash.includes('width=80')")
+    page.evaluate("location.hash = 'what-to-try'")
+    page.get_by_role("button", name="Copy link").click()
+    assert page.evaluate("location.hash") == "#width=80"
+
+
+def test_a_depth_comes_back_with_the_width(page):
+    width, depth = page.get_by_label("width n"), page.get_by_label("depth d")
+    width.press("Home")
+    assert depth.get_attribute("aria-valuetext") == "12"
+    page.get_by_role("button", name="New networks").click()
+    for _ in range(16):
+        width.press("ArrowRight")
+    assert depth.get_attribute("aria-valuetext") == "100"
+    # A depth that is chosen is the one that is wanted, and so is that of a setting to try.
+    width.press("Home")
+    depth.press("ArrowLeft")
+    width.press("End")
+    assert depth.get_attribute("aria-valuetext") == "10"
+    width.press("Home")
+    page.get_by_role("button", name="ten neurons", exact=True).click()
+    width.press("End")
+    assert depth.get_attribute("aria-valuetext") == "10"
+
+
+def test_hints_are_seen_and_a_move_is_told_once(page):
+    slider = page.get_by_label("shaping c₊")
+    hint = page.locator(f"#{slider.get_attribute('aria-describedby')}")
+    assert hint.is_visible() and "1 + c₊/√n" in hint.inner_text()
+    assert page.locator(".dlx output, .dlx [aria-live]:not([aria-live=off])").count() == 0
+    assert page.locator(".dlx-value").first.get_attribute("aria-hidden") == "true"
+
+
+def test_numbers_have_the_digits_that_tell_them_apart(page):
+    go(page, "rho=0.999")
+    found = re.search(r"mean ([\d.]+) ± .* Infinite width predicts ([\d.]+) for", page.locator(".dlx-verdict").first.inner_text())
+    mean, wide = found.groups()
+    assert mean != wide and len(mean) == len(wide) >= 7
+    go(page, "width=50&depth=300")
+    low = re.search(r"between (.*?) and", page.locator(".dlx-verdict").last.inner_text())[1]
+    assert re.search("[1-9]", low)
+
+
+def error_of(text):
+    value, error = text.split(" ± ")
+    return float(value.replace("−", "-")), float(error)
+
+
+def test_simulated_numbers_have_standard_errors(page, call):
+    go(page, "width=20&depth=20")
+    rows = page.locator(".dlx tbody tr")
+    found = [error_of(rows.nth(i).locator("td").first.text_content()) for i in range(8)]
+    z, first, _ = np.reshape(call("sample", samples=NETWORKS, width=20, depth=20), (-1, 3)).T
+    rng = np.random.default_rng(0)
+
+    def bootstrap(x, statistic):
+        return np.std([statistic(rng.choice(x, x.size)) for _ in range(400)])
+
+    statistics = [np.mean, np.std, *(lambda x, p=p: np.quantile(x, p) for p in (0.05, 0.5, 0.95))]
+    expected = [(f(np.tanh(z)), bootstrap(np.tanh(z), f)) for f in statistics]
+    expected += [(f(first), bootstrap(first, f)) for f in statistics[2:]]
+    for (value, error), (right, spread) in zip(found, expected, strict=True):
+        assert value == pytest.approx(right, abs=0.2 * spread + 1e-3)
+        assert error == pytest.approx(spread, rel=0.35)
 
 
 def test_colours_follow_the_theme(page):
@@ -365,6 +563,17 @@ def test_in_print_there_is_a_figure(page):
     page.emulate_media(media="print")
     assert page.locator(".deep-limits-explorer figure img").is_visible()
     assert page.locator(".dlx").is_hidden()
+
+
+@pytest.mark.parametrize("name", ["book/shaped/covariance.html", "book/stability/norm.html"])
+def test_in_print_a_small_explorer_leaves_no_empty_box(name, inspector):
+    page = inspector.open(name)
+    host = page.locator(".deep-limits-explorer")
+    host.scroll_into_view_if_needed()
+    page.wait_for_function(FINISHED)
+    assert host.bounding_box()["height"] > 300
+    page.emulate_media(media="print")
+    assert host.is_hidden() and page.locator(".dlx").is_hidden()
 
 
 def test_it_runs_from_a_file(browser, site):
