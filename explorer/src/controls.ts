@@ -55,7 +55,7 @@ const SLIDERS: Partial<Record<keyof State, Slider>> = {
     label: "correlation of the inputs", values: () => CORRELATIONS, visible: (s) => s.digits === 0,
     hint: "1: parallel, 0: at right angles, −1: opposite",
   },
-  norm: { label: "squared norm of the inputs", values: () => NORMS, visible: smooth, hint: "over their size" },
+  norm: { label: "squared norm of the inputs", values: () => NORMS, visible: smooth, hint: "of each input, per component" },
 };
 
 function slider(key: keyof State, unique: string, change: Change): Control {
@@ -68,6 +68,10 @@ function slider(key: keyof State, unique: string, change: Change): Control {
     element("label", { for: id }, label), shown, element("small", { id: `${id}-hint`, class: "dlx-hint" }, hint), input);
   let offered: readonly number[] = [];
   input.addEventListener("input", () => change({ [key]: offered[Number(input.value)] }));
+  // A finger that comes down on a slider and then scrolls the page changes nothing.
+  let before = 0;
+  input.addEventListener("pointerdown", () => (before = offered[Number(input.value)]));
+  input.addEventListener("pointercancel", () => change({ [key]: before }));
   return {
     root,
     update(state) {
