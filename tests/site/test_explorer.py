@@ -369,7 +369,8 @@ def verdicts(page):
     ("activation=gelu&a=1&norm=0.5&width=4&depth=4", ["near", "near"], "The limit nearly holds"),
     ("activation=gelu&a=1&norm=1&width=10&depth=10", ["near", "differs"], "The limit nearly holds"),
     ("network=residual&width=10", ["agrees", "agrees"], "The limit holds"),
-], ids=["wide", "ten neurons", "two neurons", "two neurons bent", "three neurons bent", "GELU", "GELU explodes", "residual"])
+], ids=["wide", "ten neurons", "two neurons", "two neurons bent", "three neurons bent", "GELU", "GELU explodes",
+        "residual"])
 def test_the_verdict_depends_on_how_far_the_limit_is(setting, expected, headline, page):
     go(page, setting)
     assert verdicts(page) == expected
@@ -377,8 +378,9 @@ def test_the_verdict_depends_on_how_far_the_limit_is(setting, expected, headline
     assert first.startswith(f"{headline} for the correlation")
 
 
-@pytest.mark.parametrize("setting", ["width=2&depth=12&plus=3&minus=-3", "width=10&depth=10", "width=50&depth=200&plus=1",
-                                     "activation=tanh&a=0.3&rho=0.9", "activation=silu&width=20&depth=20"])
+@pytest.mark.parametrize("setting", ["width=2&depth=12&plus=3&minus=-3", "width=10&depth=10",
+                                     "width=50&depth=200&plus=1", "activation=tanh&a=0.3&rho=0.9",
+                                     "activation=silu&width=20&depth=20"])
 def test_nearly_means_a_small_distance(setting, page):
     go(page, setting)
     rows = page.locator(".dlx tbody tr").filter(has_text="distance of the laws")
@@ -393,7 +395,8 @@ def test_where_all_have_exploded_nothing_is_compared(activation, page):
     go(page, f"activation={activation}&a=0.3&norm=5")
     assert verdicts(page) == ["empty", "empty"]
     text = page.locator(".dlx-verdicts").inner_text()
-    assert "Nothing is left to compare for the correlation" in text and re.search(r"100\.00? ± 0\.0\d % of the limit", text)
+    assert "Nothing is left to compare for the correlation" in text
+    assert re.search(r"100\.00? ± 0\.0\d % of the limit", text)
     assert not re.search("NaN|Infinity|∞|–", text)
     table = page.locator(".dlx tbody tr")
     assert table.filter(has_text="distance of the laws").first.locator("td").first.text_content() == "–"
@@ -438,8 +441,8 @@ def marks(page, panel, side="along"):
     return texts, reach
 
 
-@pytest.mark.parametrize("setting", ["", "width=400&depth=2", "network=residual&width=40", "activation=silu&a=0.3&norm=5",
-                                     "activation=tanh&a=0.3&norm=5"])
+@pytest.mark.parametrize("setting", ["", "width=400&depth=2", "network=residual&width=40",
+                                     "activation=silu&a=0.3&norm=5", "activation=tanh&a=0.3&norm=5"])
 @pytest.mark.parametrize("panel", ["correlation", "norm"])
 def test_axes_have_marks_that_can_be_read(panel, setting, page):
     go(page, setting)
@@ -522,7 +525,8 @@ def test_a_finger_moves_a_slider_along_it_and_scrolls_the_page_across(browser, o
         x, y = box["x"] + 0.5 * box["width"], box["y"] + 0.5 * box["height"]
         for i in range(13):
             point = {"x": x + right * i, "y": y + down * i}
-            touched.send("Input.dispatchTouchEvent", {"type": "touchMove" if i else "touchStart", "touchPoints": [point]})
+            kind = "touchMove" if i else "touchStart"
+            touched.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [point]})
             page.wait_for_timeout(20)
         touched.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
         page.wait_for_timeout(300)
@@ -537,7 +541,8 @@ def test_a_finger_moves_a_slider_along_it_and_scrolls_the_page_across(browser, o
 
 def test_numbers_have_the_digits_that_tell_them_apart(page):
     go(page, "rho=0.999")
-    found = re.search(r"mean ([\d.]+) ± .* Infinite width predicts ([\d.]+) for", page.locator(".dlx-verdict").first.inner_text())
+    text = page.locator(".dlx-verdict").first.inner_text()
+    found = re.search(r"mean ([\d.]+) ± .* Infinite width predicts ([\d.]+) for", text)
     mean, wide = found.groups()
     assert mean != wide and len(mean) == len(wide) >= 7
     go(page, "width=50&depth=300")
