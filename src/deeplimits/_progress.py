@@ -1,40 +1,86 @@
-"""A line on the terminal that tells how far a long computation is."""
+"""A line that tells how far a long computation is, on a terminal or below the cell of a notebook."""
 
 from __future__ import annotations
 
 import sys
 import time
+from typing import Any
 
 #: Seconds between two looks of the line.
 PAUSE = 0.2
+#: Seconds that a computation in a notebook takes before it has a line.
+PATIENCE = 1.0
 WIDTH = 30
 
 
 class Progress:
-    """A bar with rate and remaining time on standard error; silent where that is no terminal."""
+    """A bar with rate and remaining time, on standard error or in a notebook; silent where nobody watches."""
 
     def __init__(self, total: int, wanted: bool) -> None:
         self.total, self.start, self.next = total, time.monotonic(), 0.0
-        self.shown = wanted and sys.stderr is not None and sys.stderr.isatty()
+        self.line = _line() if wanted else None
+        if isinstance(self.line, Cell):
+            self.next = self.start + PATIENCE
 
     def __enter__(self) -> Progress:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self.shown:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+        if self.line is not None:
+            self.line.clear()
 
     def at(self, done: int) -> None:
         """Show that so many of the total are done."""
         now = time.monotonic()
-        if not self.shown or now < self.next:
+        if self.line is None or now < self.next:
             return
         self.next = now + PAUSE
         rate = done / max(now - self.start, 1e-9)
         bar = "#" * (WIDTH * done // self.total)
         left = (self.total - done) / rate
-        print(f"\r[{bar:<{WIDTH}}] {done / self.total:4.0%}  {done:.3g} of {self.total:.3g} samples  "
-              f"{rate:.3g}/s  {_span(left)} left\x1b[K", end="", file=sys.stderr, flush=True)
+        self.line.show(f"[{bar:<{WIDTH}}] {done / self.total:4.0%}  {done:.3g} of {self.total:.3g} samples  "
+                       f"{rate:.3g}/s  {_span(left)} left")
+
+
+class Terminal:
+    """The last line of a terminal."""
+
+    def show(self, text: str) -> None:
+        print(f"\r{text}\x1b[K", end="", file=sys.stderr, flush=True)
+
+    def clear(self) -> None:
+        self.show("")
+
+
+class Cell:
+    """A line of the output of a notebook cell, the same for all computations of this cell."""
+
+    last: tuple[Any, Any] = None, None
+
+    def __init__(self, shell: Any) -> None:
+        self.number, self.shown = shell.execution_count, False
+
+    def show(self, text: str) -> None:
+        from IPython.display import display
+
+        self.shown, bundle = True, {"text/plain": text}
+        number, handle = Cell.last
+        if number == self.number:
+            handle.update(bundle, raw=True)
+        else:
+            Cell.last = self.number, display(bundle, raw=True, display_id=True)
+
+    def clear(self) -> None:
+        if self.shown:
+            self.show("")
+
+
+def _line() -> Terminal | Cell | None:
+    """Where to show progress. A kernel may ask only where someone can answer, not while a notebook is built."""
+    if sys.stderr is not None and sys.stderr.isatty():
+        return Terminal()
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    return Cell(shell) if getattr(getattr(shell, "kernel", None), "_allow_stdin", False) else None
 
 
 def _span(seconds: float) -> str:
