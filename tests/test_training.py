@@ -5,6 +5,7 @@ import pickle
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from deeplimits import networks, training
 from deeplimits.activations import linear, plain, relu
 from deeplimits.activations.expressions import FUNCTIONS
 from deeplimits.kernels import ResidualKernel
-from deeplimits.training import Model, Optimiser, descent, train
+from deeplimits.training import Model, Optimiser, _checkpoints, descent, train
 from deeplimits.training.model import elementwise
 
 RNG = np.random.default_rng(1)
@@ -177,6 +178,28 @@ def test_models_that_cannot_be_are_refused(changes, message):
         Model(**({"blocks": TANH, "inputs": 4, "outputs": 2} | changes))
 
 
+@pytest.mark.parametrize("blocks, inputs", [(TANH, X), (FILTERS, IMAGES)])
+def test_the_tangent_kernel_of_the_output_layer_is_that_of_the_hidden_states(blocks, inputs):
+    model = Model(blocks, inputs.shape[-1], 2, output_variance=1.5, trained="output")
+    start = model.parameters(3, seed=5)
+    for i, found in enumerate(model.tangent_kernels(start, inputs)):
+        phi = hidden(model, one(start, i), inputs)
+        assert np.allclose(found, phi @ phi.T, rtol=1e-4, atol=1e-5)
+
+
+def test_linear_networks_have_the_tangent_kernel_of_their_depth_in_the_mean():
+    blocks, depth, variance = networks.ResNet(6, 3, linear(), linear(), weight_variance=0.8), 3, 0.8
+    found = {trained: Model(blocks, 4, 1, trained=trained) for trained in ("all", "blocks", "output")}
+    found = {name: m.tangent_kernels(m.parameters(4_000, seed=2), X[:2])[:, 0, 1] for name, m in found.items()}
+    growth, gram = 1 + variance / depth, X[0] @ X[1] / 4
+    expected = {"output": growth**depth * gram, "blocks": variance * growth**(depth - 1) * gram}
+    expected["all"] = 2 * expected["output"] + expected["blocks"]
+    for name, kernels_found in found.items():
+        assert abs(kernels_found.mean() - expected[name]) < 5 * kernels_found.std() / np.sqrt(4_000)
+    error = found["all"].std() / np.sqrt(4_000)
+    assert abs(found["all"].mean() - expected["output"] - expected["blocks"]) > 5 * error  # one outer layer forgotten
+
+
 def test_no_kernel_is_claimed_for_filters():
     with pytest.raises(ValueError, match="fully connected"):
         Model(FILTERS, 2, 1).limit(np.eye(2))
@@ -188,7 +211,7 @@ def test_no_kernel_is_claimed_for_filters():
 def hidden(model, p, x):
     """The last hidden states as features: the output of a model whose output layer is the identity."""
     identity = np.eye(model.width, dtype=np.float32)
-    return np.asarray(model.apply(p | {"output": identity}, x)) * np.sqrt(model.output_variance)
+    return np.asarray(model.apply(p | {"output": identity}, x))
 
 
 def test_training_the_output_layer_alone_is_linear_regression_on_the_hidden_states():
@@ -208,15 +231,12 @@ def test_training_the_output_layer_alone_is_linear_regression_on_the_hidden_stat
 
 
 def test_a_wide_network_follows_its_own_tangent_kernel():
-    import jax
-
     def gap(width):
         model = Model(networks.ResNet(width, 2, inner=plain("sin"), outer=plain("tanh"), bias_variance=0.3), 4, 1)
         history = train(model, X[:5], Y[:5, :1], Optimiser("sgd", 0.02), 100, samples=1, seed=4, watched=X[:8])
         p = one(model.parameters(1, 4))
-        gradients = jax.jit(jax.jacobian(lambda q: model.apply(q, X[:8].astype(np.float32))[:, 0]))(p)
-        J = np.concatenate([np.asarray(g, np.float64).reshape(8, -1) for g in gradients.values()], axis=1)
-        phi, start = training.features(J @ J.T), np.asarray(model.apply(p, X[:8]))
+        kernel = model.tangent_kernels(model.parameters(1, 4), X[:8])[0]
+        phi, start = training.features(kernel), np.asarray(model.apply(p, X[:8]))
         linearised = training.follow(phi[:5], Y[:5, :1], 0.02, 100, phi, start[:5], start).outputs[0]
         return np.abs(history.outputs[0] - linearised).max(), np.abs(linearised - start).max()
 
@@ -279,6 +299,44 @@ def test_runs_that_make_no_sense_are_refused(changes, message):
 def test_optimisers_that_cannot_be_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         Optimiser(*arguments)
+
+
+# ------------------------------------------------------------------ large runs
+
+
+@pytest.fixture
+def recompiled():
+    yield
+    descent._look.cache_clear()
+
+
+@pytest.mark.parametrize("blocks, inputs", [(TANH, X), (FILTERS, IMAGES)])
+def test_many_images_are_looked_at_in_blocks_with_the_same_outputs(blocks, inputs, monkeypatch, recompiled):
+    run = Model(blocks, inputs.shape[-1], 2), inputs, Y[:len(inputs)], Optimiser("sgd", 0.1), 2, 2, 3
+    expected = train(*run)
+    size = descent.hidden(run[0], inputs)
+    assert size == (6 if blocks is TANH else 5 * 4 * 9 * 3)
+    monkeypatch.setattr(descent, "ROOM", 3 * size)
+    descent._look.cache_clear()
+    found = train(*run)
+    assert np.allclose(found.outputs, expected.outputs, rtol=1e-5, atol=1e-6)
+    assert np.allclose(found.losses, expected.losses, rtol=1e-5)
+
+
+def test_long_steps_are_done_one_by_one_so_that_a_run_can_be_saved(monkeypatch, tmp_path):
+    def task(width, samples=2):
+        blocks = networks.ResNet(width, width, linear(), plain("tanh"))
+        return descent.Task.checked(Model(blocks, 4, 2), X, Y, Optimiser("sgd", 0.1), 10, samples, 1, None, None)
+
+    assert task(4).chunk == descent.CHUNK and task(1000).chunk == 1
+    assert task(300, samples=2).chunk > task(300, samples=4).chunk > 1
+    expected = train(*RUNS["adam on batches"])
+    monkeypatch.setattr(descent, "WORK", 1)
+    monkeypatch.setattr(descent, "PAUSE", 0)
+    saved = []
+    monkeypatch.setattr(_checkpoints.Checkpoint, "save", lambda own, arrays: saved.append(int(arrays["step"])))
+    same(train(*RUNS["adam on batches"], folder=tmp_path), expected)
+    assert saved == list(range(121))
 
 
 # ------------------------------------------------------------------ interruptions
@@ -374,6 +432,53 @@ def test_a_damaged_checkpoint_is_not_believed(damage, tmp_path):
     with pytest.warns(RuntimeWarning, match="damaged: this run starts afresh"):
         same(train(*RUNS["adam on batches"], folder=tmp_path), expected)
     same(train(*RUNS["adam on batches"], folder=tmp_path), expected)
+
+
+def test_a_run_is_told_apart_by_the_code_of_its_networks_and_their_activations(monkeypatch):
+    before, read, files = _checkpoints.fingerprint(1), Path.read_bytes, []
+    monkeypatch.setattr(Path, "read_bytes", lambda path: (files.append(path.parent.name), read(path) + b" ")[1])
+    assert _checkpoints.fingerprint(1) != before and set(files) == {"training", "activations"}
+
+
+# ------------------------------------------------------------------ progress
+
+IN_A_KERNEL = """
+import time
+from deeplimits import _progress
+_progress.PAUSE = _progress.PATIENCE = 0
+print("before")
+for bar in (_progress.Progress(4, True), _progress.Progress(4, True)):
+    with bar:
+        for done in (1, 2, 4):
+            time.sleep(0.01)
+            bar.at(done)
+"""
+
+
+@pytest.mark.parametrize("watched", [True, False])
+def test_in_a_notebook_progress_is_one_line_that_changes_in_place_and_is_cleared(watched):
+    """Whoever runs a cell can be asked for input; a notebook that is executed as a whole cannot, and stays clean."""
+    manager = pytest.importorskip("jupyter_client.manager")
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    kernel, client = manager.start_new_kernel(kernel_name="python3", env=environment)
+    try:
+        shown = []
+        answer = client.execute_interactive(IN_A_KERNEL, allow_stdin=watched, timeout=60, output_hook=shown.append)
+    finally:
+        client.stop_channels()
+        kernel.shutdown_kernel(now=True)
+    assert answer["content"]["status"] == "ok", answer["content"]
+    shown = [message for message in shown if message["msg_type"] not in ("status", "execute_input")]
+    assert shown.pop(0)["content"] == {"name": "stdout", "text": "before\n"}
+    lines = [message["content"] for message in shown if "display_data" in message["msg_type"]]
+    assert len(shown) == len(lines)
+    if not watched:
+        assert not lines
+        return
+    texts = [line["data"]["text/plain"] for line in lines]
+    assert len({line["transient"]["display_id"] for line in lines}) == 1
+    assert sum(m["msg_type"] == "display_data" for m in shown) == 1
+    assert " 25%  1 of 4 samples" in texts[0] and "100%" in texts[-2] and texts[3] == texts[-1] == ""
 
 
 # ------------------------------------------------------------------ libraries

@@ -20,8 +20,12 @@ from .model import TRAINED, Model, stream
 
 METHODS = ("sgd", "adam")
 
-#: Steps in one call of compiled code; a run can be interrupted after each.
+#: Steps in one call of compiled code, at most; a run can be interrupted and saved after each call.
 CHUNK = 25
+#: Operations in such a call, about: some seconds on one core.
+WORK = 1e11
+#: Numbers of a hidden state that a look at watched inputs holds at once.
+ROOM = 2**25
 #: Seconds between two checkpoints.
 PAUSE = 10.0
 
@@ -88,9 +92,10 @@ def train(
         (k, ...), by default the inputs; `at`, steps to record, 0 = before training, by default the last without an
         axis.
     Law: single precision. Network i, its start and the order of its batches depend only on (seed, i).
-        With a `folder` the run leaves a checkpoint there every few seconds and when it is interrupted; the
-        same call takes it up and ends with the same bits, or returns at once what is finished. A file that is
-        not whole is not used. Any change of the arguments, the data, the code or the libraries is another run.
+        With a `folder` the run leaves a checkpoint there about every ten seconds, but never within a step, and
+        when it is interrupted; the same call takes it up and ends with the same bits, or returns at once what is
+        finished. A file that is not whole is not used. Any change of the arguments, the data, the code or the
+        libraries is another run.
     Source: Peluchetti and Favaro 2021, experiments on trained networks.
     Raises: ValueError for arguments out of range or arrays of other shapes or not finite; FloatingPointError when
         training diverges; ImportError without JAX and optax.
@@ -130,6 +135,11 @@ class Task(NamedTuple):
     def batch(self) -> int:
         """The inputs that a step sees."""
         return self.optimiser.batch or len(self.inputs)
+
+    @property
+    def chunk(self) -> int:
+        """The steps in one call of compiled code: fewer where one step is much work."""
+        return int(np.clip(WORK / (6 * self.samples * self.batch * operations(self.model, self.inputs)), 1, CHUNK))
 
     @classmethod
     def checked(cls, model: Model, inputs: ArrayLike, targets: ArrayLike, optimiser: Optimiser, steps: int,
@@ -202,7 +212,7 @@ class Run:
         advance, look = _advance(task.model, task.optimiser), _look(task.model)
         while self.step < task.steps:
             step, state = self.reached
-            stop = min(max(step, 0) + CHUNK, next(w for w in wanted if w > step))
+            stop = min(max(step, 0) + task.chunk, next(w for w in wanted if w > step))
             if stop > 0:
                 state = advance(state, self._batches(step, stop), task.inputs, task.targets, stop - step)
                 jax().block_until_ready(state)
@@ -215,7 +225,7 @@ class Run:
         if self.task.optimiser.batch is None:
             return np.zeros((self.task.samples, 0), np.int32)
         found = self.task.indices(step, stop)
-        return np.pad(found, ((0, 0), (0, CHUNK - (stop - step)), (0, 0)))
+        return np.pad(found, ((0, 0), (0, self.task.chunk - (stop - step)), (0, 0)))
 
     def _record(self, step: int, parameters: dict[str, Any], look: Callable) -> None:
         moved = np.sqrt(sum(np.sum((np.asarray(p, np.float64) - self.start[name]) ** 2, axis=tuple(range(1, p.ndim)))
@@ -257,9 +267,32 @@ def _advance(model: Model, optimiser: Optimiser) -> Callable:
 def _look(model: Model) -> Callable:
     """The compiled look at losses and outputs."""
     def look(parameters: Any, inputs: Any, targets: Any, watched: Any) -> tuple[Any, Any]:
-        return jax().lax.map(lambda p: (_loss(model, p, inputs, targets), model.apply(p, watched)), parameters)
+        def one(p: Any) -> tuple[Any, Any]:
+            errors = _in_blocks(model, p, inputs) - targets
+            return jax().numpy.sum(errors**2) / (2 * len(inputs)), _in_blocks(model, p, watched)
+
+        return jax().lax.map(one, parameters)
 
     return jax().jit(look)
+
+
+def _in_blocks(model: Model, parameters: Any, inputs: Any) -> Any:
+    """The outputs of one network at any number of inputs, in bounded memory."""
+    size = max(1, ROOM // hidden(model, inputs))
+    if len(inputs) <= size:
+        return model.apply(parameters, inputs)
+    return jax().lax.map(lambda x: model.apply(parameters, x[None])[0], inputs, batch_size=size)
+
+
+def hidden(model: Model, inputs: Any) -> int:
+    """The numbers that one layer holds of one input: what all its filters see."""
+    taps = model.blocks.kernel**2 if model.convolutional else 1
+    return int(np.prod(inputs.shape[1:-1], dtype=int)) * max(taps * model.width, model.inputs)
+
+
+def operations(model: Model, inputs: Any) -> int:
+    """The multiplications by which one network answers one input."""
+    return hidden(model, inputs) * model.width * (model.blocks.depth + 1)
 
 
 def _loss(model: Model, parameters: Any, inputs: Any, targets: Any) -> Any:

@@ -110,6 +110,24 @@ class Model:
             x = x.mean(axis=(1, 2))
         return x @ parameters["output"].T * float(np.sqrt(self.output_variance / width))
 
+    def tangent_kernels(self, parameters: dict[str, Any], inputs: ArrayLike) -> np.ndarray:
+        """The tangent kernels of the first output of networks: inner products of its gradients.
+
+        Shapes: parameters of several samples; inputs (k, inputs) or (k, rows, columns, inputs) -> (samples, k, k).
+        Law: exact for each network, in single precision, with respect to what is trained.
+        Source: Jacot et al. 2018.
+        Raises: ImportError without JAX.
+        """
+        x = np.asarray(inputs, np.float32)
+
+        def one(own: Any) -> Any:
+            moving = {name: own[name] for name in TRAINED[self.trained]}
+            gradients = jax().jacobian(lambda moved: self.apply(own | moved, x)[:, 0])(moving)
+            rows = [gradient.reshape(len(x), -1) for gradient in gradients.values()]
+            return sum(row @ row.T for row in rows)
+
+        return np.asarray(jax().jit(lambda p: jax().lax.map(one, p))(parameters), np.float64)
+
     def limit(self, gram: ArrayLike) -> Kernels:
         """The kernels of one output of infinitely wide and deep fully connected networks.
 
