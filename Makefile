@@ -28,7 +28,10 @@ export DEEPLIMITS_CACHE := $(CURDIR)/$(VENV)/cache/deeplimits
 export IPYTHONDIR      := $(CURDIR)/$(VENV)/cache/ipython
 
 # Two notebooks at a time, as a kernel that starts or compiles leaves cores idle; `make -j8 book` takes eight.
-ifeq ($(filter -j%,$(MAKEFLAGS)),)
+# But one goal after the other, where one would pull the floor from under the next.
+ifneq ($(filter clean lab,$(MAKECMDGOALS)),)
+.NOTPARALLEL:
+else ifeq ($(filter -j%,$(MAKEFLAGS)),)
 MAKEFLAGS += -j2
 endif
 

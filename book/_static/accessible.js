@@ -20,7 +20,7 @@
     page.dataset.theme = "light";
   });
   addEventListener("afterprint", () => {
-    page.dataset.theme = theme;
+    page.dataset.theme = theme ?? page.dataset.theme;
     theme = null;
   });
 }

@@ -71,7 +71,9 @@ function slider(key: keyof State, unique: string, change: Change): Control {
   // A finger that comes down on a slider and then scrolls the page changes nothing.
   let before = 0;
   input.addEventListener("pointerdown", () => (before = offered[Number(input.value)]));
-  input.addEventListener("pointercancel", () => change({ [key]: before }));
+  input.addEventListener("pointercancel", () => {
+    if (offered[Number(input.value)] !== before) change({ [key]: before });
+  });
   return {
     root,
     update(state) {

@@ -54,7 +54,7 @@ export function quantileEstimate(sorted: Float64Array, p: number): Estimate {
   const away = Math.sqrt((p * (1 - p)) / sorted.length);
   const value = quantileOf(sorted, p);
   const error = (quantileOf(sorted, Math.min(p + away, 1)) - quantileOf(sorted, Math.max(p - away, 0))) / 2;
-  return { value, error: Number.isFinite(value) ? error : 0 };
+  return { value, error: Number.isFinite(error) ? error : 0 };
 }
 
 /** The Kolmogorov distance of sorted samples from a distribution function, over values up to `most`. */

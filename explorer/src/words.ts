@@ -6,7 +6,7 @@ import type { Estimate } from "./statistics";
 
 /**
  * "agrees": chance explains the difference; "near": chance and a small error of finite size do; "differs": they do
- * not; "empty": all have exploded.
+ * not; "empty": too few are left that have not exploded.
  */
 export type Verdict = "agrees" | "near" | "differs" | "empty";
 

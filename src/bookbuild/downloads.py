@@ -18,7 +18,7 @@ PLACE = '<span class="downloads">'
 
 def offer(file: Path, name: str, site: Path = SITE) -> None:
     """Copy a file to the root of the site; links to it are called `name`. A second time, it replaces the first."""
-    with (site / ".downloads").open("w") as lock:  # `make pdf archive` may do both at once
+    with site.with_name("downloads.lock").open("w") as lock:  # `make pdf archive` may do both at once
         fcntl.flock(lock, fcntl.LOCK_EX)
         partial = site / f"{file.name}.partial"
         shutil.copyfile(file, partial)

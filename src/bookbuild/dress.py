@@ -1,7 +1,7 @@
 """What the published copy of a notebook says beyond its source.
 
-Theorem boxes get badges that lead to the claims that check them, figures a link to their numbers,
-and each page ends with how to cite the book and the papers that it explains.
+Theorem boxes get badges that lead to the claims that check them, figures links to their numbers and
+to how they are made, and each page ends with how to cite the book and the papers behind its claims.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def table_of(cell: NotebookNode) -> tuple[str, str] | None:
 def dress(notebook: NotebookNode, page: str, claims: list[dict], cite: list[str]) -> NotebookNode:
     """The published form of an executed notebook.
 
-    `claims` are those of the page; `cite` holds the bibliography keys of the papers that it explains.
+    `claims` are those of the page; `cite` holds the bibliography keys of papers to cite with it.
 
     Raises: BuildError for a box that a claim names and the page does not have.
     """

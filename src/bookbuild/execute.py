@@ -82,7 +82,7 @@ def run(source: Path, target: Path, profile: str, changes: dict[str, object]) ->
     partial = target.with_suffix(".partial.ipynb")
     target.parent.mkdir(parents=True, exist_ok=True)
     origin = provenance.of_run(source, profile, {**defaults, **replaced})
-    # A bar for each of several notebooks at a time would overwrite the others.
+    # A bar for each of several notebooks at a time would overwrite the others; `make -j1 book` shows them.
     alone = "--jobserver" not in os.environ.get("MAKEFLAGS", "")
     try:
         executed = papermill.execute_notebook(

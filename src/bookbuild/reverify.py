@@ -55,7 +55,7 @@ def main() -> None:
     for record in verify(given.claim, given.profile):
         print("  " + (record["part"] or record["id"]))
         print(f"    observed  {claims.measured(record)}")
-        print(f"    predicted {claims.show(record['expected'])}")
+        print(f"    {'below' if record['kind'] == 'bound' else 'predicted':9} {claims.show(record['expected'])}")
         print(f"    {record['criterion']}: {record['statistic']:.3g}")
         print(f"    control   {record['control']['variant']}: rejected, {record['control']['statistic']:.3g}")
     print(f"`{given.claim}` holds ({given.profile} profile)")

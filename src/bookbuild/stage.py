@@ -87,11 +87,12 @@ def build(profile: str, generated: dict[str, str], claims: list[dict], stamp: st
                     ignore=shutil.ignore_patterns("*.ipynb", ".ipynb_checkpoints"))
     shutil.copy2("_toc.yml", STAGE / "_toc.yml")
     (STAGE / "_config.yml").write_text(settings(stamp))
+    keys = bibliography_keys()
     for page, executed in pages(profile):
         write_figures(executed, book / FIGURES)
         notebook = notebooks.read(executed)
         dress.write_tables(notebook, book / VERBATIM / dress.TABLES)
-        cite = dress.papers_of(page, claims, bibliography_keys())
+        cite = dress.papers_of(page, claims, keys)
         here = [claim for claim in claims if claim["page"] == page]
         nbformat.write(dress.dress(notebook, page, here, cite), (STAGE / page).with_suffix(".ipynb"))
     for name, text in generated.items():
