@@ -13,12 +13,13 @@ import math
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic, overload
 from numpy.typing import DTypeLike, NDArray
 
 from ._checks import seed as checked_seed
 from ._checks import whole
+from ._jit import njit
 
 u32, i32, u64, f32, f64 = np.uint32, np.int32, np.uint64, np.float32, np.float64
 
@@ -140,7 +141,7 @@ def _address(sample, stream):
     return u32(u64(sample) & u64(0xFFFFFFFF)), u32((u64(sample) >> _HALF_WORD) | (u64(stream) << u64(16)))
 
 
-@njit(nogil=True, cache=True, fastmath={"contract", "nsz"})
+@njit(fastmath={"contract", "nsz"})
 def _fill_single(out, start, layer, sample, stream, seed):
     widest_vectors()
     quarter = out.size // 4
@@ -158,7 +159,7 @@ def _fill_single(out, start, layer, sample, stream, seed):
         out[3 * quarter + i] = radius * cosine
 
 
-@njit(nogil=True, cache=True)
+@njit
 def _fill_double(out, start, layer, sample, stream, seed):
     quarter = out.size // 4
     c2, c3 = _address(sample, stream)
@@ -191,7 +192,7 @@ def _fill_for(out, start, layer, sample, stream, seed):
     return implementation
 
 
-@njit(nogil=True, cache=True)
+@njit
 def _table(out, first, layer, stream, seed):
     for i in range(out.shape[0]):
         fill(out[i], 0, layer, first + i, stream, seed)

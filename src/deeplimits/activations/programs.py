@@ -11,9 +11,9 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import DTypeLike, NDArray
 
+from .._jit import njit
 from ..gaussian import widest_vectors
 from . import elementary as f
 
@@ -55,7 +55,7 @@ def scratch(dtype: DTypeLike) -> NDArray:
     return np.empty((REGISTERS, BLOCK), dtype)
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
+@njit(error_model="numpy", fastmath={"contract"})
 def _unary(operation, out, u, a, b, c, d):
     """out = c F(a u + b) + d: one loop for each F."""
     widest_vectors()
@@ -94,7 +94,7 @@ def _unary(operation, out, u, a, b, c, d):
         _more_unary(operation, out, u, a, b, c, d)
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
+@njit(error_model="numpy", fastmath={"contract"})
 def _more_unary(operation, out, u, a, b, c, d):
     widest_vectors()
     n = len(out)
@@ -134,7 +134,7 @@ def _more_unary(operation, out, u, a, b, c, d):
             out[i] = a * u[i] + b * abs(u[i])
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
+@njit(error_model="numpy", fastmath={"contract"})
 def _binary(operation, out, u, v, a, b, c, d):
     widest_vectors()
     n = len(out)
@@ -159,14 +159,14 @@ def polynomial(x, near):
     return near[2] + (near[3] * x + (x * u) * total)
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
+@njit(error_model="numpy", fastmath={"contract"})
 def _near(out, x, near):
     widest_vectors()
     for i in range(len(x)):
         out[i] = polynomial(x[i], near)
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
+@njit(error_model="numpy", fastmath={"contract"})
 def _mend(out, x, near):
     """Put the polynomial where |x| < radius."""
     widest_vectors()
@@ -176,7 +176,7 @@ def _mend(out, x, near):
         out[i] = value if abs(x[i]) < radius else out[i]
 
 
-@njit(nogil=True, cache=True, fastmath={"reassoc", "nsz"})
+@njit(fastmath={"reassoc", "nsz"})
 def _outside(x, near):
     """How many x the polynomial cannot serve; counted in the type of x, so that it vectorises."""
     widest_vectors()
@@ -187,7 +187,7 @@ def _outside(x, near):
     return count
 
 
-@njit(nogil=True, cache=True)
+@njit
 def apply(program, x, out, scratch):
     """out[:] = phi(x), inside compiled code.
 
@@ -207,7 +207,7 @@ def apply(program, x, out, scratch):
         _mend(out, x, near)
 
 
-@njit(nogil=True, cache=True)
+@njit
 def _run(steps, x, out, scratch):
     n = len(x)
     for k in range(len(steps)):

@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from .._jit import njit
 from ..activations import elementary
 from ..gaussian import fill, widest_vectors
 from ._grid import LANES
@@ -21,7 +21,7 @@ FAST = {"contract", "nsz"}
 FARTHEST = 8.66
 
 
-@njit(nogil=True, cache=True)
+@njit
 def draw(normals, extra, step, refinement, block, stream, seed):
     """Standard normals for one step: the scaled sum of `refinement` consecutive draws of the stream.
 
@@ -40,7 +40,7 @@ def squarings(largest: float) -> int:
     return max(0, math.ceil(math.log2(max(largest, 1e-300) / 0.25)))
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
+@njit(fastmath=FAST)
 def exponentials(x, times):
     """Replace x by exp(x). In double precision: the Taylor polynomial of degree 11 at x/2^times, squared `times` times.
 
@@ -64,7 +64,7 @@ def exponentials(x, times):
             x[i] *= x[i]
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
+@njit(fastmath=FAST)
 def add_scaled(target, normals, spread, shift):
     """target += spread normals + shift."""
     widest_vectors()
@@ -72,7 +72,7 @@ def add_scaled(target, normals, spread, shift):
         target[i] += spread * normals[i] + shift
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
+@njit(fastmath=FAST)
 def look_up(places, cubics, cells):
     """Replace places in a table, counted in cells from 0 to its last one, by the values there."""
     widest_vectors()
@@ -85,7 +85,7 @@ def look_up(places, cubics, cells):
         places[i] = cubics[0, k] + part * (cubics[1, k] + part * (cubics[2, k] + part * cubics[3, k]))
 
 
-@njit(nogil=True, cache=True, inline="always")
+@njit(inline="always")
 def lanes_wanted(out, begin, block):
     """The row of lane 0 of a block in a piece that begins at path `begin`, and the lanes inside the piece."""
     row = block * LANES - begin

@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from .._jit import njit
 from ._grid import LANES
 from ._lanes import FAST, add_scaled, draw, exponentials, lanes_wanted, look_up
 
@@ -17,13 +17,13 @@ from ._lanes import FAST, add_scaled, draw, exponentials, lanes_wanted, look_up
 PIVOT = 1e-14
 
 
-@njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
+@njit(fastmath=FAST, error_model="numpy")
 def _invert_root(root, variance):
     for i in range(LANES):
         root[i] = 1 / math.sqrt(variance[i])
 
 
-@njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
+@njit(fastmath=FAST, error_model="numpy")
 def _bend_pair(covariance, root, other, gaps, places, cells, cubics, rate):
     """Move one correlation along the flow of nu; root and other are the inverse standard deviations."""
     for i in range(LANES):
@@ -38,7 +38,7 @@ def _bend_pair(covariance, root, other, gaps, places, cells, cubics, rate):
         covariance[i] = (1 - gaps[i] * (1 - places[i])) / (root[i] * other[i])
 
 
-@njit(nogil=True, cache=True)
+@njit
 def _bend(V, cubics, rate):
     roots, gaps, places = np.empty((len(V), LANES)), np.empty(LANES), np.empty(LANES)
     cells = np.empty(LANES, np.uint32)
@@ -48,26 +48,26 @@ def _bend(V, cubics, rate):
             _bend_pair(V[a, b], roots[a], roots[b], gaps, places, cells, cubics, rate)
 
 
-@njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
+@njit(fastmath=FAST, error_model="numpy")
 def _add_product(target, a, b, sign):
     for i in range(LANES):
         target[i] += sign * a[i] * b[i]
 
 
-@njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
+@njit(fastmath=FAST, error_model="numpy")
 def _scale(target, a):
     for i in range(LANES):
         target[i] *= a[i]
 
 
-@njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
+@njit(fastmath=FAST, error_model="numpy")
 def _inverse_root(inverse, pivot, whole):
     """1/sqrt(pivot), or 0 where the pivot is only rounding: a direction that V does not have."""
     for i in range(LANES):
         inverse[i] = 1 / math.sqrt(pivot[i]) if pivot[i] > PIVOT * whole[i] else 0.0
 
 
-@njit(nogil=True, cache=True)
+@njit
 def _factorise(V, factor, inverse):
     """Lower triangles with factor factor^T = V, also for singular V."""
     for b in range(len(V)):
@@ -80,7 +80,7 @@ def _factorise(V, factor, inverse):
             _scale(factor[a, b], inverse)
 
 
-@njit(nogil=True, cache=True)
+@njit
 def _multiply(V, factor):
     """V = factor factor^T, its lower triangle."""
     for a in range(len(V)):
@@ -90,14 +90,14 @@ def _multiply(V, factor):
                 _add_product(V[a, b], factor[a, k], factor[b, k], 1.0)
 
 
-@njit(nogil=True, cache=True)
+@njit
 def _stretch(factor, diagonal):
     for a in range(len(factor)):
         for b in range(a + 1):
             _scale(factor[a, b], diagonal[b])
 
 
-@njit(nogil=True, cache=True)
+@njit
 def _shake(factor, diagonal, normals, step, times, backwards):
     """factor <- factor A for a random triangular A.
 
@@ -124,7 +124,7 @@ def _shake(factor, diagonal, normals, step, times, backwards):
         _stretch(factor, diagonal)
 
 
-@njit(nogil=True, cache=True)
+@njit
 def _write(out, begin, block, place, V):
     row, low, high = lanes_wanted(out, begin, block)
     for a in range(len(V)):
@@ -133,7 +133,7 @@ def _write(out, begin, block, place, V):
                 out[row + i, place, a, b] = out[row + i, place, b, a] = V[a, b, i]
 
 
-@njit(nogil=True, cache=True)
+@njit
 def walk(out, begin, records, V0, step, times, half, full, rate, kind, refinement, stream, seed):
     """Half a drift step, then noise and whole drift steps in turn, half a drift step where it is recorded.
 

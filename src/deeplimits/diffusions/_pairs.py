@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from .._jit import njit
 from ..gaussian import widest_vectors
 from ._grid import LANES
 from ._lanes import FAST, add_scaled, draw, exponentials, lanes_wanted, look_up
@@ -19,7 +19,7 @@ from ._lanes import FAST, add_scaled, draw, exponentials, lanes_wanted, look_up
 LARGEST = {np.dtype(np.float32): 1e12, np.dtype(np.float64): 1e100}
 
 
-@njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
+@njit(fastmath=FAST, error_model="numpy")
 def _bend(u, c, gaps, places, cells, cubics, rate):
     """Move the angles along the flow of nu."""
     widest_vectors()
@@ -39,7 +39,7 @@ def _bend(u, c, gaps, places, cells, cubics, rate):
         u[i] = (gap - one if u[i] < none else one - gap) * c[i]
 
 
-@njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
+@njit(fastmath=FAST, error_model="numpy")
 def _shake(u, c, growth, totals, ratio, normals, sizes, spread, largest, times, backwards):
     """V <- L A A^T L^T for a random triangular A = D (I + N), or (I + N) D when `backwards`.
 
@@ -67,7 +67,7 @@ def _shake(u, c, growth, totals, ratio, normals, sizes, spread, largest, times, 
         c[i] = outer
 
 
-@njit(nogil=True, cache=True)
+@njit
 def _write(out, begin, block, place, V0, u, growth, totals, step, done):
     row, low, high = lanes_wanted(out, begin, block)
     spread, time = math.sqrt(2 * step), done * step
@@ -82,7 +82,7 @@ def _write(out, begin, block, place, V0, u, growth, totals, step, done):
         out[row + i, place, 0, 1] = out[row + i, place, 1, 0] = rho * math.sqrt(first) * math.sqrt(second)
 
 
-@njit(nogil=True, cache=True)
+@njit
 def walk(out, begin, records, V0, start, step, sizes, spreads, largest, times, half, full, rate, kind, refinement,
          stream, seed):
     """Noise and whole drift steps in turn; `start` is (u, c) after the first half of a drift step.

@@ -11,8 +11,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from .._jit import njit
 from ._grid import LANES
 from ._lanes import FAST, draw, lanes_wanted
 from ._matrices import _factorise, _multiply, _shake
@@ -21,7 +21,7 @@ from ._matrices import _factorise, _multiply, _shake
 SMALLEST = 1e-300
 
 
-@njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
+@njit(fastmath=FAST, error_model="numpy")
 def _grow(variance, middle, after, half, whole):
     """The inverse variance half-way and at the end of a drift step, by how much 1/V - 1 grows: large V keep digits."""
     for i in range(LANES):
@@ -31,7 +31,7 @@ def _grow(variance, middle, after, half, whole):
         after[i] = inverse + (inverse - 1) * whole
 
 
-@njit(nogil=True, cache=True)
+@njit
 def _explode(variance, after, ends, moment, b):
     """Note when a variance becomes infinite in a drift step that began at `moment`."""
     for i in range(LANES):
@@ -39,7 +39,7 @@ def _explode(variance, after, ends, moment, b):
             ends[i] = min(ends[i], moment - math.log1p(-1 / variance[i]) / b)
 
 
-@njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
+@njit(fastmath=FAST, error_model="numpy")
 def _correlate(covariance, variance, other, middle, other_middle, after, other_after, p, time):
     """Move one covariance between the variances before and after."""
     for i in range(LANES):
@@ -54,7 +54,7 @@ def _correlate(covariance, variance, other, middle, other_middle, after, other_a
         covariance[i] = x2 / (math.sqrt(v2 * after[i]) * math.sqrt(w2 * other_after[i]))
 
 
-@njit(nogil=True, cache=True)
+@njit
 def _drift(V, after, middle, ends, moment, b, p, time):
     """One drift step. Paths that explode in it get their time in `ends` and go on from the identity, unseen."""
     half, whole = math.expm1(b * time / 2), math.expm1(b * time)
@@ -73,7 +73,7 @@ def _drift(V, after, middle, ends, moment, b, p, time):
             V[a, a, i] = 1 / after[a, i]
 
 
-@njit(nogil=True, cache=True)
+@njit
 def _stop(V, final, ends, radius, moment):
     """Stop the paths with a variance beyond the radius."""
     for i in range(LANES):
@@ -83,7 +83,7 @@ def _stop(V, final, ends, radius, moment):
                 final[:, :, i] = V[:, :, i]
 
 
-@njit(nogil=True, cache=True)
+@njit
 def _write(out, times, row, low, high, place, V, final, ends):
     for i in range(low, high):
         times[row + i] = ends[i]
@@ -93,7 +93,7 @@ def _write(out, times, row, low, high, place, V, final, ends):
                 out[row + i, place, a, b] = out[row + i, place, b, a] = value
 
 
-@njit(nogil=True, cache=True)
+@njit
 def walk(out, times, begin, records, V0, step, squarings, b, p, radius, kind, refinement, stream, seed):
     """Half a drift step, noise, half a drift step.
 

@@ -11,15 +11,15 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from .._jit import njit
 from ._grid import LANES
 from ._lanes import FAST, draw, lanes_wanted
 from ._matrices import _factorise, _multiply, _shake
 from ._smooth import _explode, _grow, _write
 
 
-@njit(nogil=True, cache=True)
+@njit
 def _growth(V, b, q, time):
     """By how much an inner product with the input grows, and S without its source, while V flows for a time."""
     shift = V * math.expm1(-b * time)
@@ -29,7 +29,7 @@ def _growth(V, b, q, time):
     return share / (1 + shift), share * math.exp(q * integral)
 
 
-@njit(nogil=True, cache=True)
+@njit
 def _carry(V, gains, sources, decays, b, q, time):
     """What a drift step does to tangents: C -> gain C, S -> decay S + source C C^T."""
     for i in range(LANES):
@@ -40,7 +40,7 @@ def _carry(V, gains, sources, decays, b, q, time):
         sources[i] = q * time / 2 * total * decays[i]
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
+@njit(fastmath=FAST)
 def _move(U, C, D, V, after, gains, sources, decays):
     """Move the inner product U of two tangents whose products with the input are C and D."""
     for i in range(LANES):
@@ -49,7 +49,7 @@ def _move(U, C, D, V, after, gains, sources, decays):
         U[i] = rest + gains[i] * gains[i] * product * after[i]
 
 
-@njit(nogil=True, cache=True)
+@njit
 def _drift(M, middle, after, gains, sources, decays, ends, moment, b, q, time):
     """One drift step. Paths that explode in it get their time in `ends` and go on from the identity, unseen."""
     V = M[0, 0]
@@ -70,7 +70,7 @@ def _drift(M, middle, after, gains, sources, decays, ends, moment, b, q, time):
         V[i] = 1 / after[i]
 
 
-@njit(nogil=True, cache=True)
+@njit
 def walk(out, times, begin, records, start, step, squarings, b, q, kind, refinement, stream, seed):
     """Half a drift step, noise, half a drift step.
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
 from .._checks import FloatArray, real
+from .._jit import njit
 from ..activations import Rectifier, Smooth
 from ..gaussian import CORRELATION_PATHS, widest_vectors
 from ._flow import displacement_tables
@@ -90,7 +90,7 @@ class CorrelationSDE:
         return chosen.run(kernel, ())
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
+@njit(fastmath=FAST)
 def _flow(z, parts, cells, cubics, low, rate, floor):
     """Move z by the tabulated displacement; below the floor all starts arrive at the same place."""
     widest_vectors()
@@ -108,7 +108,7 @@ def _flow(z, parts, cells, cubics, low, rate, floor):
         z[i] = (z[i] if z[i] > floor else floor) + moved
 
 
-@njit(nogil=True, cache=True)
+@njit
 def _walk(out, begin, records, start, noise, refinement, half, full, low, rate, floor, seed):
     """Half a step without noise, then noise and whole steps in turn, and half a step where it is recorded."""
     z, shown, parts = np.empty(LANES, half.dtype), np.empty(LANES, half.dtype), np.empty(LANES, half.dtype)

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
 from .._checks import FloatArray, real
+from .._jit import njit
 from ..activations import Rectifier, Smooth
 from ..gaussian import NORM_PATHS
 from ._grid import LANES, Plan, checked_limit, plan
@@ -100,14 +100,14 @@ class NormSDE:
         return chosen.run(kernel, ())
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
+@njit(fastmath=FAST)
 def _advance(inverse, growth, gained):
     """V' = b V (V - 1) for the inverse of V, growth = exp(b time) = 1 + gained: a large V keeps its digits."""
     for i in range(LANES):
         inverse[i] = inverse[i] * growth - gained
 
 
-@njit(nogil=True, cache=True)
+@njit
 def _explode(inverse, before, ends, moment, b):
     """Note when paths reach 1/V = 0 in a drift step that began at `moment`; there they stay."""
     for i in range(LANES):
@@ -117,7 +117,7 @@ def _explode(inverse, before, ends, moment, b):
             inverse[i] = 1.0
 
 
-@njit(nogil=True, cache=True)
+@njit
 def _drift(inverse, before, ends, moment, b, time):
     before[:] = inverse
     _advance(inverse, math.exp(b * time), math.expm1(b * time))
@@ -125,7 +125,7 @@ def _drift(inverse, before, ends, moment, b, time):
         _explode(inverse, before, ends, moment, b)
 
 
-@njit(nogil=True, cache=True)
+@njit
 def _walk(out, begin, records, start, b, step, times, kind, refinement, values, seed):
     """Half a drift step, then noise and whole steps in turn, half a drift step where it is recorded."""
     inverse, before, shown, noise = np.empty(LANES), np.empty(LANES), np.empty(LANES), np.empty(LANES)

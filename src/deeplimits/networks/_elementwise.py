@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import DTypeLike
 
+from .._jit import njit
 from ..activations import Plain, Rectifier, programs
 from ..gaussian import fill, widest_vectors
 
@@ -64,7 +64,7 @@ def compiled(activation: Rectifier | Plain, width: int, kind: DTypeLike, near: b
     )
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
+@njit(fastmath=FAST)
 def rectify(values, units, a, count, mean, half):
     """values = phi(x) = mean x + half |x|."""
     widest_vectors()
@@ -73,7 +73,7 @@ def rectify(values, units, a, count, mean, half):
         values[a, i] = mean * units[a, i] + half * abs(units[a, i])
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
+@njit(fastmath=FAST)
 def rectify_difference(values, units, a, parent, count, mean, half):
     """values = phi(x + e) - phi(x) without cancellation, and e becomes x + e.
 
@@ -91,7 +91,7 @@ def rectify_difference(values, units, a, parent, count, mean, half):
         units[a, i] = x + e
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
+@njit(fastmath=FAST)
 def _arrive(values, units, a, parent, count, near):
     """Keep the difference e in `values`, add it to its parent, and count where |e| is not below `near`.
 
@@ -107,7 +107,7 @@ def _arrive(values, units, a, parent, count, near):
     return outside
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
+@njit(fastmath=FAST)
 def _halfway(middle, values, units, a, parent, count):
     widest_vectors()
     half = values.dtype.type(0.5)
@@ -115,21 +115,21 @@ def _halfway(middle, values, units, a, parent, count):
         middle[0, i] = units[parent, i] + half * values[a, i]
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
+@njit(fastmath=FAST)
 def _differ(values, whole, base, a, parent, count):
     widest_vectors()
     for i in range(count):
         values[a, i] = whole[a, i] - base[parent, i]
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
+@njit(fastmath=FAST)
 def _along(values, middle, a, count):
     widest_vectors()
     for i in range(count):
         values[a, i] *= middle[1, i]
 
 
-@njit(nogil=True, cache=True)
+@njit
 def evaluate(function, values, units, whole, middle, a, parent, count, scratch):
     """values[a] = the activation of input a, or its difference from that of the parent; units[a] becomes the input.
 
@@ -154,7 +154,7 @@ def evaluate(function, values, units, whole, middle, a, parent, count, scratch):
             _differ(values, whole, values if parent == 0 else whole, a, parent, count)
 
 
-@njit(nogil=True, cache=True)
+@njit
 def draw(normals, spare, size, start, layer, refinement, sample, stream, seed):
     """Normals of a layer, or the sum of those of `refinement` finer layers."""
     fill(normals[:size], start, layer * refinement, sample, stream, seed)
@@ -164,7 +164,7 @@ def draw(normals, spare, size, start, layer, refinement, sample, stream, seed):
             normals[i] += spare[i]
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
+@njit(fastmath=FAST)
 def enter(units, state, a, begin, count):
     """units = a tile of the state, rounded."""
     widest_vectors()
@@ -172,7 +172,7 @@ def enter(units, state, a, begin, count):
         units[a, i] = state[a, index(begin) + i]
 
 
-@njit(nogil=True, cache=True)
+@njit
 def load(start, state, parents, lanes, lane):
     """Write a start (width, m) as input 0 and differences from the parents."""
     for a in range(start.shape[1]):
@@ -180,7 +180,7 @@ def load(start, state, parents, lanes, lane):
             state[a, d * lanes + lane] = start[d, a] - (start[d, parents[a]] if a > 0 else 0.0)
 
 
-@njit(nogil=True, cache=True)
+@njit
 def store(out, state, parents, lanes, lane):
     """Write the state as (width, m): sum the differences along the tree."""
     for d in range(out.shape[0]):
@@ -188,7 +188,7 @@ def store(out, state, parents, lanes, lane):
             out[d, a] = state[a, d * lanes + lane] + (out[d, parents[a]] if a > 0 else 0.0)
 
 
-@njit(nogil=True, cache=True)
+@njit
 def nearest(start, parents):
     """The parent of each input but the first: the nearest one before it."""
     parents[0] = 0

@@ -11,9 +11,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from .._jit import njit
 from ._elementwise import TILE, draw, evaluate
 from ._rows import FAST, PIVOT
 
@@ -41,7 +41,7 @@ class Field(NamedTuple):
     refinement: int
 
 
-@njit(nogil=True, cache=True)
+@njit
 def _activate(function, source, target, tile, values, middle, scratch):
     """target = phi(source), a tile at a time in the precision of the tiles."""
     for begin in range(0, source.size, TILE):
@@ -53,7 +53,7 @@ def _activate(function, source, target, tile, values, middle, scratch):
             target[begin + i] = values[0, i]
 
 
-@njit(nogil=True, cache=True)
+@njit
 def _gather(patches, source, edge, neighbours, taps):
     """What the filter sees at each position, with the taps mixed.
 
@@ -76,7 +76,7 @@ def _gather(patches, source, edge, neighbours, taps):
                         target[d] += weight * seen[d]
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
+@njit(fastmath=FAST)
 def _overlap(factor, i, j, count):
     total = 0.0
     for k in range(count):
@@ -84,7 +84,7 @@ def _overlap(factor, i, j, count):
     return total
 
 
-@njit(nogil=True, cache=True)
+@njit
 def _factor(gram, factor):
     """The Cholesky factor of a Gram matrix; a direction that is absent gets a column of zeros."""
     for j in range(len(gram)):
@@ -95,13 +95,13 @@ def _factor(gram, factor):
             factor[i, j] = (gram[i, j] - _overlap(factor, i, j, j)) / root if root > 0 else 0.0
 
 
-@njit(nogil=True, cache=True)
+@njit
 def _mixed(matrix, factor):
     """matrix times factor, or the matrix itself for an empty factor."""
     return np.dot(matrix, factor) if factor.size else matrix
 
 
-@njit(nogil=True, cache=True)
+@njit
 def _pre_activations(h, variance, psi, edge, field, patches, factor, normals, spare, number, sample, stream, seed):
     """The pre-activations of a layer and their variances.
 
@@ -130,13 +130,13 @@ def _pre_activations(h, variance, psi, edge, field, patches, factor, normals, sp
         h += field.bias_mean
 
 
-@njit(nogil=True, cache=True)
+@njit
 def _move(state, branch, variance, slope, curvature):
     for i in range(len(state)):
         state[i] += slope * branch[i] + curvature * variance[i]
 
 
-@njit(nogil=True, cache=True)
+@njit
 def _record(out, state, channels):
     """Write the state as (channels, positions, m); one that overflowed is infinite."""
     if not np.isfinite(np.sum(state)):
@@ -148,7 +148,7 @@ def _record(out, state, channels):
             out[d, i] = rows[i, d]
 
 
-@njit(nogil=True, cache=True)
+@njit
 def propagate(out, records, starts, inner, outer, field, begin, stream, seed, kind, scratch):
     """Carry samples begin, begin + 1, ... through the layers and write the states asked for.
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from .._checks import FloatArray
+from .._jit import njit
 from .._parallel import over_samples
 from ..activations import programs
 from ..gaussian import SHAPED_WEIGHTS, fill, u64
@@ -29,13 +29,13 @@ class Gradients(NamedTuple):
     norms: FloatArray
 
 
-@njit(nogil=True, cache=True)
+@njit
 def _weights(normals, layer, sample, stream, seed, width):
     fill(normals, 0, layer, sample, stream, seed)
     return normals[: width * width].astype(np.float64).reshape(width, width)
 
 
-@njit(nogil=True, cache=True)
+@njit
 def _forward(vectors, W, slope, root, value, derivative, scratch):
     """One layer: the activations of the input in row 0, their derivatives along directions in the other rows."""
     z = np.dot(vectors, W.T)
@@ -45,7 +45,7 @@ def _forward(vectors, W, slope, root, value, derivative, scratch):
     vectors[1:] = root * z[1:] * slope
 
 
-@njit(nogil=True, cache=True)
+@njit
 def _paths(tangents, norms, records, last, starts, depth, root, value, derivative, first, stream, seed, kind, scratch):
     """Carry samples first, first + 1, ... forward through the layers and back.
 

@@ -7,15 +7,15 @@ variance of that: the difference of both inputs if they are joined, the second i
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from .._jit import njit
 from ..activations.programs import apply, polynomial
 from ..gaussian import fill, widest_vectors
 from ._program_rows import JOIN, PART, SMALL, divisor_of, one_layer
 from ._rows import FAST, NEURONS, PIVOT
 
 
-@njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
+@njit(fastmath=FAST, error_model="numpy")
 def _near_sums(normals, count, across, other_across, beside, gain, other_gain, joined, near):
     """Sums over neurons of y^2, y d and d^2 for two inputs, in one pass, and how many it cannot serve.
 
@@ -40,7 +40,7 @@ def _near_sums(normals, count, across, other_across, beside, gain, other_gain, j
     return squares, products, differences, outside
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
+@njit(fastmath=FAST)
 def _inputs(x, other, normals, across, other_across, beside):
     widest_vectors()
     count = len(x)
@@ -49,7 +49,7 @@ def _inputs(x, other, normals, across, other_across, beside):
         other[i] = other_across * normals[i] + beside * normals[count + i]
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
+@njit(fastmath=FAST)
 def _sums(values, others, gain, other_gain, joined):
     """The sums of `_near_sums` from the activations."""
     widest_vectors()
@@ -63,7 +63,7 @@ def _sums(values, others, gain, other_gain, joined):
     return squares, products, differences
 
 
-@njit(nogil=True, cache=True)
+@njit
 def _far_sums(drawn, count, across, other_across, beside, gain, other_gain, joined, program, work):
     """The sums of `_near_sums` by the program itself."""
     units, others, values, other_values = (
@@ -74,7 +74,7 @@ def _far_sums(drawn, count, across, other_across, beside, gain, other_gain, join
     return _sums(values, other_values, gain, other_gain, joined)
 
 
-@njit(nogil=True, cache=True)
+@njit
 def _pair_layer(v, cross, e, joined, enlarged, normals, program, network, sample, layer, stream, seed, work):
     """One layer of neurons for two inputs that are not nearly parallel: the new state before the factor c/n."""
     kind = normals.dtype.type
@@ -103,7 +103,7 @@ def _pair_layer(v, cross, e, joined, enlarged, normals, program, network, sample
     return divisor * divisor * a, divisor * other_divisor * b, other_divisor * other_divisor * c
 
 
-@njit(nogil=True, cache=True)
+@njit
 def _rejoined(v, cross, e, joined):
     """The state in the coordinates that suit it."""
     if joined and e > PART * (v + 2 * cross + e):
@@ -113,7 +113,7 @@ def _rejoined(v, cross, e, joined):
     return cross, e, joined
 
 
-@njit(nogil=True, cache=True)
+@njit
 def _write(out, v, cross, e, joined):
     out[0, 0] = v
     out[0, 1] = out[1, 0] = v + cross if joined else cross
@@ -122,7 +122,7 @@ def _write(out, v, cross, e, joined):
         out[:] = np.inf
 
 
-@njit(nogil=True, cache=True)
+@njit
 def _close_layer(v, cross, e, joined, network, sample, layer, stream, seed, work):
     """One layer by the general loop, which knows nearly parallel inputs and those that vanish."""
     gram, covariance = np.array([[v, cross], [cross, e]]), np.empty((2, 2))
@@ -132,7 +132,7 @@ def _close_layer(v, cross, e, joined, network, sample, layer, stream, seed, work
     return gram[0, 0], gram[0, 1], gram[1, 1]
 
 
-@njit(nogil=True, cache=True)
+@njit
 def propagate_pair(out, layers, V0, network, first, stream, seed, work):
     """`propagate` for two inputs."""
     normals, program, close = work.normals, network.program, network.close**2

@@ -11,10 +11,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import DTypeLike, NDArray
 
 from .._checks import FloatArray
+from .._jit import njit
 from ..activations import Plain, Smooth
 from ..activations.programs import BLOCK, Program, apply, scratch
 from ..gaussian import fill, widest_vectors
@@ -100,7 +100,7 @@ def nearest(V0: FloatArray) -> NDArray[np.int64]:
     return parents
 
 
-@njit(nogil=True, cache=True)
+@njit
 def _follow(parents, joined, paths):
     """Rows that sum the coordinates of each input: covariance = paths gram paths^T."""
     paths[:] = 0
@@ -110,7 +110,7 @@ def _follow(parents, joined, paths):
             paths[a] += paths[parents[a]]
 
 
-@njit(nogil=True, cache=True)
+@njit
 def _rejoin(gram, covariance, parents, joined, paths, change):
     """Join inputs that have come close and part those that have moved away."""
     moved = False
@@ -131,7 +131,7 @@ def _rejoin(gram, covariance, parents, joined, paths, change):
         _follow(parents, joined, paths)
 
 
-@njit(nogil=True, cache=True)
+@njit
 def _plan(gram, covariance, parents, joined, network, ways, sizes):
     """How each difference is found, and the standard deviation of each coordinate. Returns the enlargement."""
     largest = 0.0
@@ -152,28 +152,28 @@ def _plan(gram, covariance, parents, joined, network, ways, sizes):
     return enlarged
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
+@njit(fastmath=FAST)
 def _times(out, values, gain):
     widest_vectors()
     for i in range(len(out)):
         out[i] = gain * values[i]
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
+@njit(fastmath=FAST)
 def _times_difference(out, values, before, gain):
     widest_vectors()
     for i in range(len(out)):
         out[i] = gain * (values[i] - before[i])
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
+@njit(fastmath=FAST)
 def _product(out, values):
     widest_vectors()
     for i in range(len(out)):
         out[i] *= values[i]
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
+@njit(fastmath=FAST)
 def _beyond(out, start, step, length):
     """out = start + length step."""
     widest_vectors()
@@ -181,7 +181,7 @@ def _beyond(out, start, step, length):
         out[i] = start[i] + length * step[i]
 
 
-@njit(nogil=True, cache=True)
+@njit
 def _difference_in_double(change, start, step, size, program, wide, registers):
     """change = (phi(start + size step) - phi(start)) / size with the digits of float64."""
     count = len(change)
@@ -194,7 +194,7 @@ def _difference_in_double(change, start, step, size, program, wide, registers):
         change[i] = (wide[3, i] - wide[2, i]) / size
 
 
-@njit(nogil=True, cache=True)
+@njit
 def _activate(a, count, parent, joined, way, size, gain, network, work):
     """values[a] = phi, changes[a] = its change from the parent over `size`. changes[a] comes as a unit normal."""
     kind = work.units.dtype.type
@@ -222,7 +222,7 @@ def _activate(a, count, parent, joined, way, size, gain, network, work):
     _beyond(value, before, change, kind(size))
 
 
-@njit(nogil=True, cache=True)
+@njit
 def one_layer(gram, covariance, parents, joined, factor, sizes, ways, network, sample, layer, stream, seed, work):
     """Replace `gram` by the covariance of the activations of one layer of neurons."""
     inputs = len(gram)
@@ -252,14 +252,14 @@ def one_layer(gram, covariance, parents, joined, factor, sizes, ways, network, s
             gram[b, a] = gram[a, b]
 
 
-@njit(nogil=True, cache=True)
+@njit
 def divisor_of(joined, size, value):
     """What the activations of a coordinate are divided by to be of order 1."""
     divisor = size if joined else max(size, value)
     return divisor if divisor > 0 else 1.0
 
 
-@njit(nogil=True, cache=True)
+@njit
 def propagate(out, layers, V0, parents, network, first, stream, seed, work):
     """Carry samples first, first + 1, ... through the layers and write the covariances asked for.
 

@@ -8,8 +8,8 @@ are the same.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from .._jit import njit
 from ..gaussian import widest_vectors
 from ._elementwise import FAST, TILE, draw, enter, evaluate, index, load, nearest, store
 from ._rows import PIVOT
@@ -18,7 +18,7 @@ from ._rows import PIVOT
 LANES, FITTING = 64, 2048
 
 
-@njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
+@njit(fastmath=FAST, error_model="numpy")
 def _factor(rows, covariance, factor, inverse, scale):
     """Cholesky factors of all lanes, scaled; a direction that is absent gets a column of zeros."""
     widest_vectors()
@@ -43,7 +43,7 @@ def _factor(rows, covariance, factor, inverse, scale):
                 rows[i, j, lane] = scale * factor[i, j, lane]
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
+@njit(fastmath=FAST)
 def _prepare(covariance, shift, gram, parents, weight, bias, curvature):
     """The covariance of the pre-activations and their drift, as differences along the tree."""
     widest_vectors()
@@ -63,7 +63,7 @@ def _prepare(covariance, shift, gram, parents, weight, bias, curvature):
                 shift[a, lane] += 2 * curvature * covariance[a, node, lane]
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
+@njit(fastmath=FAST)
 def _combine(branch, a, normals, rows, count):
     """branch[a] = sum of the rows of normals, weighted by lane."""
     widest_vectors()
@@ -75,7 +75,7 @@ def _combine(branch, a, normals, rows, count):
                 branch[a, begin + lane] += rows[a, k, lane] * normals[index(k * count) + begin + lane]
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
+@njit(fastmath=FAST)
 def _move(state, branch, units, a, place, count, slope, shift):
     """state += slope branch + shift; units becomes the state, rounded."""
     widest_vectors()
@@ -87,7 +87,7 @@ def _move(state, branch, units, a, place, count, slope, shift):
             units[a, begin + lane] = moved
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
+@njit(fastmath=FAST)
 def _multiply(gram, values, a, b, count):
     """Add the products of two inputs to the Gram matrix of each lane, in double precision; see `_rows._dot`."""
     widest_vectors()
@@ -96,7 +96,7 @@ def _multiply(gram, values, a, b, count):
             gram[a, b, lane] += np.float64(values[a, begin + lane]) * np.float64(values[b, begin + lane])
 
 
-@njit(nogil=True, cache=True)
+@njit
 def _advance(state, gram, parents, inner, outer, slope, number, refinement, block, stream, seed,
              rows, shift, normals, spare, branch, units, values, whole, middle, scratch):
     """Carry the state through layer `number`, or nowhere if it is negative, and sum the Gram matrix anew."""
@@ -123,7 +123,7 @@ def _advance(state, gram, parents, inner, outer, slope, number, refinement, bloc
                 _multiply(gram, values, a, b, count)
 
 
-@njit(nogil=True, cache=True)
+@njit
 def _record(out, begin, place, block, state, gram, parents):
     """Write the states of the lanes that are asked for; a sample that overflowed is infinite."""
     for lane in range(LANES):
@@ -135,7 +135,7 @@ def _record(out, begin, place, block, state, gram, parents):
                 out[i, place] = np.inf
 
 
-@njit(nogil=True, cache=True)
+@njit
 def propagate(out, records, starts, inner, outer, layer, begin, stream, seed, kind, scratch):
     """Carry samples begin, begin + 1, ... through the layers and write the states asked for.
 

@@ -9,14 +9,14 @@ and in the Gram matrix, so that nearly parallel inputs keep their distance.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from .._jit import njit
 from ..gaussian import widest_vectors
 from ._elementwise import FAST, TILE, draw, enter, evaluate, index, load, nearest, store
 from ._rows import _cholesky, add_products
 
 
-@njit(nogil=True, cache=True)
+@njit
 def _prepare(rows, shift, gram, covariance, factor, parents, weight, bias, curvature, scale):
     """The factor of the covariance of the pre-activations and their drift, as differences along the tree."""
     for a in range(len(gram)):
@@ -34,7 +34,7 @@ def _prepare(rows, shift, gram, covariance, factor, parents, weight, bias, curva
         shift[a] = curvature * gained
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
+@njit(fastmath=FAST)
 def _combine(branch, a, normals, rows, count):
     """branch[a] = sum of the rows of normals, weighted."""
     widest_vectors()
@@ -47,7 +47,7 @@ def _combine(branch, a, normals, rows, count):
             branch[a, i] += weight * normals[index(k * count) + i]
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
+@njit(fastmath=FAST)
 def _move(state, branch, units, a, place, count, slope, shift):
     """state += slope branch + shift; units becomes the state, rounded."""
     widest_vectors()
@@ -59,7 +59,7 @@ def _move(state, branch, units, a, place, count, slope, shift):
         units[a, i] = moved
 
 
-@njit(nogil=True, cache=True)
+@njit
 def _advance(state, gram, parents, inner, outer, slope, number, refinement, sample, stream, seed,
              rows, shift, normals, spare, branch, units, values, whole, middle, scratch):
     """Carry the state through layer `number`, or nowhere if it is negative, and sum the Gram matrix anew."""
@@ -86,7 +86,7 @@ def _advance(state, gram, parents, inner, outer, slope, number, refinement, samp
             add_products(gram, values, a, count)
 
 
-@njit(nogil=True, cache=True)
+@njit
 def propagate(out, records, starts, inner, outer, layer, begin, stream, seed, kind, scratch):
     """Carry samples begin, begin + 1, ... through the layers and write the states asked for.
 

@@ -8,10 +8,10 @@ survives where two inputs are nearly parallel. `gram` is the Gram matrix in thes
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import DTypeLike, NDArray
 
 from .._checks import FloatArray
+from .._jit import njit
 from ..activations import correlation_of
 from ..gaussian import fill, widest_vectors
 
@@ -49,7 +49,7 @@ def workspace(width: int, inputs: int, dtype: DTypeLike) -> list[NDArray]:
     return [np.empty(normals, dtype), np.empty((inputs, neurons), dtype), np.empty((inputs, neurons), dtype)]
 
 
-@njit(nogil=True, cache=True)
+@njit
 def _cholesky(gram, factor):
     for j in range(len(gram)):
         for i in range(j, len(gram)):
@@ -62,7 +62,7 @@ def _cholesky(gram, factor):
                 factor[i, j] = rest / factor[j, j] if factor[j, j] > 0 else 0.0
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
+@njit(fastmath=FAST)
 def _combine(target, normals, coefficients, count):
     """target = sum of the rows of normals, weighted."""
     widest_vectors()
@@ -75,7 +75,7 @@ def _combine(target, normals, coefficients, count):
             target[i] += weight * normals[k * count + i]
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
+@njit(fastmath=FAST)
 def _activate(activation, unit, mean, half):
     """phi(x) = mean x + half |x|."""
     widest_vectors()
@@ -83,7 +83,7 @@ def _activate(activation, unit, mean, half):
         activation[i] = mean * unit[i] + half * abs(unit[i])
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
+@njit(fastmath=FAST)
 def _activate_difference(activation, unit, parent, mean, half):
     """phi(x + e) - phi(x) without cancellation, and unit becomes x + e.
 
@@ -100,7 +100,7 @@ def _activate_difference(activation, unit, parent, mean, half):
         unit[i] = x + e
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
+@njit(fastmath=FAST)
 def _dot(a, b):
     """The product, with its sum in double precision.
 
@@ -114,14 +114,14 @@ def _dot(a, b):
     return total
 
 
-@njit(nogil=True, cache=True)
+@njit
 def add_products(gram, values, a, count):
     """Add the products of input a with itself and those before it to the Gram matrix."""
     for b in range(a + 1):
         gram[a, b] += _dot(values[a, :count], values[b, :count])
 
 
-@njit(nogil=True, cache=True)
+@njit
 def _layer(gram, parents, factor, width, slopes, sample, layer, stream, seed, normals, units, activations):
     """Replace `gram` by the sum over neurons of products of activation differences."""
     inputs = len(gram)
@@ -150,7 +150,7 @@ def _inverse_root(square):
     return 1 / np.sqrt(square) if square > 0 else 0.0
 
 
-@njit(nogil=True, cache=True)
+@njit
 def _renormalise(gram, parents, variance, scale, change, inverse, square):
     """Return to unit vectors: absorb the new norms into the variances.
 
@@ -193,7 +193,7 @@ def _renormalise(gram, parents, variance, scale, change, inverse, square):
     _congruence(gram, change)
 
 
-@njit(nogil=True, cache=True)
+@njit
 def _congruence(gram, change):
     """gram = change gram change^T in place, for a lower triangular change.
 
@@ -214,7 +214,7 @@ def _congruence(gram, change):
             gram[a, b] = total
 
 
-@njit(nogil=True, cache=True)
+@njit
 def _write(out, gram, parents, variance, change):
     """The covariance itself: sum the differences along the paths, then restore the norms."""
     inputs = len(gram)
@@ -232,7 +232,7 @@ def _write(out, gram, parents, variance, change):
             out[a, b] = variance[a] if a == b else out[a, b] * np.sqrt(variance[a]) * np.sqrt(variance[b])
 
 
-@njit(nogil=True, cache=True)
+@njit
 def propagate(
     out, layers, parents, start_variance, start_gram, width, slopes, scale,
     first, stream, seed, normals, units, activations,
@@ -257,7 +257,7 @@ def propagate(
             _write(out[i, place], gram, parents, variance, change)
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
+@njit(fastmath=FAST)
 def _pair_sums(normals, count, across, beside, mean, half):
     """Sums of phi(x)^2, phi(x) d and d^2 over neurons, d = phi(x + e) - phi(x), in one pass."""
     widest_vectors()
@@ -278,7 +278,7 @@ def _pair_sums(normals, count, across, beside, mean, half):
     return squares, products, differences
 
 
-@njit(nogil=True, cache=True)
+@njit
 def propagate_pair(out, layers, V0, epsilon0, width, slopes, scale, first, stream, seed, normals):
     """The loop of `propagate` for two inputs, with the state in three numbers: both norms and 1 - correlation.
 

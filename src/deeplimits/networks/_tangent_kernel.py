@@ -8,9 +8,9 @@ are drawn again on the way back instead of being kept, so memory grows with the 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
+from .._jit import njit
 from .._parallel import over_samples
 from ..activations import programs
 from ..gaussian import WEIGHTS, u64
@@ -20,7 +20,7 @@ from ._elementwise import draw
 from .weights import _apply, _law, functions_of
 
 
-@njit(nogil=True, cache=True)
+@njit
 def _forward(x, Z, offset, psi, inner_slope, outer_slope, law, functions, scratch):
     """One layer, and what the way back needs of it.
 
@@ -39,7 +39,7 @@ def _forward(x, Z, offset, psi, inner_slope, outer_slope, law, functions, scratc
         x[j] += branch
 
 
-@njit(nogil=True, cache=True)
+@njit
 def _backward(gradients, Z, psi, inner_slope, outer_slope, weights, biases, law):
     """Add a layer's share of both kernels and carry the gradients of the output through it."""
     entering = np.dot(psi, law.columns)
@@ -50,7 +50,7 @@ def _backward(gradients, Z, psi, inner_slope, outer_slope, weights, biases, law)
     gradients += inner_slope * (law.scale * np.dot(np.dot(rows, Z), law.columns) + np.dot(leaving, law.mean))
 
 
-@njit(nogil=True, cache=True)
+@njit
 def _kernels(out, starts, readouts, depth, functions, law, begin, stream, seed, kind, scratch):
     """Kernels of samples begin, begin + 1, ...
 

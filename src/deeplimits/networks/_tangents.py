@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from .._checks import FloatArray
+from .._jit import njit
 from .._parallel import BLOCK, fill_blocks, over_samples
 from ..activations import Plain
 from ..activations.programs import Program, apply, scratch
@@ -54,7 +54,7 @@ def tangent_rows(network, gram, out, layers, seed, first, threads, precision) ->
     over_samples(piece, len(out), threads)
 
 
-@njit(nogil=True, cache=True)
+@njit
 def _layer(gram, sizes, factor, network, sample, layer, stream, seed, normals, values, registers):
     """Replace `gram` by the Gram matrix after one layer of neurons. Rows are unit normals, so that none underflows."""
     count, kind = len(gram), values.dtype.type
@@ -88,7 +88,7 @@ def _layer(gram, sizes, factor, network, sample, layer, stream, seed, normals, v
             gram[b, a] = gram[a, b]
 
 
-@njit(nogil=True, cache=True)
+@njit
 def _propagate(out, layers, start, network, first, stream, seed, normals, values, registers):
     """Carry samples first, first + 1, ... through the layers and write the Gram matrices asked for.
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from .._checks import FloatArray
+from .._jit import njit
 from .._parallel import over_samples
 from ..activations import programs
 from ..activations.programs import Program
@@ -45,14 +45,14 @@ class Law(NamedTuple):
     refinement: int
 
 
-@njit(nogil=True, cache=True)
+@njit
 def _apply(program, source, target, scratch):
     for begin in range(0, source.size, TILE):
         end = min(begin + TILE, source.size)
         programs.apply(program, source[begin:end], target[begin:end], scratch)
 
 
-@njit(nogil=True, cache=True)
+@njit
 def _network_step(state, jacobians, W, b, functions, scratch):
     """One layer: J grows by diag(phi'(h)) W diag(psi'(x)) J."""
     inputs, width = state.shape
@@ -67,7 +67,7 @@ def _network_step(state, jacobians, W, b, functions, scratch):
         state[j] += psi
 
 
-@njit(nogil=True, cache=True)
+@njit
 def _diffusion_step(state, jacobians, inverses, W, b, law, functions, scratch):
     """One Euler step of the state, of dg = dZ g and of dg^-1 = g^-1 (-dZ + d[Z, Z]).
 
@@ -90,7 +90,7 @@ def _diffusion_step(state, jacobians, inverses, W, b, law, functions, scratch):
         state[j] += law.slope * (np.dot(W, psi) + b) + law.second / 2 * variance
 
 
-@njit(nogil=True, cache=True)
+@njit
 def propagate(states, jacobians, inverses, records, starts, functions, law, begin, stream, seed, kind, scratch):
     """Carry samples begin, begin + 1, ... through the layers and write what is asked for.
 
