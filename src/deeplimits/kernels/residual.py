@@ -247,20 +247,15 @@ class ResidualKernel:
 
 
 def _semidefinite(name: str, value: ArrayLike, inputs: int | None = None) -> FloatArray:
-    """A covariance in which inputs may have no variance.
+    """A covariance in which inputs may have no variance; a number stands for all entries.
 
     Raises: ValueError that names the argument and what is wrong with it.
     """
-    matrix = _checks.numbers(name, value, least_axes=2)
-    if inputs is not None and matrix.shape == (1, 1):
-        matrix = np.full((inputs, inputs), matrix[0, 0])
-    if inputs is not None and matrix.shape != (inputs, inputs):
-        raise ValueError(f"{name} must be {(inputs, inputs)}, got shape {matrix.shape}")
-    if matrix.ndim == 2 and matrix.shape[0] == matrix.shape[1]:
-        still = np.diag(matrix) == 0
-        if not np.any(matrix[still]) and not np.any(matrix[:, still]):
-            if np.all(still):
-                return matrix
-            _checks.covariance(name, matrix[np.ix_(~still, ~still)])
-            return (matrix + matrix.T) / 2
-    return _checks.covariance(name, matrix)
+    given = _checks.numbers(name, value, 2, "a square covariance matrix")
+    if inputs is not None and given.shape == (1, 1):
+        value = np.full((inputs, inputs), given[0, 0])
+    matrix = _checks.semidefinite(name, value, inputs)
+    still = np.diag(matrix) == 0
+    if np.any(matrix[still]):
+        raise ValueError(f"{name} must be 0 beside a variance of 0, got {_checks.shown(value)}")
+    return matrix
