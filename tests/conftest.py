@@ -13,8 +13,8 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 @pytest.fixture(params=["narrow", "wide"])
 def loops(request, monkeypatch):
     """Both compiled loops in turn."""
-    from deeplimits.networks import _residual_narrow
+    from deeplimits.loops import narrow
 
     if request.param == "wide":
-        monkeypatch.setattr(_residual_narrow, "FITTING", 0)
+        monkeypatch.setattr(narrow, "FITTING", 0)
     return request.param

@@ -12,7 +12,8 @@ from scipy import stats
 
 from deeplimits import densities
 from deeplimits.activations import Rectifier, correlation_of, linear, shaped_relu
-from deeplimits.diffusions import CorrelationSDE, CovarianceSDE, _flow, _lanes, covariance
+from deeplimits.diffusions import CorrelationSDE, CovarianceSDE, covariance
+from deeplimits.loops import flow, lanes
 from deeplimits.networks import ShapedMLP
 
 SIGMAS = stats.norm.isf(LEVEL / 100)
@@ -225,7 +226,7 @@ def test_a_short_drift_step_is_the_kernel_of_a_rectifier_and_a_long_one_is_none(
     # The flow keeps the cone whatever the time.
     apart = ~np.eye(12, dtype=bool)
     for time in (0.1, 4, 8, 40):
-        ratio = _flow.ratio_flow((1 + R[apart]) / (1 - R[apart]), 1.0, time, corrected=False)
+        ratio = flow.ratio_flow((1 + R[apart]) / (1 - R[apart]), 1.0, time, corrected=False)
         moved = np.eye(12)
         moved[apart] = (ratio - 1) / (ratio + 1)
         assert np.linalg.eigvalsh(moved)[0] > -1e-12
@@ -258,23 +259,23 @@ def evaluate(table, x):
 @pytest.mark.parametrize("gap2, step", [(0.0, 0.5), (1.0, 1 / 128), (4.0, 0.25), (1e-6, 0.1)])
 def test_tables_agree_with_the_flow(kind, tolerance, gap2, step):
     z = np.linspace(-14, 17, 1001)
-    half, full, floor = _flow.displacement_tables(gap2, step, np.dtype(kind))
+    half, full, floor = flow.displacement_tables(gap2, step, np.dtype(kind))
     for table, time in ((half, step / 2), (full, step)):
-        exact = np.log(_flow.ratio_flow(np.exp(2 * z), gap2, time, True)) / 2
+        exact = np.log(flow.ratio_flow(np.exp(2 * z), gap2, time, True)) / 2
         assert np.maximum(z, floor) + evaluate(table, z) == pytest.approx(exact, abs=tolerance)
         if gap2 == 0:
             assert exact == pytest.approx(np.arcsinh(np.exp(time / 2) * np.sinh(z)), abs=1e-10)
     q = np.linspace(1e-3, 1, 1001)
     ratio = (1 / q - 1) ** 2
-    moved = _flow.ratio_flow(ratio, gap2, step, False)
-    lost = evaluate(_flow.decrement_table(gap2, step), q)
+    moved = flow.ratio_flow(ratio, gap2, step, False)
+    lost = evaluate(flow.decrement_table(gap2, step), q)
     assert lost == pytest.approx((moved - ratio) / (1 + moved), abs=1e-9)
 
 
 def test_vectorised_exponential():
     x = np.linspace(-3, 3, 256)
     y = x.copy()
-    _lanes.exponentials(y, _lanes.squarings(3))
+    lanes.exponentials(y, lanes.squarings(3))
     assert y == pytest.approx(np.exp(x), rel=1e-14)
 
 

@@ -8,7 +8,8 @@ from samples import LEVEL, z_scores
 from scipy import stats
 
 from deeplimits.activations import correlation_of, linear, plain, shaped_relu, smooth
-from deeplimits.networks import ShapedMLP, _program_rows
+from deeplimits.loops import program_rows
+from deeplimits.networks import ShapedMLP
 
 PAIR = np.array([[1.0, 0.3], [0.3, 2.0]])
 TRIPLE = np.array([[1, 0.3, -0.2], [0.3, 1.5, 0.4], [-0.2, 0.4, 0.8]])
@@ -84,7 +85,7 @@ def test_three_ways_to_a_difference_agree_where_they_meet(phi, monkeypatch):
     V0 = np.array([[1, 1 - epsilon], [1 - epsilon, 1]])
     found = []
     for close in (0.0, 0.02):
-        monkeypatch.setitem(_program_rows.CLOSE, np.dtype(np.float32), close)
+        monkeypatch.setitem(program_rows.CLOSE, np.dtype(np.float32), close)
         found.append(1 - correlation_of(ShapedMLP(phi, 300, 3).sample(V0, 20, 1))[:, 0, 1])
     assert found[0] == pytest.approx(found[1], rel=2e-4)
 

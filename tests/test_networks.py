@@ -11,7 +11,8 @@ from scipy import stats
 
 from deeplimits.activations import correlation_of, linear, plain, relu, shaped_relu, smooth
 from deeplimits.gaussian import LAYERS
-from deeplimits.networks import ShapedMLP, _program_rows, shaped
+from deeplimits.loops import program_rows
+from deeplimits.networks import ShapedMLP, shaped
 
 PAIR = np.array([[1.0, 0.3], [0.3, 2.0]])
 TRIPLE = np.array([[1, 0.3, -0.2], [0.3, 1.5, 0.4], [-0.2, 0.4, 0.8]])
@@ -74,13 +75,13 @@ def test_pair_loop_of_programs_is_the_general_loop(phi, dtype):
     precision = "single" if dtype == np.float32 else "double"
     pair = ShapedMLP(phi, width, 5).sample(PAIR, 5, 1, at=layers, precision=precision)
     general = np.empty((5, 3, 2, 2))
-    _program_rows.propagate(general, layers, PAIR, _program_rows.nearest(PAIR),
-                            _program_rows.network(phi, width, dtype), 0, LAYERS, np.uint64(1),
-                            _program_rows.workspace(width, 2, dtype))
+    program_rows.propagate(general, layers, PAIR, program_rows.nearest(PAIR),
+                            program_rows.network(phi, width, dtype), 0, LAYERS, np.uint64(1),
+                            program_rows.workspace(width, 2, dtype))
     assert pair == pytest.approx(general, rel=2e-6 if dtype == np.float32 else 1e-12)
 
 
-def test_program_rows_of_a_linear_activation_have_exact_determinants():
+def testprogram_rows_of_a_linear_activation_have_exact_determinants():
     width, depth = 15, 6
     limit = stats.norm.isf(LEVEL / 4)
     for phi in (smooth("3*x"), plain("x")):

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from deeplimits import attention, densities, diffusions, kernels, networks
 from deeplimits.activations import linear, plain, relu, shaped_relu, smooth
-from deeplimits.diffusions.unshaped import SingularSDE, UnshapedChain
+from deeplimits.diffusions import SingularSDE
+from deeplimits.networks import UnshapedChain
 
 SMOOTH = ["tanh", "erf", "silu", "gelu", "softplus", "exp(x) - 1"]
 EXAMPLES = settings(max_examples=12, deadline=None, derandomize=True, database=None)

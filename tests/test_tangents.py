@@ -9,8 +9,9 @@ from scipy import special, stats
 from scipy.integrate import solve_ivp
 
 from deeplimits.activations import linear, plain, relu, shaped_relu, smooth
-from deeplimits.diffusions import CovarianceSDE, NormSDE, TangentSDE, _tangents
-from deeplimits.diffusions._grid import LANES
+from deeplimits.diffusions import CovarianceSDE, NormSDE, TangentSDE
+from deeplimits.loops import tangents
+from deeplimits.loops.lanes import LANES
 from deeplimits.networks import ResNet, ShapedMLP
 
 GRAM = np.array([[1.0, 0.3], [0.3, 1.2]])
@@ -175,7 +176,7 @@ def test_a_step_without_noise_follows_the_drift(phi):
     for time in (0.05, 0.1):
         M = np.repeat(start[:, :, None], LANES, axis=2)
         q = (phi.second / (2 * phi.a)) ** 2
-        _tangents._drift(M, *np.empty((5, LANES)), np.full(LANES, np.inf), 0.0, phi.b, q, time)
+        tangents._drift(M, *np.empty((5, LANES)), np.full(LANES, np.inf), 0.0, phi.b, q, time)
         exact = solve_ivp(lambda _, y: drift(phi, y.reshape(3, 3)).ravel(), (0, time), start.ravel(), rtol=1e-12,
                           atol=1e-14).y[:, -1].reshape(3, 3)
         errors.append(np.abs(np.tril(M[:, :, 7] - exact)).max())

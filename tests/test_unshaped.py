@@ -8,8 +8,10 @@ from samples import LEVEL
 from scipy import stats
 
 from deeplimits.activations import correlation_of, relu
-from deeplimits.diffusions.unshaped import PLATEAU, SingularSDE, UnshapedChain, one_layer_moments
-from deeplimits.networks import ShapedMLP
+from deeplimits.diffusions import SingularSDE
+from deeplimits.diffusions.unshaped import PLATEAU
+from deeplimits.networks import ShapedMLP, UnshapedChain
+from deeplimits.networks.unshaped import one_layer_moments
 
 
 def test_moments_near_parallel_and_where_formula_and_series_meet():

@@ -6,7 +6,10 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from ._checks import FloatArray
+from ._checks import FloatArray, whole
+
+#: Rows of a table of normals that are held at once.
+ROWS = 2048
 
 #: Samples that share one NumPy generator; blocks are aligned to multiples of this index.
 BLOCK = 1024
@@ -49,3 +52,13 @@ def fill_blocks(block: Callable[[int], FloatArray], out: FloatArray, first: int,
             out[low:high] = values[low - begin + skipped : high - begin + skipped]
 
     over_samples(piece, len(out) + skipped, threads, align=BLOCK)
+
+
+def in_rows(work: Callable[[int, int], None], samples: int, threads: int | None) -> None:
+    """Call `work(start, stop)` on blocks of rows, so that memory does not grow with the number of samples."""
+
+    def several(begin: int, stop: int) -> None:
+        for low in range(begin, stop, ROWS):
+            work(low, min(low + ROWS, stop))
+
+    over_samples(several, samples, None if threads is None else whole("threads", threads))

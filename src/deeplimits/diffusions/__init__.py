@@ -9,6 +9,7 @@ from .jacobian import JacobianPaths, JacobianSDE
 from .norm import NormSDE
 from .residual import ConvolutionalSDE, ResidualSDE
 from .tangent import TangentSDE
+from .unshaped import SingularSDE
 
 __all__ = [
     "ConvolutionalSDE",
@@ -18,5 +19,6 @@ __all__ = [
     "JacobianSDE",
     "NormSDE",
     "ResidualSDE",
+    "SingularSDE",
     "TangentSDE",
 ]

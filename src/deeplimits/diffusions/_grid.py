@@ -13,6 +13,7 @@ from .._checks import FloatArray, real, sequence, whole
 from .._parallel import over_samples
 from ..activations import Rectifier, Smooth
 from ..gaussian import MOST_SAMPLES
+from ..loops.lanes import LANES
 
 #: How far a time may be from the grid, in steps.
 OFF_GRID = 1e-6
@@ -50,10 +51,6 @@ class Plan(NamedTuple):
         if self.order is None:
             return out[:, 0]
         return out if self.order == list(range(len(self.records))) else out[:, self.order]
-
-
-#: Paths that are stepped side by side; sample i is lane i % LANES of block i // LANES.
-LANES = 256
 
 
 def checked_limit(activation: object, time: object) -> float:

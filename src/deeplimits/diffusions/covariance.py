@@ -12,10 +12,12 @@ from .. import _checks
 from .._checks import FloatArray, real
 from ..activations import Rectifier, Smooth, correlation_of
 from ..gaussian import COVARIANCE_PATHS
-from . import _matrices, _pairs, _smooth
-from ._flow import BOUNDED_CELLS, decrement_table, ratio_flow
+from ..loops import matrices as _matrices
+from ..loops import pairs as _pairs
+from ..loops import smooth as _smooth
+from ..loops.flow import BOUNDED_CELLS, decrement_table, ratio_flow
+from ..loops.lanes import FARTHEST, squarings
 from ._grid import Plan, checked_limit, plan
-from ._lanes import FARTHEST, squarings
 
 
 @dataclass(frozen=True)

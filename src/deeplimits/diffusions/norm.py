@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from .._checks import FloatArray, real
-from .._jit import njit
 from ..activations import Rectifier, Smooth
-from ..gaussian import NORM_PATHS
-from ._grid import LANES, Plan, checked_limit, plan
-from ._lanes import FARTHEST, FAST, add_scaled, draw, exponentials, lanes_wanted, squarings
+from ..loops.lanes import FARTHEST, squarings
+from ..loops.norm import _walk
+from ._grid import Plan, checked_limit, plan
 
 
 @dataclass(frozen=True)
@@ -98,59 +96,3 @@ class NormSDE:
                   chosen.refinement, values, chosen.seed)
 
         return chosen.run(kernel, ())
-
-
-@njit(fastmath=FAST)
-def _advance(inverse, growth, gained):
-    """V' = b V (V - 1) for the inverse of V, growth = exp(b time) = 1 + gained: a large V keeps its digits."""
-    for i in range(LANES):
-        inverse[i] = inverse[i] * growth - gained
-
-
-@njit
-def _explode(inverse, before, ends, moment, b):
-    """Note when paths reach 1/V = 0 in a drift step that began at `moment`; there they stay."""
-    for i in range(LANES):
-        if inverse[i] <= 0:
-            if ends[i] == np.inf:
-                ends[i] = moment - np.log1p(-before[i]) / b
-            inverse[i] = 1.0
-
-
-@njit
-def _drift(inverse, before, ends, moment, b, time):
-    before[:] = inverse
-    _advance(inverse, math.exp(b * time), math.expm1(b * time))
-    if b > 0:
-        _explode(inverse, before, ends, moment, b)
-
-
-@njit
-def _walk(out, begin, records, start, b, step, times, kind, refinement, values, seed):
-    """Half a drift step, then noise and whole steps in turn, half a drift step where it is recorded."""
-    inverse, before, shown, noise = np.empty(LANES), np.empty(LANES), np.empty(LANES), np.empty(LANES)
-    ends, shown_ends = np.empty(LANES), np.empty(LANES)
-    normals, extra = np.empty((1, LANES), kind.dtype), np.empty((1, LANES), kind.dtype)
-    for block in range(begin // LANES, (begin + len(out) - 1) // LANES + 1):
-        row, low, high = lanes_wanted(out, begin, block)
-        inverse[:], ends[:] = start, np.inf
-        _drift(inverse, before, ends, 0.0, b, step / 2)
-        done = 0
-        for place in range(len(records)):
-            while done < records[place]:
-                if done > 0:
-                    _drift(inverse, before, ends, (done - 0.5) * step, b, step)
-                draw(normals, extra, done, refinement, block, NORM_PATHS, seed)
-                noise[:] = step
-                add_scaled(noise, normals[0], -np.sqrt(2 * step), 0.0)
-                exponentials(noise, times)
-                inverse *= noise
-                done += 1
-            shown[:], shown_ends[:] = inverse, ends
-            if done == 0:
-                shown[:], shown_ends[:] = start, np.inf
-            else:
-                _drift(shown, before, shown_ends, (done - 0.5) * step, b, step / 2)
-            for i in range(low, high):
-                norm = 1 / shown[i] if shown_ends[i] == np.inf else np.inf
-                out[row + i, place] = norm if values else shown_ends[i]

@@ -12,9 +12,9 @@ from .. import _checks
 from .._checks import FloatArray
 from ..activations import Rectifier, Smooth
 from ..gaussian import TANGENT_PATHS
-from . import _tangents
+from ..loops import tangents as _tangents
+from ..loops.lanes import FARTHEST, squarings
 from ._grid import checked_limit, plan
-from ._lanes import FARTHEST, squarings
 
 
 @dataclass(frozen=True)

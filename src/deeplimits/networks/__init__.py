@@ -8,5 +8,6 @@ from ._gradients import Gradients
 from .convolutional import ConvResNet
 from .residual import Jacobians, ResNet, gaussian_start
 from .shaped import ShapedMLP
+from .unshaped import UnshapedChain
 
-__all__ = ["ConvResNet", "Gradients", "Jacobians", "ResNet", "ShapedMLP", "gaussian_start"]
+__all__ = ["ConvResNet", "Gradients", "Jacobians", "ResNet", "ShapedMLP", "UnshapedChain", "gaussian_start"]

@@ -18,8 +18,10 @@ from .._checks import FloatArray, real, whole
 from .._parallel import over_samples
 from ..activations import Plain, Rectifier, linear, programs
 from ..gaussian import LAYERS, MOST_SAMPLES
-from . import _fields, _residual_narrow, _residual_wide
-from ._elementwise import Layer, compiled
+from ..loops import fields as _fields
+from ..loops import narrow as _residual_narrow
+from ..loops import wide as _residual_wide
+from ..loops.elementwise import Layer, compiled
 
 Activation = Rectifier | Plain
 

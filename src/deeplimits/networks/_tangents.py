@@ -1,36 +1,18 @@
-"""Shaped networks seen through one input and its tangents, without weights.
-
-A tangent moves by v' = sqrt(c/n) W phi'(z) v: given the layer before, the pre-activation z and the tangents of a neuron
-are one Gaussian row, as pre-activations of several inputs are. The Gram matrix of phi(z) and the phi'(z) v
-is therefore a Markov chain of its own.
-"""
+"""Shaped networks seen through one input and its tangents, without weights."""
 
 from __future__ import annotations
-
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .._checks import FloatArray
-from .._jit import njit
 from .._parallel import BLOCK, fill_blocks, over_samples
 from ..activations import Plain
-from ..activations.programs import Program, apply, scratch
-from ..gaussian import TANGENT_LAYERS, TANGENT_SPLITS, block_generator, fill
+from ..activations.programs import scratch
+from ..gaussian import TANGENT_LAYERS, TANGENT_SPLITS, block_generator
+from ..loops.rows import NEURONS
+from ..loops.tangent_rows import Network, _propagate
 from ..wishart import factor_of
-from ._program_rows import _product, _times, divisor_of
-from ._rows import NEURONS, _cholesky, _combine, add_products
-
-
-class Network(NamedTuple):
-    """What the loops know of a network."""
-
-    width: int
-    scale: float  # c / n
-    value: Program
-    slope: Program
-    at_zero: float
 
 
 def tangent_rows(network, gram, out, layers, seed, first, threads, precision) -> None:
@@ -52,61 +34,6 @@ def tangent_rows(network, gram, out, layers, seed, first, threads, precision) ->
                    scratch(dtype))
 
     over_samples(piece, len(out), threads)
-
-
-@njit
-def _layer(gram, sizes, factor, network, sample, layer, stream, seed, normals, values, registers):
-    """Replace `gram` by the Gram matrix after one layer of neurons. Rows are unit normals, so that none underflows."""
-    count, kind = len(gram), values.dtype.type
-    _cholesky(gram, factor)
-    for a in range(count):
-        sizes[a] = np.sqrt(gram[a, a])
-        if sizes[a] > 0:
-            factor[a] /= sizes[a]
-    divisor = divisor_of(False, sizes[0], network.at_zero)
-    gram[:] = 0
-    counter = 0
-    for begin in range(0, network.width, NEURONS):
-        neurons = min(NEURONS, network.width - begin)
-        drawn = normals[: 32 * ((neurons * count + 31) // 32)]
-        fill(drawn, counter, layer, sample, stream, seed)
-        counter += len(drawn) // 4
-        unit, slope = values[count, :neurons], values[count + 1, :neurons]
-        _times(unit, drawn[:neurons], kind(sizes[0]))
-        apply(network.value, unit, values[0, :neurons], registers)
-        _times(values[0, :neurons], values[0, :neurons], kind(1 / divisor))
-        apply(network.slope, unit, slope, registers)
-        for a in range(count):
-            if a > 0:
-                _combine(values[a, :neurons], drawn, factor[a, : a + 1], neurons)
-                _product(values[a, :neurons], slope)
-            add_products(gram, values, a, neurons)
-    sizes[0] = divisor
-    for a in range(count):
-        for b in range(a + 1):
-            gram[a, b] *= network.scale * sizes[a] * sizes[b]
-            gram[b, a] = gram[a, b]
-
-
-@njit
-def _propagate(out, layers, start, network, first, stream, seed, normals, values, registers):
-    """Carry samples first, first + 1, ... through the layers and write the Gram matrices asked for.
-
-    Shapes: out is (samples, len(layers), m, m); layers ascend. One that the floating-point numbers cannot hold is
-    +inf in every entry from its layer on.
-    """
-    gram, factor, sizes = np.empty_like(start), np.zeros_like(start), np.empty(len(start))
-    for i in range(len(out)):
-        gram[:] = start
-        done = 0
-        for place in range(len(layers)):
-            while done < layers[place]:
-                if gram[0, 0] < np.inf:
-                    _layer(gram, sizes, factor, network, first + i, done, stream, seed, normals, values, registers)
-                    if not np.all(np.isfinite(gram)):
-                        gram[:] = np.inf
-                done += 1
-            out[i, place] = gram
 
 
 def tangent_chain(network, gram, out, layers, seed, first, threads, precision) -> None:

@@ -13,8 +13,10 @@ from .._checks import FloatArray, whole
 from .._parallel import BLOCK, fill_blocks, over_samples
 from ..activations import Plain, Rectifier, Smooth
 from ..gaussian import LAYERS, SPLITS, block_generator
+from ..loops import program_pairs as _program_pairs
+from ..loops import program_rows as _program_rows
+from ..loops import rows as _rows
 from ..wishart import bartlett, factor_of
-from . import _program_pairs, _program_rows, _rows
 from ._branches import Steps, layer_steps
 from ._gradients import Gradients, backpropagate
 from ._tangents import tangent_chain, tangent_rows

@@ -12,8 +12,8 @@ import numpy as np
 
 from .._jit import njit
 from ..gaussian import widest_vectors
-from ._elementwise import FAST, TILE, draw, enter, evaluate, index, load, nearest, store
-from ._rows import _cholesky, add_products
+from .elementwise import FAST, TILE, draw, enter, evaluate, index, load, nearest, store
+from .rows import _cholesky, add_products
 
 
 @njit

@@ -12,8 +12,7 @@ import numpy as np
 
 from .._jit import njit
 from ..gaussian import widest_vectors
-from ._grid import LANES
-from ._lanes import FAST, add_scaled, draw, exponentials, lanes_wanted, look_up
+from .lanes import FAST, LANES, add_scaled, draw, exponentials, lanes_wanted, look_up
 
 #: Cotangents beyond this are not told apart, by the type of the state: its products must not overflow.
 LARGEST = {np.dtype(np.float32): 1e12, np.dtype(np.float64): 1e100}

@@ -1,6 +1,6 @@
 """Compiled loops of narrow residual networks: many samples side by side.
 
-The loops of `_residual_wide` run over neurons. Where there are few, these run over samples: sample i
+The loops of `wide` run over neurons. Where there are few, these run over samples: sample i
 is lane i % LANES of block i // LANES, and a tile is a few neurons of all lanes. Law and coordinates
 are the same.
 """
@@ -11,8 +11,8 @@ import numpy as np
 
 from .._jit import njit
 from ..gaussian import widest_vectors
-from ._elementwise import FAST, TILE, draw, enter, evaluate, index, load, nearest, store
-from ._rows import PIVOT
+from .elementwise import FAST, TILE, draw, enter, evaluate, index, load, nearest, store
+from .rows import PIVOT
 
 #: Samples side by side, and the most numbers of one sample that leave them all in the second-level cache.
 LANES, FITTING = 64, 2048
@@ -89,7 +89,7 @@ def _move(state, branch, units, a, place, count, slope, shift):
 
 @njit(fastmath=FAST)
 def _multiply(gram, values, a, b, count):
-    """Add the products of two inputs to the Gram matrix of each lane, in double precision; see `_rows._dot`."""
+    """Add the products of two inputs to the Gram matrix of each lane, in double precision; see `rows._dot`."""
     widest_vectors()
     for begin in range(index(0), index(count), index(LANES)):
         for lane in range(index(LANES)):

@@ -13,9 +13,8 @@ import math
 import numpy as np
 
 from .._jit import njit
-from ._grid import LANES
-from ._lanes import FAST, draw, lanes_wanted
-from ._matrices import _factorise, _multiply, _shake
+from .lanes import FAST, LANES, draw, lanes_wanted
+from .matrices import _factorise, _multiply, _shake
 
 #: The smallest variance that is carried: inverses and products of roots stay finite.
 SMALLEST = 1e-300

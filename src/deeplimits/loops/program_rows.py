@@ -18,7 +18,7 @@ from .._jit import njit
 from ..activations import Plain, Smooth
 from ..activations.programs import BLOCK, Program, apply, scratch
 from ..gaussian import fill, widest_vectors
-from ._rows import FAST, NEURONS, _cholesky, _combine, _congruence, add_products
+from .rows import FAST, NEURONS, _cholesky, _combine, _congruence, add_products
 
 #: Ways to get the change of an activation between close inputs.
 DIRECT, BY_SLOPE, IN_DOUBLE = 0, 1, 2

@@ -13,7 +13,9 @@ import numpy as np
 from .._jit import njit
 from ..activations import elementary
 from ..gaussian import fill, widest_vectors
-from ._grid import LANES
+
+#: Paths that are stepped side by side; sample i is lane i % LANES of block i // LANES.
+LANES = 256
 
 FAST = {"contract", "nsz"}
 

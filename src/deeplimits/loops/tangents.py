@@ -1,4 +1,4 @@
-"""Compiled loops of the tangent SDE for smooth activations: norms as in `_smooth`, tangents carried with them.
+"""Compiled loops of the tangent SDE for smooth activations: norms as in `smooth`, tangents carried with them.
 
 Without noise the squared norm V goes to V_t by V' = b V (V - 1), and an inner product C with it to
 C (V_t/V_0)^2 exp(b t), since C follows the derivative of that flow. What is left of a tangent beside the input,
@@ -13,10 +13,9 @@ import math
 import numpy as np
 
 from .._jit import njit
-from ._grid import LANES
-from ._lanes import FAST, draw, lanes_wanted
-from ._matrices import _factorise, _multiply, _shake
-from ._smooth import _explode, _grow, _write
+from .lanes import FAST, LANES, draw, lanes_wanted
+from .matrices import _factorise, _multiply, _shake
+from .smooth import _explode, _grow, _write
 
 
 @njit

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._jit import njit
-from ._elementwise import TILE, draw, evaluate
-from ._rows import FAST, PIVOT
+from .elementwise import TILE, draw, evaluate
+from .rows import FAST, PIVOT
 
 
 class Field(NamedTuple):

@@ -1,4 +1,4 @@
-"""The loop of `_program_rows` for two inputs, with the state in three numbers: several times faster.
+"""The loop of `program_rows` for two inputs, with the state in three numbers: several times faster.
 
 The state is the variance of the first input, its covariance with the other coordinate, and the
 variance of that: the difference of both inputs if they are joined, the second if not.
@@ -11,8 +11,8 @@ import numpy as np
 from .._jit import njit
 from ..activations.programs import apply, polynomial
 from ..gaussian import fill, widest_vectors
-from ._program_rows import JOIN, PART, SMALL, divisor_of, one_layer
-from ._rows import FAST, NEURONS, PIVOT
+from .program_rows import JOIN, PART, SMALL, divisor_of, one_layer
+from .rows import FAST, NEURONS, PIVOT
 
 
 @njit(fastmath=FAST, error_model="numpy")

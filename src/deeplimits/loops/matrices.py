@@ -10,8 +10,7 @@ import math
 import numpy as np
 
 from .._jit import njit
-from ._grid import LANES
-from ._lanes import FAST, add_scaled, draw, exponentials, lanes_wanted, look_up
+from .lanes import FAST, LANES, add_scaled, draw, exponentials, lanes_wanted, look_up
 
 #: A squared pivot below this share of its diagonal is rounding: the direction is absent.
 PIVOT = 1e-14
