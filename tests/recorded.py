@@ -30,8 +30,8 @@ from deeplimits import (
     stability,
 )
 from deeplimits.activations import linear, plain, relu, shaped_relu, smooth
-from deeplimits.diffusions import unshaped
 from deeplimits.kernels import layers
+from deeplimits.networks.unshaped import one_layer_moments
 
 FILE = Path(__file__).with_name("recorded.json")
 
@@ -133,9 +133,9 @@ def calls() -> dict[str, Callable]:
     sde = diffusions.CovarianceSDE(SILU, 2.0)
     table["CovarianceSDE radius"] = lambda sde=sde: sde.sample(PAIR, 99, 7, steps=16, radius=3.0)
     table["CovarianceSDE explosions"] = lambda sde=sde: sde.explosion_times(PAIR, 99, 7, steps=16)
-    table["UnshapedChain"] = lambda: unshaped.UnshapedChain(50, 9).sample(0.3, 9, 7, at=[0, 9, 4])
-    table["SingularSDE"] = lambda: unshaped.SingularSDE(0.5).sample(44.0, 9, 7, at=[0.1, 0.5], steps=32)
-    table["SingularSDE fine"] = lambda: unshaped.SingularSDE(0.5).sample(44.0, 9, 7, steps=32, noise_steps=64)
+    table["UnshapedChain"] = lambda: networks.UnshapedChain(50, 9).sample(0.3, 9, 7, at=[0, 9, 4])
+    table["SingularSDE"] = lambda: diffusions.SingularSDE(0.5).sample(44.0, 9, 7, at=[0.1, 0.5], steps=32)
+    table["SingularSDE fine"] = lambda: diffusions.SingularSDE(0.5).sample(44.0, 9, 7, steps=32, noise_steps=64)
     table["ShapedAttention"] = lambda: attention.ShapedAttention(20, 5, 0.7, 1.3, 15).sample(FOUR, 9, 7, at=[0, 5])
     table["AttentionSDE"] = lambda: attention.AttentionSDE(0.7, 1.3, 0.5).sample(FOUR, 9, 7, steps=8, at=[0.25, 0.5])
     table["attention drift"] = lambda: np.stack([attention.attention_drift(FOUR, 0.7, 1.3)])
@@ -178,7 +178,7 @@ def _laws() -> dict[str, Callable]:
     table["stability"] = lambda: np.stack([
         stability.explosion_probability(0.7, grid), stability.feller_integral(0.7, grid),
         stability.stationary(-1.7).pdf(grid)])
-    table["moments of an unshaped layer"] = lambda: np.stack(unshaped.one_layer_moments(grid))
+    table["moments of an unshaped layer"] = lambda: np.stack(one_layer_moments(grid))
     return table
 
 
