@@ -7,7 +7,7 @@ import pytest
 
 SECTIONS = ("Shapes:", "Law:", "Source:", "Raises:")
 MODULES = ("activations", "attention", "data", "densities", "diffusions", "ensembles", "evidence", "figures",
-           "fractional", "gaussian", "growth", "kernels", "networks", "reference", "stability", "training")
+           "fractional", "gaussian", "growth", "kernels", "lazy", "networks", "reference", "stability", "training")
 PROCESSES = ("attention", "densities", "diffusions", "fractional", "kernels", "networks")
 
 
