@@ -95,8 +95,8 @@ $(SITE): $(EXECUTED) $(BOOK) $(PUBLISHER) _build/book.list _config.yml _toc.yml 
 # ---------------------------------------------------------------- the environments
 
 define check_python
-@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null || { \
-	echo "Deep Limits needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is: $$($(PYTHON) --version 2>&1 || true)"; \
+@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 15))' 2>/dev/null || { \
+	echo "Deep Limits needs Python 3.11, 3.12, 3.13 or 3.14, and $(PYTHON) is: $$($(PYTHON) --version 2>&1 || true)"; \
 	echo "Name another one, for example: make PYTHON=python3.12"; exit 1; } >&2
 @$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 	echo "$(PYTHON) lacks the venv module (Debian and Ubuntu: apt install python3-venv)."; exit 1; } >&2

@@ -50,14 +50,28 @@ def bibtex(key: str) -> str:
     return found[0]
 
 
+def named(author: dict[str, str], family_first: bool = False) -> str:
+    """An author of CITATION.cff: a person, or a group."""
+    if "family-names" not in author:
+        return author["name"]
+    given, family = author["given-names"], author["family-names"]
+    return f"{family}, {given}" if family_first else f"{given} {family}"
+
+
 def of_book() -> tuple[str, str]:
     """The book itself, in APA style and as BibTeX, from CITATION.cff."""
-    about = yaml.safe_load(CITATION.read_text())
-    author, year = about["authors"][0]["name"], about["date-released"][:4]
-    title, version = about["title"], about["version"]
-    entry = (f"@misc{{deeplimits,\n  author  = {{{{{author}}}}},\n  title   = {{{title}}},\n"
-             f"  year    = {{{year}}},\n  version = {{{version}}}\n}}")
-    return f"{author} ({year}). *{title}* (version {version}).", entry
+    about = yaml.safe_load(CITATION.read_text(encoding="utf-8"))
+    title, version, year = about["title"], about["version"], about["date-released"][:4]
+    authors = [named(each, family_first=True) for each in about["authors"]]
+    people = [each if "family-names" in author else f"{{{each}}}"
+              for each, author in zip(authors, about["authors"], strict=True)]
+    fields = {"author": " and ".join(people), "title": title, "year": year, "version": version}
+    doi, url = about.get("doi"), about.get("url") or about.get("repository-code")
+    if doi or url:
+        fields |= {"doi": doi} if doi else {"url": url}
+    lines = ",\n".join(f"  {name:<7} = {{{value}}}" for name, value in fields.items())
+    where = f" https://doi.org/{doi}" if doi else f" {url}" if url else ""
+    return f"{', '.join(authors)} ({year}). *{title}* (version {version}).{where}", f"@misc{{deeplimits,\n{lines}\n}}"
 
 
 def block(keys: list[str]) -> str:

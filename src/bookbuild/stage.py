@@ -14,6 +14,7 @@ import nbformat
 import yaml
 
 from bookbuild import BuildError, dress, notebooks
+from bookbuild.versions import LATEST
 
 STAGE = Path("_build/stage")
 FIGURES = "_figures"
@@ -60,13 +61,18 @@ def settings(stamp: str) -> str:
     """The settings of the site.
 
     Once the public address of the project is known, pages get buttons that lead to it and that run
-    their notebook on Binder and, from GitHub, on Colab.
+    their notebook on Binder and, from GitHub, on Colab. Once that of the site is known (`url` in CITATION.cff), pages
+    name their own address in its latest version.
     """
     text = Path("_config.yml").read_text().replace("@stamp@", stamp)
-    address = public_address()
-    if not address:
+    address, site = public_address(), yaml.safe_load(Path("CITATION.cff").read_text()).get("url")
+    if not address and not site:
         return text
     config = yaml.safe_load(text)
+    if site:
+        config["html"]["baseurl"] = f"{site.rstrip('/')}/{LATEST}/"
+    if not address:
+        return yaml.safe_dump(config)
     config["repository"] = {"url": address, "branch": "main"}
     config["launch_buttons"] = {"binderhub_url": "https://mybinder.org", "notebook_interface": "jupyterlab"}
     if address.startswith("https://github.com/"):

@@ -51,6 +51,7 @@ def online(repository):
 @pytest.fixture(scope="module")
 def published(repository, online):
     """The chapter as it stands on the branch for Colab."""
+    subprocess.run([".venv/bin/python", "-m", "bookbuild.colab"], cwd=repository, env=online, check=True)
     subprocess.run(["bash", ".ci/colab", ADDRESS], cwd=repository, env=online, check=True)
     return nbformat.reads(git(repository, "show", f"{colab.BRANCH}:book/residual/euler.ipynb"), as_version=4)
 
