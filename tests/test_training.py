@@ -493,5 +493,5 @@ def test_the_package_does_without_jax_until_it_trains():
 @pytest.mark.parametrize("library", ["jax", "optax"])
 def test_a_missing_library_is_named_with_its_remedy(library, monkeypatch):
     monkeypatch.setitem(sys.modules, library, None)
-    with pytest.raises(ImportError, match="pip install jax optax"):
+    with pytest.raises(ImportError, match=r"pip install deeplimits\[training\]"):
         train(MODEL, X, Y, Optimiser("sgd", 0.1), 1, 1, 1)

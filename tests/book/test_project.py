@@ -68,6 +68,19 @@ def test_the_citation_names_the_three_papers_as_the_bibliography_does():
     assert all(paper in bibliography for paper in papers)
 
 
+def test_the_figures_beside_other_packages_are_those_that_were_measured():
+    """Task, peer, both times and the ratio stand in one row of the benchmarks."""
+    rows = [[cell.strip(" *") for cell in line.split("|")]
+            for line in (ROOT / "benchmarks/README.md").read_text().splitlines()]
+    measured = {(*cells[3:6], cells[6]): cells[1] for cells in rows if len(cells) > 7}
+    page = (ROOT / "book/reference/relatives.md").read_text()
+    shown = [[cell.strip() for cell in line.split("|")] for line in page.splitlines() if re.search(r"\d m?s \|", line)]
+    assert len(shown) > 5
+    for _, task, peer, ours, theirs, faster, _ in shown:
+        process = measured[peer, ours, theirs, faster]
+        assert task.startswith(process.split(",")[0]) or "shaped ReLU" in task and "shaped ReLU" in process
+
+
 def test_the_code_and_the_cells_are_clean():
     done = subprocess.run([sys.executable, "-m", "ruff", "check", "--output-format", "concise", "."],
                           cwd=ROOT, text=True, capture_output=True)

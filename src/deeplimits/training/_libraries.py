@@ -24,5 +24,5 @@ def optax() -> ModuleType:
 
 
 def _missing(error: ImportError) -> ImportError:
-    return ImportError(f"training needs JAX and optax, which deeplimits itself does without: `pip install deeplimits[training]` "
-                       f"({error})")
+    return ImportError("training needs JAX and optax, which deeplimits itself does without: "
+                       f"`pip install deeplimits[training]` ({error})")
