@@ -10,15 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from . import _checks
 from ._checks import FloatArray, real, whole
-from ._parallel import BLOCK, over_samples
-from .diffusions._grid import grid_indices
-from .gaussian import ATTENTION_LAYERS, ATTENTION_PATHS, MOST_SAMPLES, block_generator
+from ._parallel import BLOCK
+from ._run import Diffusion, Grid, How, Network, Run
+from .gaussian import ATTENTION_LAYERS, ATTENTION_PATHS, block_generator
 from .wishart import bartlett, factor_of
 
 #: Growth of the trace beyond which a path of the limit counts as exploded: what is left of its life is negligible.
@@ -110,7 +111,7 @@ def shaped_softmax(scores: ArrayLike) -> FloatArray:
 
 
 @dataclass(frozen=True)
-class ShapedAttention:
+class ShapedAttention(Network):
     """A deep network of shaped attention layers, seen through the covariance of its tokens.
 
     Source: Noci et al. 2023, shaped attention.
@@ -130,25 +131,23 @@ class ShapedAttention:
         real("gamma", self.gamma, above=0, most=1)
         real("temperature", self.temperature, above=0)
 
-    def sample(self, V0: ArrayLike, samples: int, seed: int, at: Sequence[int] | None = None, *,
-               first: int = 0, threads: int | None = None) -> FloatArray:
+    def sample(self, initial: ArrayLike, samples: int, seed: int, at: Sequence[int] | None = None,
+               **how: Unpack[How]) -> FloatArray:
         """Covariances of the tokens of independent networks.
 
-        Shapes: V0 is (m, m), the Gram <x, x'>/n of the tokens, m <= width. Returns (samples, m, m) at the last
+        Shapes: initial is V0, (m, m), the Gram <x, x'>/n of the tokens, m <= width. Returns (samples, m, m) at the last
             layer, or (samples, len(at), m, m) at the layers `at`, in their order; 0 is V0.
         Law: exact at any width, without weight matrices: given V the value part needs one m x m Gaussian matrix and
             a Wishart matrix of width - m degrees of freedom, the scores two m x key_width Gaussian matrices.
             Sample i depends only on (seed, first + i).
         Source: Noci et al. 2023, shaped attention; the exact sampler is ours.
-        Raises: ValueError for a V0 that is not a covariance or has more tokens than the width, samples below 1,
-            layers outside 0..depth.
+        Raises: ValueError for an initial value that is not a covariance or has more tokens than the width, samples
+            below 1, layers outside 0..depth.
         """
-        V0 = _checks.covariance("V0", V0)
+        V0 = _checks.covariance("initial", initial)
         if len(V0) > self.width:
-            raise ValueError(f"V0 must have at most width={self.width} tokens, got {len(V0)}")
-        wanted, has_axis = _checks.layers(at, self.depth)
-        out = _in_blocks(self._step, V0, wanted, samples, seed, first, threads, ATTENTION_LAYERS)
-        return out if has_axis else out[:, 0]
+            raise ValueError(f"initial must have at most width={self.width} tokens, got {len(V0)}")
+        return _in_blocks(self._step, V0, self._run(samples, seed, at, how, How), ATTENTION_LAYERS)
 
     def _step(self, V: FloatArray, draw: np.random.Generator) -> FloatArray:
         count, m, n = len(V), V.shape[-1], self.width
@@ -178,7 +177,7 @@ class ShapedAttention:
 
 
 @dataclass(frozen=True)
-class AttentionSDE:
+class AttentionSDE(Diffusion):
     """The covariance of tokens under shaped attention, as width and depth grow together.
 
     dV = b(V) dt + Sigma(V)^(1/2) dB, with b from `attention_drift` and Sigma from `attention_noise`. Time is
@@ -197,9 +196,8 @@ class AttentionSDE:
         real("temperature", self.temperature, above=0)
         real("time", self.time, above=0)
 
-    def sample(self, initial: ArrayLike, samples: int, seed: int, at: Sequence[float] | None = None, *,
-               steps: int = 128, noise_steps: int | None = None, first: int = 0,
-               threads: int | None = None) -> FloatArray:
+    def sample(self, initial: ArrayLike, samples: int, seed: int, at: Sequence[float] | None = None,
+               **how: Unpack[Grid]) -> FloatArray:
         """Covariances of tokens in the limit.
 
         Shapes: initial is V0, (m, m). Returns (samples, m, m) at `time`, or (samples, len(at), m, m) at the times
@@ -215,23 +213,21 @@ class AttentionSDE:
             no multiple of steps.
         """
         V0 = _checks.covariance("initial", initial)
-        step = self.time / whole("steps", steps)
+        run = self._run(samples, seed, at, how, Grid)
+        step = self.time / run.count
         value_rate = self.gamma**2 * (2 - self.gamma**2)
         if 1 / (value_rate * step) <= len(V0) - 1:
             least = int(value_rate * (len(V0) - 1) * self.time) + 1
-            raise ValueError(f"steps must be at least {least} for {len(V0)} tokens, got {steps}")
-        refinement = _checks.refinement("noise_steps", noise_steps, steps)
-        wanted = grid_indices(at, self.time, steps)
+            raise ValueError(f"steps must be at least {least} for {len(V0)} tokens, got {run.count}")
         largest = EXPLODED * np.trace(V0)
 
         def advance(V: FloatArray, draw: np.random.Generator) -> FloatArray:
             gone = ~(np.trace(V, axis1=1, axis2=2) < largest)
-            moved = self._step(np.where(gone[:, None, None], V0, V), draw, step, value_rate, refinement)
+            moved = self._step(np.where(gone[:, None, None], V0, V), draw, step, value_rate, run.refinement)
             gone |= ~(np.trace(moved, axis1=1, axis2=2) < largest)
             return np.where(gone[:, None, None], np.inf, moved)
 
-        out = _in_blocks(advance, V0, wanted, samples, seed, first, threads, ATTENTION_PATHS)
-        return out if at is not None else out[:, 0]
+        return _in_blocks(advance, V0, run, ATTENTION_PATHS)
 
     def _step(self, V: FloatArray, draw: np.random.Generator, h: float, value_rate: float,
               refinement: int) -> FloatArray:
@@ -261,26 +257,19 @@ def _factors(V: FloatArray) -> FloatArray:
         return vectors * np.sqrt(np.maximum(values, 0))[:, None, :]
 
 
-def _in_blocks(step: Callable, V0: FloatArray, wanted: list[int], samples: int, seed: int, first: int,
-               threads: int | None, stream: int) -> FloatArray:
-    """Run whole blocks of samples, the same for any cut into pieces, and keep those asked for."""
-    whole("samples", samples)
-    whole("first", first, least=0, most=MOST_SAMPLES - samples)
-    checked, skipped = _checks.seed(seed), first % BLOCK
-    out = np.empty((samples, len(wanted), *V0.shape))
-    order = np.array(wanted)
+def _in_blocks(step: Callable[[FloatArray, np.random.Generator], FloatArray], V0: FloatArray, run: Run,
+               stream: int) -> FloatArray:
+    """Carry whole blocks of samples, the same for any cut into pieces, and keep those asked for."""
     start = factor_of(V0)
 
-    def piece(begin: int, stop: int) -> None:
-        for low in range(begin, stop, BLOCK):
-            draw = block_generator(checked, (first - skipped + low) // BLOCK, stream)
-            V = np.broadcast_to(start @ start.T, (BLOCK, *V0.shape))
-            rows = slice(max(low - skipped, 0), min(low - skipped + BLOCK, samples))
-            inside = slice(rows.start - low + skipped, rows.stop - low + skipped)
-            for done in range(order.max() + 1):
-                if done:
-                    V = step(V, draw)
-                out[rows, order == done] = V[inside, None]
+    def block(number: int) -> FloatArray:
+        draw = block_generator(run.seed, number, stream)
+        kept = np.empty((BLOCK, len(run.records), *V0.shape))
+        V = np.broadcast_to(start @ start.T, (BLOCK, *V0.shape))
+        for done in range(run.records[-1] + 1):
+            if done:
+                V = step(V, draw)
+            kept[:, run.records == done] = V[:, None]
+        return kept
 
-    over_samples(piece, samples + skipped, None if threads is None else whole("threads", threads), align=BLOCK)
-    return out
+    return run.blocks(block, V0.shape)

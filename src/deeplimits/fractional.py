@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,9 +16,10 @@ from scipy.fft import irfft, rfft
 
 from ._checks import FloatArray, real, whole
 from ._parallel import over_samples
+from ._run import Coupled, Network, pieces
 from .activations import Rectifier, angle_defect, angle_of
 from .gaussian import FRACTIONAL_WEIGHTS, MOST_SAMPLES, normals
-from .networks._branches import Activation, layer_steps, start
+from .networks._branches import Activation, start
 
 #: Normals drawn at a time by a thread: they and their transform stay within some tens of megabytes.
 AT_A_TIME = 2**20
@@ -81,7 +83,7 @@ def _hurst(value: object) -> float:
 
 
 @dataclass(frozen=True)
-class FractionalResNet:
+class FractionalResNet(Network):
     """A residual network x + outer(W inner(x)) whose weights are increments of fractional Brownian motion in depth.
 
     A weight of any layer has variance weight_variance / (width depth^(2 exponent)). Those of different layers in the
@@ -120,7 +122,7 @@ class FractionalResNet:
         exponent = self.hurst if self.exponent is None else self.exponent
         return float(np.sqrt(self.weight_variance / self.width) * float(self.depth) ** -exponent)
 
-    def weights(self, samples: int, seed: int, *, noise_depth: int | None = None, first: int = 0) -> FloatArray:
+    def weights(self, samples: int, seed: int, **how: Unpack[Coupled]) -> FloatArray:
         """The weights of independent networks.
 
         Shapes: (samples, depth, width, width).
@@ -128,8 +130,8 @@ class FractionalResNet:
             a normalised sum over layers of a network so deep: both then have the same fractional Brownian motions.
         Source: as the class. Raises: as `sample`.
         """
-        walk = layer_steps(self.depth, None, samples, seed, noise_depth, first, None, "single")
-        return self._weights(walk.refinement, samples, seed, first, threads=None)
+        run = self._run(samples, seed, None, how, Coupled)
+        return self._weights(run.refinement, run.samples, seed, run.first, run.threads)
 
     def _weights(self, refinement: int, samples: int, seed: int, first: int, threads: int | None) -> FloatArray:
         noise = fractional_noise(self.hurst, refinement * self.depth, self.width**2, samples, seed, first=first,
@@ -137,41 +139,29 @@ class FractionalResNet:
         noise = noise.reshape(samples, self.width, self.width, self.depth, refinement).sum(axis=-1)
         return np.moveaxis(noise, -1, 1) * (self.scale * float(refinement) ** -self.hurst)
 
-    def sample(
-        self,
-        x0: ArrayLike,
-        samples: int,
-        seed: int,
-        at: Sequence[int] | None = None,
-        *,
-        noise_depth: int | None = None,
-        first: int = 0,
-        threads: int | None = None,
-    ) -> FloatArray:
+    def sample(self, initial: ArrayLike, samples: int, seed: int, at: Sequence[int] | None = None,
+               **how: Unpack[Coupled]) -> FloatArray:
         """States of independent networks.
 
-        Shapes: x0 is (width, m), the same for all networks, or (samples, width, m). Returns (samples, width, m) at the
-            last layer, or (samples, len(at), width, m) at the layers `at`; layer 0 is x0. Memory grows with the
+        Shapes: initial is (width, m), the same for all networks, or (samples, width, m). Returns (samples, width, m) at
+            the last layer, or (samples, len(at), width, m) at the layers `at`; layer 0 is the start. Memory grows with the
             weights of a sample, width^2 depth.
-        Law: exact at any width and depth, from explicit weights. Sample i depends only on (seed, first + i) and x0.
-            With `noise_depth` as in `weights`. A state that overflows is infinite from there on, in all its inputs.
+        Law: exact at any width and depth, from explicit weights. Sample i depends only on (seed, first + i) and the
+            start. With `noise_depth` as in `weights`. A state that overflows is infinite from there on, in all its inputs.
         Source: as the class.
-        Raises: ValueError for an x0 of another shape or not finite, samples below 1, layers outside 0..depth, a
+        Raises: ValueError for a start of another shape or not finite, samples below 1, layers outside 0..depth, a
             noise_depth that is no multiple of depth.
         """
-        walk = layer_steps(self.depth, at, samples, seed, noise_depth, first, threads, "single")
-        begin = start(x0, (self.width,), samples)
-        out = np.empty((samples, len(walk.records), *begin.states.shape[1:]))
-        rows = max(AT_A_TIME // (2 * self.depth * walk.refinement * self.width**2), 1)
+        run = self._run(samples, seed, at, how, Coupled)
+        x0 = start(initial, (self.width,), run.samples)
+        size = max(AT_A_TIME // (2 * self.depth * run.refinement * self.width**2), 1)
 
-        def piece(low: int, high: int) -> None:
-            for a in range(low, high, rows):
-                b = min(a + rows, high)
-                weights = self._weights(walk.refinement, b - a, seed, first + a, threads=1)
-                self._propagate(out[a:b], walk.records, begin.part(a, b), np.ascontiguousarray(weights.swapaxes(0, 1)))
+        def kernel(out: FloatArray, begin: int) -> None:
+            weights = self._weights(run.refinement, len(out), seed, begin, threads=1)
+            begun = x0.part(slice(begin - run.first, begin - run.first + len(out)))
+            self._propagate(out, run.records, begun, np.ascontiguousarray(weights.swapaxes(0, 1)))
 
-        over_samples(piece, samples, walk.threads)
-        return walk.shown(out)
+        return run.paths(pieces(kernel, size), x0.states.shape[1:])
 
     def _propagate(self, out: FloatArray, records: FloatArray, x: FloatArray, weights: FloatArray) -> None:
         done = 0

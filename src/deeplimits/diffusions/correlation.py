@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Unpack
 
 import numpy as np
 
 from .._checks import FloatArray, real
+from .._run import Diffusion, Steps
 from ..activations import Rectifier, Smooth
 from ..loops.correlation import _walk
 from ..loops.flow import displacement_tables
-from ._grid import checked_limit, plan
+from ..loops.lanes import LANES
+from ._grid import checked_limit
 
 #: How to write z = artanh(correlation) as the coordinate asked for.
 COORDINATES = {
@@ -22,7 +25,7 @@ COORDINATES = {
 
 
 @dataclass(frozen=True)
-class CorrelationSDE:
+class CorrelationSDE(Diffusion):
     """The correlation of two inputs of a shaped network, as width and depth grow together.
 
     d rho = [nu(rho) - rho (1 - rho^2)/2] dt + (1 - rho^2) dB. Time is depth/width. Smooth activations without a
@@ -42,20 +45,8 @@ class CorrelationSDE:
             raise ValueError(f"activation must have no second derivative at its centre, {self.activation.name} has "
                              f"{self.activation.second:g}: its correlation depends on the norms; use CovarianceSDE")
 
-    def sample(
-        self,
-        initial: float,
-        samples: int,
-        seed: int,
-        at: Sequence[float] | None = None,
-        *,
-        steps: int = 128,
-        noise_steps: int | None = None,
-        coordinate: str = "rho",
-        first: int = 0,
-        threads: int | None = None,
-        precision: str = "single",
-    ) -> FloatArray:
+    def sample(self, initial: float, samples: int, seed: int, at: Sequence[float] | None = None, *,
+               coordinate: str = "rho", **how: Unpack[Steps]) -> FloatArray:
         """Correlations of independent networks of infinite width and depth.
 
         Shapes: initial is a correlation in [-1, 1]. Returns (samples,) at `time`, or (samples, len(at))
@@ -74,15 +65,16 @@ class CorrelationSDE:
         rho = real("initial", initial, least=-1, most=1)
         if coordinate not in COORDINATES:
             raise ValueError(f"coordinate must be one of {', '.join(COORDINATES)}, got {coordinate!r}")
-        chosen = plan(self.time, samples, seed, at, steps, noise_steps, first, threads, precision)
-        half, full, floor = displacement_tables(self.activation.gap2, chosen.step, chosen.kind)
+        run = self._run(samples, seed, at, how)
+        step = self.time / run.count
+        half, full, floor = displacement_tables(self.activation.gap2, step, run.dtype)
         with np.errstate(divide="ignore"):
             start = np.arctanh(rho)
-        noise = chosen.kind.type(np.sqrt(chosen.step))
+        noise = run.dtype.type(np.sqrt(step))
 
         def kernel(out: FloatArray, begin: int) -> None:
-            _walk(out, begin, chosen.records, start, noise, chosen.refinement, half.cubics, full.cubics,
-                  *(chosen.kind.type(number) for number in (half.low, half.rate, floor)), chosen.seed)
+            _walk(out, begin, run.records, start, noise, run.refinement, half.cubics, full.cubics,
+                  *(run.dtype.type(number) for number in (half.low, half.rate, floor)), run.seed)
             out[...] = COORDINATES[coordinate](out)
 
-        return chosen.run(kernel, ())
+        return run.paths(kernel, (), LANES)

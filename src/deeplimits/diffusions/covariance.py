@@ -4,24 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _checks
 from .._checks import FloatArray, real
+from .._run import Diffusion, Run, Steps
 from ..activations import Rectifier, Smooth, correlation_of
 from ..gaussian import COVARIANCE_PATHS
 from ..loops import matrices as _matrices
 from ..loops import pairs as _pairs
 from ..loops import smooth as _smooth
 from ..loops.flow import BOUNDED_CELLS, decrement_table, ratio_flow
-from ..loops.lanes import FARTHEST, squarings
-from ._grid import Plan, checked_limit, plan
+from ..loops.lanes import FARTHEST, LANES, squarings
+from ._grid import checked_limit
 
 
 @dataclass(frozen=True)
-class CovarianceSDE:
+class CovarianceSDE(Diffusion):
     """The covariance of the inputs of a shaped network, as width and depth grow together.
 
     dV = b(V) dt + Sigma(V)^(1/2) dB, with b from the shaping and Sigma from the random weights. Time is depth/width.
@@ -36,20 +38,8 @@ class CovarianceSDE:
     def __post_init__(self) -> None:
         object.__setattr__(self, "time", checked_limit(self.activation, self.time))
 
-    def sample(
-        self,
-        initial: ArrayLike,
-        samples: int,
-        seed: int,
-        at: Sequence[float] | None = None,
-        *,
-        steps: int = 128,
-        noise_steps: int | None = None,
-        first: int = 0,
-        threads: int | None = None,
-        precision: str = "single",
-        radius: float = np.inf,
-    ) -> FloatArray:
+    def sample(self, initial: ArrayLike, samples: int, seed: int, at: Sequence[float] | None = None, *,
+               radius: float = np.inf, **how: Unpack[Steps]) -> FloatArray:
         """Covariances of independent networks of infinite width and depth.
 
         Shapes: initial is V0, (m, m), the Gram <x, x'>/n_in of the inputs (a number for one input).
@@ -76,26 +66,15 @@ class CovarianceSDE:
             below 1, noise_steps that are no multiple of steps, an unknown precision, a radius that is not positive.
         """
         V0 = _checks.covariance("initial", initial)
-        chosen = plan(self.time, samples, seed, at, steps, noise_steps, first, threads, precision)
+        run = self._run(samples, seed, at, how)
         if isinstance(self.activation, Smooth):
-            return self._run_smooth(V0, chosen, radius)[0]
+            return self._run_smooth(V0, run, radius)[0]
         if radius != np.inf:
             raise ValueError(f"radius must be inf for {self.activation.name}, which never explodes, got {radius!r}")
-        return self._run_rectifier(V0, chosen)
+        return self._run_rectifier(V0, run)
 
-    def explosion_times(
-        self,
-        initial: ArrayLike,
-        samples: int,
-        seed: int,
-        *,
-        steps: int = 128,
-        noise_steps: int | None = None,
-        first: int = 0,
-        threads: int | None = None,
-        precision: str = "single",
-        radius: float = np.inf,
-    ) -> FloatArray:
+    def explosion_times(self, initial: ArrayLike, samples: int, seed: int, *, radius: float = np.inf,
+                        **how: Unpack[Steps]) -> FloatArray:
         """When the covariances that `sample` gives for the same arguments explode, or stop at the radius.
 
         Shapes: (samples,) in units of depth/width; +infinity for a path that has not by `time`.
@@ -104,57 +83,59 @@ class CovarianceSDE:
         Raises: ValueError as `sample` does.
         """
         V0 = _checks.covariance("initial", initial)
-        chosen = plan(self.time, samples, seed, None, steps, noise_steps, first, threads, precision)
+        run = self._run(samples, seed, None, how)
         if isinstance(self.activation, Smooth):
-            return self._run_smooth(V0, chosen, radius)[1]
-        return np.full(chosen.samples, np.inf)
+            return self._run_smooth(V0, run, radius)[1]
+        return np.full(run.samples, np.inf)
 
-    def _run_rectifier(self, V0: FloatArray, chosen: Plan) -> FloatArray:
-        gap2 = self.activation.gap2
+    def _run_rectifier(self, V0: FloatArray, run: Run) -> FloatArray:
+        gap2, step = self.activation.gap2, self.time / run.count
         half, full = (decrement_table(gap2, time).cubics if gap2 else np.empty((4, 0))
-                      for time in (chosen.step / 2, chosen.step))
-        loop = self._pair if _is_plain_pair(V0, gap2 * chosen.step) else self._matrix
-        walk, state, arguments = loop(V0, chosen)
-        arguments += (half.astype(state), full.astype(state), state.type(BOUNDED_CELLS), np.empty(0, chosen.kind),
-                      chosen.refinement, COVARIANCE_PATHS, chosen.seed)
+                      for time in (step / 2, step))
+        loop = self._pair if _is_plain_pair(V0, gap2 * step) else self._matrix
+        walk, state, arguments = loop(V0, run)
+        arguments += (half.astype(state), full.astype(state), state.type(BOUNDED_CELLS), run.prototype,
+                      run.refinement, COVARIANCE_PATHS, run.seed)
 
         def kernel(out: FloatArray, begin: int) -> None:
-            walk(out, begin, chosen.records, V0, *arguments)
+            walk(out, begin, run.records, V0, *arguments)
 
-        return chosen.run(kernel, V0.shape)
+        return run.paths(kernel, V0.shape, LANES)
 
-    def _run_smooth(self, V0: FloatArray, chosen: Plan, radius: float) -> tuple[FloatArray, FloatArray]:
+    def _run_smooth(self, V0: FloatArray, run: Run, radius: float) -> tuple[FloatArray, FloatArray]:
         """Covariances, and the times of explosion or stopping."""
         radius = np.inf if radius == np.inf else real("radius", radius, above=0)
         curvature = self.activation.second**2 / 4 * (self.activation.a**-2 if self.activation.exponent == 0.5 else 0)
-        *_, noise = self._matrix(V0, chosen)
-        times = np.empty(chosen.samples)
+        *_, noise = self._matrix(V0, run)
+        times = np.empty(run.samples)
 
         def kernel(out: FloatArray, begin: int) -> None:
-            rows = slice(begin - chosen.first, begin - chosen.first + len(out))
-            _smooth.walk(out, times[rows], begin, chosen.records, V0, *noise, self.activation.b, curvature, radius,
-                         np.empty(0, chosen.kind), chosen.refinement, COVARIANCE_PATHS, chosen.seed)
+            rows = slice(begin - run.first, begin - run.first + len(out))
+            _smooth.walk(out, times[rows], begin, run.records, V0, *noise, self.activation.b, curvature, radius,
+                         run.prototype, run.refinement, COVARIANCE_PATHS, run.seed)
 
-        return chosen.run(kernel, V0.shape), times
+        return run.paths(kernel, V0.shape, LANES), times
 
-    def _pair(self, V0: FloatArray, chosen: Plan) -> tuple:
+    def _pair(self, V0: FloatArray, run: Run) -> tuple:
         """The loop for two inputs, the type of its state and its own arguments."""
+        step = self.time / run.count
         epsilon = 1 - correlation_of(V0)[0, 1]
-        ratio = ratio_flow(np.array([(2 - epsilon) / epsilon]), self.activation.gap2, chosen.step / 2, False)[0]
+        ratio = ratio_flow(np.array([(2 - epsilon) / epsilon]), self.activation.gap2, step / 2, False)[0]
         start = np.array([ratio - 1, ratio + 1]) / (2 * np.sqrt(ratio))
-        spreads = np.sqrt([np.expm1(chosen.step), -np.expm1(-chosen.step)])
-        largest = np.sqrt(chosen.step) * FARTHEST * np.sqrt(2) + chosen.step / 2
-        sizes = np.array([np.sqrt(chosen.step / 2), chosen.step / 2])
+        spreads = np.sqrt([np.expm1(step), -np.expm1(-step)])
+        largest = np.sqrt(step) * FARTHEST * np.sqrt(2) + step / 2
+        sizes = np.array([np.sqrt(step / 2), step / 2])
         # A cotangent grows like exp(time/2), with noise of unit size in its logarithm.
         farthest = start[1] * np.exp(min(self.time / 2 + FARTHEST * np.sqrt(self.time), 600))
-        state = chosen.kind if farthest < _pairs.LARGEST[chosen.kind] else np.dtype(np.float64)
+        state = run.dtype if farthest < _pairs.LARGEST[run.dtype] else np.dtype(np.float64)
         typed = (state.type(array) for array in (sizes, spreads, _pairs.LARGEST[state]))
-        return _pairs.walk, state, (start.astype(state), chosen.step, *typed, squarings(largest))
+        return _pairs.walk, state, (start.astype(state), step, *typed, squarings(largest))
 
-    def _matrix(self, V0: FloatArray, chosen: Plan) -> tuple:
+    def _matrix(self, V0: FloatArray, run: Run) -> tuple:
         """The loop for any number of inputs, the type of its state and its own arguments."""
-        largest = np.sqrt(chosen.step / 2) * FARTHEST + len(V0) * chosen.step / 2
-        return _matrices.walk, np.dtype(np.float64), (chosen.step, squarings(largest))
+        step = self.time / run.count
+        largest = np.sqrt(step / 2) * FARTHEST + len(V0) * step / 2
+        return _matrices.walk, np.dtype(np.float64), (step, squarings(largest))
 
 
 def _is_plain_pair(V0: FloatArray, bend: float) -> bool:

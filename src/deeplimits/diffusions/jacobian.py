@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Unpack
 
 from numpy.typing import ArrayLike
 
 from .._checks import FloatArray
+from .._run import Steps
 from ..networks._branches import start
 from ..networks.weights import derivatives, log_determinants
-from .residual import ResidualSDE, walk_on_grid
+from .residual import ResidualSDE
 
 
 class JacobianPaths(NamedTuple):
@@ -36,23 +37,12 @@ class JacobianSDE(ResidualSDE):
     Raises: ValueError as for `ResidualSDE`.
     """
 
-    def sample(
-        self,
-        x0: ArrayLike,
-        samples: int,
-        seed: int,
-        at: Sequence[float] | None = None,
-        *,
-        steps: int = 256,
-        noise_steps: int | None = None,
-        first: int = 0,
-        threads: int | None = None,
-        precision: str = "single",
-    ) -> JacobianPaths:
+    def sample(self, initial: ArrayLike, samples: int, seed: int, at: Sequence[float] | None = None,
+               **how: Unpack[Steps]) -> JacobianPaths:
         """States, Jacobians and inverses of independent networks of infinite depth, from explicit weights.
 
-        Shapes: x0 is (width, m) or (samples, width, m). Returns (state, jacobian, inverse, log_determinant) of shapes
-            (samples, width, m), twice (samples, m, width, width) and (samples, m), with an axis of times after the
+        Shapes: initial is (width, m) or (samples, width, m). Returns (state, jacobian, inverse, log_determinant) of
+            shapes (samples, width, m), twice (samples, m, width, width) and (samples, m), with an axis of times after the
             samples where `at` is given. All inputs share the weights.
         Law: Euler scheme, weak order 1 and strong order 1/2 in the step, for the Jacobian and for the inverse on
             its own. The weights are those of `networks.ResNet.jacobians` with the same seed: a network of `steps`
@@ -61,6 +51,7 @@ class JacobianSDE(ResidualSDE):
         Source: Peluchetti and Favaro 2021, limits of the Jacobian and of its inverse.
         Raises: ValueError as for `ResidualSDE.sample`.
         """
-        walk = walk_on_grid(self._branches.time, samples, seed, at, steps, noise_steps, first, threads, precision)
-        state, jacobian, inverse = derivatives(self._branches, start(x0, (self.width,), samples), walk, limit=True)
+        run = self._run(samples, seed, at, how)
+        x0 = start(initial, (self.width,), run.samples)
+        state, jacobian, inverse = derivatives(self._branches, x0, run, limit=True)
         return JacobianPaths(state, jacobian, inverse, log_determinants(jacobian))

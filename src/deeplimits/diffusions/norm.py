@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Unpack
 
 import numpy as np
 
 from .._checks import FloatArray, real
+from .._run import Diffusion, Run, Steps
 from ..activations import Rectifier, Smooth
-from ..loops.lanes import FARTHEST, squarings
+from ..loops.lanes import FARTHEST, LANES, squarings
 from ..loops.norm import _walk
-from ._grid import Plan, checked_limit, plan
+from ._grid import checked_limit
 
 
 @dataclass(frozen=True)
-class NormSDE:
+class NormSDE(Diffusion):
     """The squared norm of one input of a shaped network, as width and depth grow together.
 
     dV = b V (V - 1) dt + sqrt(2) V dB, with b = kappa/a^2 for smooth activations and 0 for rectifiers. Time is
@@ -36,19 +38,8 @@ class NormSDE:
         """The strength of the drift; the norm can explode if and only if it is positive."""
         return self.activation.b if isinstance(self.activation, Smooth) else 0.0
 
-    def sample(
-        self,
-        initial: float,
-        samples: int,
-        seed: int,
-        at: Sequence[float] | None = None,
-        *,
-        steps: int = 128,
-        noise_steps: int | None = None,
-        first: int = 0,
-        threads: int | None = None,
-        precision: str = "single",
-    ) -> FloatArray:
+    def sample(self, initial: float, samples: int, seed: int, at: Sequence[float] | None = None,
+               **how: Unpack[Steps]) -> FloatArray:
         """Squared norms of independent networks of infinite width and depth.
 
         Shapes: initial is a positive number. Returns (samples,) at `time`, or (samples, len(at)) at the times
@@ -62,21 +53,10 @@ class NormSDE:
         Raises: ValueError for an initial value that is not positive, a time off the grid, samples or steps below
             1, noise_steps that are no multiple of steps, an unknown precision.
         """
-        chosen = plan(self.time, samples, seed, at, steps, noise_steps, first, threads, precision)
-        return self._run(initial, chosen, values=True)
+        run = self._run(samples, seed, at, how)
+        return self._norms(initial, run, values=True)
 
-    def explosion_times(
-        self,
-        initial: float,
-        samples: int,
-        seed: int,
-        *,
-        steps: int = 128,
-        noise_steps: int | None = None,
-        first: int = 0,
-        threads: int | None = None,
-        precision: str = "single",
-    ) -> FloatArray:
+    def explosion_times(self, initial: float, samples: int, seed: int, **how: Unpack[Steps]) -> FloatArray:
         """When the norms that `sample` gives for the same arguments explode.
 
         Shapes: (samples,) in units of depth/width; +infinity for a path that has not exploded by `time`.
@@ -84,15 +64,16 @@ class NormSDE:
         Source: Li, Nica and Roy 2022, criterion for finite time explosion.
         Raises: ValueError as `sample` does.
         """
-        chosen = plan(self.time, samples, seed, None, steps, noise_steps, first, threads, precision)
-        return self._run(initial, chosen, values=False)
+        run = self._run(samples, seed, None, how)
+        return self._norms(initial, run, values=False)
 
-    def _run(self, initial: float, chosen: Plan, values: bool) -> FloatArray:
+    def _norms(self, initial: float, run: Run, values: bool) -> FloatArray:
         inverse = 1 / real("initial", initial, above=0)
-        times = squarings(np.sqrt(2 * chosen.step) * FARTHEST + chosen.step)
+        step = self.time / run.count
+        times = squarings(np.sqrt(2 * step) * FARTHEST + step)
 
         def kernel(out: FloatArray, begin: int) -> None:
-            _walk(out, begin, chosen.records, inverse, self.b, chosen.step, times, np.empty(0, chosen.kind),
-                  chosen.refinement, values, chosen.seed)
+            _walk(out, begin, run.records, inverse, self.b, step, times, run.prototype,
+                  run.refinement, values, run.seed)
 
-        return chosen.run(kernel, ())
+        return run.paths(kernel, (), LANES)

@@ -8,26 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import Unpack
 
 from numpy.typing import ArrayLike
 
-from .._checks import FloatArray, whole
-from ..networks._branches import Activation, Branches, Steps, simulate, start
-from ..networks._branches import steps as walk_of
+from .._checks import FloatArray
+from .._run import Diffusion, Steps
+from ..networks._branches import Activation, Branches, simulate, start
 from ..networks.convolutional import check, images
-from ._grid import grid_indices
-
-
-def walk_on_grid(time: float, samples: int, seed: int, at: Sequence[float] | None, steps: int,
-                 noise_steps: int | None, first: int, threads: int | None, precision: str) -> Steps:
-    """The checked arguments of a `sample` call on the grid of times."""
-    whole("steps", steps, most=2**31 - 1)
-    wanted, noise = grid_indices(at, time, steps), ("noise_steps", noise_steps)
-    return walk_of(steps, wanted, at is not None, noise, samples, seed, first, threads, precision)
 
 
 @dataclass(frozen=True, eq=False)
-class ResidualSDE:
+class ResidualSDE(Diffusion):
     """The state of a residual network of finite width as its depth grows.
 
     dx = phi'(0) (dW psi(x) + db) + phi''(0)/2 d[W psi(x) + b], with outer activation phi and inner psi, and the weights
@@ -37,6 +29,8 @@ class ResidualSDE:
     Raises: ValueError as for `networks.ResNet`; an outer activation with fewer than 3 derivatives at 0 or a
         value there, and, unless the outer one is linear(), an inner activation with fewer than 2 derivatives.
     """
+
+    STEPS = 256
 
     width: int
     inner: Activation
@@ -55,37 +49,26 @@ class ResidualSDE:
         branches.taylor()
         object.__setattr__(self, "_branches", branches)
 
-    def sample(
-        self,
-        x0: ArrayLike,
-        samples: int,
-        seed: int,
-        at: Sequence[float] | None = None,
-        *,
-        steps: int = 256,
-        noise_steps: int | None = None,
-        first: int = 0,
-        threads: int | None = None,
-        precision: str = "single",
-    ) -> FloatArray:
+    def sample(self, initial: ArrayLike, samples: int, seed: int, at: Sequence[float] | None = None,
+               **how: Unpack[Steps]) -> FloatArray:
         """States of independent networks of infinite depth.
 
-        Shapes: x0 is (width, m) or (samples, width, m). Returns (samples, width, m) at `time`, or
+        Shapes: initial is (width, m) or (samples, width, m). Returns (samples, width, m) at `time`, or
             (samples, len(at), width, m) at the times `at`, multiples of time/steps, in their order; 0 is the start.
         Law: Euler scheme, weak order 1 and strong order 1/2 in the step. For outer=linear() it is, number for number,
             the network of `steps` layers with the same seed. Precision, nearly parallel inputs and seeds as for
             `networks.ResNet`. With `noise_steps`, a multiple of `steps`, the Brownian path is that of so many
             steps: coarse and fine paths are coupled. A state that overflows is infinite from there on.
         Source: Peluchetti and Favaro 2021, Euler scheme of the limit; Hayou 2023, the network as Euler scheme.
-        Raises: ValueError for an x0 of another shape or not finite, samples or steps below 1, times off the grid,
+        Raises: ValueError for a start of another shape or not finite, samples or steps below 1, times off the grid,
             noise_steps that are no multiple of steps, or an unknown precision.
         """
-        walk = walk_on_grid(self._branches.time, samples, seed, at, steps, noise_steps, first, threads, precision)
-        return simulate(self._branches, start(x0, (self.width,), samples), walk, limit=True)
+        run = self._run(samples, seed, at, how)
+        return simulate(self._branches, start(initial, (self.width,), run.samples), run, limit=True)
 
 
 @dataclass(frozen=True, eq=False)
-class ConvolutionalSDE:
+class ConvolutionalSDE(Diffusion):
     """The state of a convolutional residual network as its depth grows.
 
     The equation of `ResidualSDE` at every position, with the same W and b for all of them and the patch in place of the
@@ -94,6 +77,8 @@ class ConvolutionalSDE:
     Source: Peluchetti and Favaro 2021, diffusion limit of convolutional residual networks.
     Raises: ValueError as for `networks.ConvResNet` and `ResidualSDE`.
     """
+
+    STEPS = 256
 
     channels: int
     inner: Activation
@@ -115,28 +100,16 @@ class ConvolutionalSDE:
         check(self)
         self._branches.taylor()
 
-    def sample(
-        self,
-        x0: ArrayLike,
-        samples: int,
-        seed: int,
-        at: Sequence[float] | None = None,
-        *,
-        steps: int = 256,
-        noise_steps: int | None = None,
-        first: int = 0,
-        threads: int | None = None,
-        precision: str = "single",
-        method: str | None = None,
-    ) -> FloatArray:
+    def sample(self, initial: ArrayLike, samples: int, seed: int, at: Sequence[float] | None = None, *,
+               method: str | None = None, **how: Unpack[Steps]) -> FloatArray:
         """States of independent networks of infinite depth.
 
-        Shapes: x0 is (channels, rows, columns, m) or (samples, channels, rows, columns, m). Returns (samples, channels,
-            rows, columns, m) at `time`, or (samples, len(at), channels, rows, columns, m) at the times `at`.
+        Shapes: initial is (channels, rows, columns, m) or (samples, channels, rows, columns, m). Returns (samples,
+            channels, rows, columns, m) at `time`, or (samples, len(at), channels, rows, columns, m) at the times `at`.
         Law: Euler scheme, weak order 1 and strong order 1/2 in the step. `method`, seeds and precision as for
             `networks.ConvResNet`; steps, times and `noise_steps` as for `ResidualSDE`.
         Source: Peluchetti and Favaro 2021, diffusion limit of convolutional residual networks.
         Raises: ValueError as for `ResidualSDE`, and for an unknown method.
         """
-        walk = walk_on_grid(self._branches.time, samples, seed, at, steps, noise_steps, first, threads, precision)
-        return images(self, x0, walk, method, limit=True)
+        run = self._run(samples, seed, at, how)
+        return images(self, initial, run, method, limit=True)

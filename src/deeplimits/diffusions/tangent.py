@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _checks
 from .._checks import FloatArray
+from .._run import Diffusion, Steps
 from ..activations import Rectifier, Smooth
 from ..gaussian import TANGENT_PATHS
 from ..loops import tangents as _tangents
-from ..loops.lanes import FARTHEST, squarings
-from ._grid import checked_limit, plan
+from ..loops.lanes import FARTHEST, LANES, squarings
+from ._grid import checked_limit
 
 
 @dataclass(frozen=True)
-class TangentSDE:
+class TangentSDE(Diffusion):
     """The Gram matrix of an input and of derivatives along directions, as width and depth grow together.
 
     For shaped rectifiers it is the covariance of a linear network. For smooth activations the noise is the
@@ -39,19 +41,8 @@ class TangentSDE:
     def __post_init__(self) -> None:
         object.__setattr__(self, "time", checked_limit(self.activation, self.time))
 
-    def sample(
-        self,
-        initial: ArrayLike,
-        samples: int,
-        seed: int,
-        at: Sequence[float] | None = None,
-        *,
-        steps: int = 128,
-        noise_steps: int | None = None,
-        first: int = 0,
-        threads: int | None = None,
-        precision: str = "single",
-    ) -> FloatArray:
+    def sample(self, initial: ArrayLike, samples: int, seed: int, at: Sequence[float] | None = None,
+               **how: Unpack[Steps]) -> FloatArray:
         """Gram matrices of an input and of its tangents in independent networks of infinite width and depth.
 
         Shapes: initial is (1 + k, 1 + k), the Gram <., .>/n_in of the input and of k directions. Returns
@@ -67,17 +58,18 @@ class TangentSDE:
             below 1, noise_steps that are no multiple of steps, an unknown precision.
         """
         start = _checks.covariance("initial", initial)
-        chosen = plan(self.time, samples, seed, at, steps, noise_steps, first, threads, precision)
+        run = self._run(samples, seed, at, how)
+        step = self.time / run.count
         b, bend = self._drift()
-        largest = np.sqrt(chosen.step / 2) * FARTHEST + len(start) * chosen.step / 2
-        times = np.empty(chosen.samples)
+        largest = np.sqrt(step / 2) * FARTHEST + len(start) * step / 2
+        times = np.empty(run.samples)
 
         def kernel(out: FloatArray, begin: int) -> None:
-            rows = slice(begin - chosen.first, begin - chosen.first + len(out))
-            _tangents.walk(out, times[rows], begin, chosen.records, start, chosen.step, squarings(largest), b, bend,
-                           np.empty(0, chosen.kind), chosen.refinement, TANGENT_PATHS, chosen.seed)
+            rows = slice(begin - run.first, begin - run.first + len(out))
+            _tangents.walk(out, times[rows], begin, run.records, start, step, squarings(largest), b, bend,
+                           run.prototype, run.refinement, TANGENT_PATHS, run.seed)
 
-        return chosen.run(kernel, start.shape)
+        return run.paths(kernel, start.shape, LANES)
 
     def _drift(self) -> tuple[float, float]:
         """b and phi''^2 / (4 a^2), both 0 for rectifiers and above exponent 1/2."""

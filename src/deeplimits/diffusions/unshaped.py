@@ -8,20 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Unpack
 
 import numpy as np
 
 from .. import _checks
 from .._checks import FloatArray, real, sequence, whole
-from .._parallel import in_rows
-from ..gaussian import MOST_SAMPLES, SINGULAR_PATHS, normals
+from .._run import MOST_STEPS, Diffusion, Grid, checked, known, pieces
+from ..gaussian import SINGULAR_PATHS, normals
 
 #: Where layer^2 (1 - correlation) of an infinitely wide ReLU network goes.
 PLATEAU = 4.5 * np.pi**2
 
 
 @dataclass(frozen=True)
-class SingularSDE:
+class SingularSDE(Diffusion):
     """The limit of layer^2 (1 - correlation) of an unshaped ReLU network, in time layer/width.
 
     d log q = [2/t (1 - sqrt(2 q) / (3 pi)) - 2] dt + 2 sqrt(2) dB, singular at t = 0, where q = 9 pi^2 / 2.
@@ -30,14 +31,15 @@ class SingularSDE:
     Raises: ValueError for a time that is not positive.
     """
 
+    STEPS = 512
+
     time: float
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "time", real("time", self.time, above=0))
 
     def sample(self, initial: float, samples: int, seed: int, at: Sequence[float] | None = None, *,
-               start_time: float | None = None, steps: int = 512, noise_steps: int | None = None, first: int = 0,
-               threads: int | None = None) -> FloatArray:
+               start_time: float | None = None, **how: Unpack[Grid]) -> FloatArray:
         """Paths of q = layer^2 (1 - correlation).
 
         Shapes: initial is q at `start_time` (in layer/width, by default time/10^4); near 0 it is PLATEAU.
@@ -55,16 +57,16 @@ class SingularSDE:
         start = np.log(real("initial", initial, above=0))
         moments = [self.time] if at is None else [real("at", t, least=begin_time, most=self.time)
                                                    for t in sequence("at", at, "time")]
-        grid = _log_grid(begin_time, np.unique(moments), whole("steps", steps))
-        refinement = _checks.refinement("noise_steps", noise_steps, steps)
-        out = np.empty((whole("samples", samples), len(moments)))
-        whole("first", first, least=0, most=MOST_SAMPLES - samples)
-        checked = _checks.seed(seed)
+        given = known(how, Grid)
+        steps = whole("steps", given.pop("steps", self.STEPS), most=MOST_STEPS)
+        refinement = _checks.refinement("noise_steps", given.pop("noise_steps", None), steps)
+        grid = _log_grid(begin_time, np.unique(moments), steps)
+        run = checked(len(grid) - 1, np.searchsorted(grid, moments), at is not None, samples, seed, refinement, **given)
 
-        def piece(begin: int, stop: int) -> None:
+        def kernel(out: FloatArray, begin: int) -> None:
             drawn = max(len(grid) - 1, 1) * refinement
-            noise = normals(checked, stop - begin, drawn, first=first + begin, stream=SINGULAR_PATHS)
-            log_q = np.full(stop - begin, start)
+            noise = normals(int(run.seed), len(out), drawn, first=begin, stream=SINGULAR_PATHS)
+            log_q = np.full(len(out), start)
             for place, now in enumerate(grid):
                 if place:
                     before = grid[place - 1]
@@ -73,10 +75,9 @@ class SingularSDE:
                     lengths = np.diff(np.geomspace(before, now, refinement + 1))
                     moved = noise[:, (place - 1) * refinement : place * refinement] @ np.sqrt(8 * lengths)
                     log_q = _pulled_to_plateau(log_q + moved, np.sqrt(before / now))
-                out[begin:stop, np.array(moments) == now] = np.exp(log_q)[:, None]
+                out[:, run.records == place] = np.exp(log_q)[:, None]
 
-        in_rows(piece, samples, threads)
-        return out if at is not None else out[:, 0]
+        return run.paths(pieces(kernel), ())
 
 
 def _pulled_to_plateau(log_q: FloatArray, shrink: float) -> FloatArray:

@@ -15,9 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import _checks
 from .._checks import FloatArray, real, whole
-from .._parallel import over_samples
+from .._run import Run
 from ..activations import Plain, Rectifier, linear, programs
-from ..gaussian import LAYERS, MOST_SAMPLES
+from ..gaussian import LAYERS
 from ..loops import fields as _fields
 from ..loops import narrow as _residual_narrow
 from ..loops import wide as _residual_wide
@@ -29,65 +29,15 @@ Activation = Rectifier | Plain
 DENSE = np.zeros((1, 1), np.int64)
 
 
-class Steps(NamedTuple):
-    """How a path is walked and recorded."""
-
-    count: int
-    records: NDArray[np.int64]  # ascending
-    order: list[int] | None  # where each time asked for stands in `records`; None without an axis
-    refinement: int
-    samples: int
-    seed: int
-    first: int
-    threads: int | None
-    kind: np.dtype
-
-    def shown(self, out: FloatArray) -> FloatArray:
-        """The records in the order asked for, without their axis where there was no request."""
-        if self.order is None:
-            return out[:, 0]
-        return out if self.order == list(range(len(self.records))) else out[:, self.order]
-
-
-def steps(count: int, wanted: list[int], has_axis: bool, noise: tuple[str, int | None], samples: int, seed: int,
-          first: int, threads: int | None, precision: str) -> Steps:
-    """Check the arguments that every sampler takes.
-
-    Raises: ValueError that names the argument, its value and what is allowed.
-    """
-    name, fine = noise
-    refinement = _checks.refinement(name, fine, count)
-    samples = whole("samples", samples, most=MOST_SAMPLES)
-    whole("first", first, least=0, most=MOST_SAMPLES - samples)
-    if precision not in ("single", "double"):
-        raise ValueError(f"precision must be 'single' or 'double', got {precision!r}")
-    records = np.unique(np.array(wanted, np.int64))
-    order = np.searchsorted(records, wanted).tolist() if has_axis else None
-    return Steps(count, records, order, refinement, samples, _checks.seed(seed), first,
-                 None if threads is None else whole("threads", threads),
-                 np.dtype(np.float32 if precision == "single" else np.float64))
-
-
-def layer_steps(depth: int, at: Sequence[int] | None, samples: int, seed: int, noise_depth: int | None, first: int,
-                threads: int | None, precision: str) -> Steps:
-    """The checked arguments of a network's `sample` call.
-
-    Raises: ValueError that names the argument, its value and what is allowed.
-    """
-    wanted, has_axis = _checks.layers(at, depth)
-    noise = ("noise_depth", noise_depth)
-    return steps(depth, wanted, has_axis, noise, samples, seed, first, threads, precision)
-
-
 class Start(NamedTuple):
     """Where samples start: (samples, ...), or (1, ...) where they share it."""
 
     states: FloatArray
     shared: bool
 
-    def part(self, low: int, high: int) -> FloatArray:
+    def part(self, rows: slice) -> FloatArray:
         """The starts of some samples, or the one they share."""
-        return self.states if self.shared else self.states[low:high]
+        return self.states if self.shared else self.states[rows]
 
 
 def start(x0: ArrayLike, shape: Sequence[int | str], samples: int) -> Start:
@@ -96,15 +46,15 @@ def start(x0: ArrayLike, shape: Sequence[int | str], samples: int) -> Start:
     Shapes: (*shape, m) or (samples, *shape, m); a name in `shape` stands for any number.
     Raises: ValueError for another shape and for numbers that are not finite.
     """
-    array = _checks.numbers("x0", x0)
+    array = _checks.numbers("initial", x0)
     described = ", ".join(map(str, (*shape, "inputs")))
     shared = array.ndim == len(shape) + 1
     array = array[None] if shared else array
     fits = array.ndim == len(shape) + 2 and array.size and len(array) == (1 if shared else samples)
     if not fits or any(isinstance(n, int) and n != size for n, size in zip(shape, array.shape[1:-1], strict=True)):
-        raise ValueError(f"x0 must have shape ({described}) or (samples, {described}), got {np.shape(x0)}")
+        raise ValueError(f"initial must have shape ({described}) or (samples, {described}), got {np.shape(x0)}")
     if not np.all(np.isfinite(array)):
-        raise ValueError("x0 must be finite")
+        raise ValueError("initial must be finite")
     return Start(array, shared)
 
 
@@ -208,31 +158,31 @@ def root(covariance: FloatArray | None) -> FloatArray:
     return np.ascontiguousarray(vectors * np.sqrt(np.maximum(values, 0)) @ vectors.T)
 
 
-def simulate(branches: Branches, x0: Start, walk: Steps, *, limit: bool) -> FloatArray:
+def simulate(branches: Branches, x0: Start, run: Run, *, limit: bool) -> FloatArray:
     """States of a dense network, or of its diffusion by the Euler scheme.
 
     Shapes: x0 is (samples, width, m); returns (samples, times?, width, m).
     """
     if not branches.independent:
-        return simulate_fields(branches, x0, DENSE, walk, limit=limit)
+        return simulate_fields(branches, x0, DENSE, run, limit=limit)
     slope, second = branches.taylor() if limit else (1.0, 0.0)
-    step = branches.time / walk.count
-    layer = Layer(branches.weight_variance * step, branches.bias_variance * step, slope, second / 2, walk.refinement)
+    step = branches.time / run.count
+    layer = Layer(branches.weight_variance * step, branches.bias_variance * step, slope, second / 2, run.refinement)
     width, inputs = x0.states.shape[1:]
     # Samples side by side share the tree of their inputs, so their starts must be the same.
     narrow = width * inputs <= _residual_narrow.FITTING and (x0.shared or inputs <= 2)
     kernel = _residual_narrow if narrow else _residual_wide
-    return _walk(kernel.propagate, branches, x0, layer, walk, limit, align=_residual_narrow.LANES if narrow else 1)
+    return _walk(kernel.propagate, branches, x0, layer, run, limit, align=_residual_narrow.LANES if narrow else 1)
 
 
-def simulate_fields(branches: Branches, x0: Start, neighbours: NDArray[np.int64], walk: Steps, *, limit: bool,
+def simulate_fields(branches: Branches, x0: Start, neighbours: NDArray[np.int64], run: Run, *, limit: bool,
                     filters: bool | None = None) -> FloatArray:
     """States of a network with correlated weights or with positions, or of its diffusion.
 
     Shapes: x0 is (samples, channels, positions m); returns (samples, times?, channels, positions m).
     """
     slope, second = branches.taylor() if limit else (1.0, 0.0)
-    step, channels = branches.time / walk.count, branches.width
+    step, channels = branches.time / run.count, branches.width
     taps, biases = branches.kernel**2, branches.bias_covariance
     if biases is None and branches.bias_variance:
         biases = branches.bias_variance * np.eye(channels)
@@ -250,22 +200,20 @@ def simulate_fields(branches: Branches, x0: Start, neighbours: NDArray[np.int64]
             mean.reshape(channels, taps * channels), 0, 1).copy(),
         np.zeros(0) if bias_mean is None else step * bias_mean,
         x0.states.shape[2] >= channels if filters is None else filters,
-        slope, second / 2, walk.refinement)
-    return _walk(_fields.propagate, branches, x0, field, walk, limit)
+        slope, second / 2, run.refinement)
+    return _walk(_fields.propagate, branches, x0, field, run, limit)
 
 
-def _walk(kernel, branches: Branches, x0: Start, law: NamedTuple, walk: Steps, limit: bool,
+def _walk(kernel, branches: Branches, x0: Start, law: NamedTuple, run: Run, limit: bool,
           align: int = 1) -> FloatArray:
     """Run a kernel over all samples, in pieces of whole blocks for the threads."""
-    out = np.empty((walk.samples, len(walk.records), *x0.states.shape[1:]))
-    inner = compiled(branches.inner, branches.width, walk.kind)
-    outer = compiled(linear() if limit else branches.outer, branches.width, walk.kind, near=True)
-    skipped = walk.first % align
+    inner = compiled(branches.inner, branches.width, run.dtype)
+    outer = compiled(linear() if limit else branches.outer, branches.width, run.dtype, near=True)
 
-    def piece(start: int, stop: int) -> None:
-        low, high = max(start - skipped, 0), min(stop - skipped, walk.samples)
-        kernel(out[low:high], walk.records, x0.part(low, high), inner, outer, law, walk.first + low,
-               LAYERS, np.uint64(walk.seed), np.empty(0, walk.kind), programs.scratch(walk.kind))
+    def work(rows: slice, begin: int) -> None:
+        kernel(out[rows], run.records, x0.part(rows), inner, outer, law, begin, LAYERS, run.seed, run.prototype,
+               programs.scratch(run.dtype))
 
-    over_samples(piece, walk.samples + skipped, walk.threads, align=align)
-    return walk.shown(out)
+    out = np.empty((run.samples, len(run.records), *x0.states.shape[1:]))
+    run.spread(work, align)
+    return run.shown(out)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from .._checks import FloatArray
-from .._parallel import over_samples
+from .._run import Run
 from ..activations import programs
-from ..gaussian import SHAPED_WEIGHTS, u64
+from ..gaussian import SHAPED_WEIGHTS
 from ..loops.gradients import _paths
 from ..wishart import factor_of
-from ._branches import Steps
+
+if TYPE_CHECKING:
+    from .shaped import ShapedMLP
 
 
 class Gradients(NamedTuple):
@@ -25,23 +27,23 @@ class Gradients(NamedTuple):
     norms: FloatArray
 
 
-def backpropagate(network, gram: FloatArray, walk: Steps) -> Gradients:
+def backpropagate(network: ShapedMLP, gram: FloatArray, run: Run) -> Gradients:
     """Tangents at the layers asked for, and the squared norms of a direction carried back to them."""
-    activation, width, depth = network.activation, network.width, walk.count
+    activation, width, depth = network.activation, network.width, run.count
     factor = factor_of(gram)
     starts = np.zeros((len(gram), width))
     starts[:, : factor.shape[1]] = factor
     # Without a request: once through the whole network, forward and back.
-    last = walk.records if walk.order is not None else np.zeros(1, np.int64)
-    tangents, norms = np.empty((walk.samples, len(last), *gram.shape)), np.empty((walk.samples, len(last)))
+    last = run.records if run.order is not None else np.zeros(1, np.int64)
+    tangents, norms = np.empty((run.samples, len(last), *gram.shape)), np.empty((run.samples, len(last)))
     root = np.sqrt(activation.normaliser(width) / width)
     value, derivative = (activation.program(width, np.float64, derivative=slope) for slope in (False, True))
 
-    def piece(low: int, high: int) -> None:
-        _paths(tangents[low:high], norms[low:high], walk.records, last, starts, depth, root, value, derivative,
-               walk.first + low, SHAPED_WEIGHTS, u64(walk.seed), np.empty(0, walk.kind), programs.scratch(np.float64))
+    def work(rows: slice, begin: int) -> None:
+        _paths(tangents[rows], norms[rows], run.records, last, starts, depth, root, value, derivative,
+               begin, SHAPED_WEIGHTS, run.seed, run.prototype, programs.scratch(np.float64))
 
-    over_samples(piece, walk.samples, walk.threads)
+    run.spread(work)
     tangents[~np.isfinite(tangents).all(axis=(2, 3))] = np.inf
     norms[~np.isfinite(norms)] = np.inf
-    return Gradients(walk.shown(tangents), walk.shown(norms))
+    return Gradients(run.shown(tangents), run.shown(norms))

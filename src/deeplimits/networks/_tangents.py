@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
 from .._checks import FloatArray
-from .._parallel import BLOCK, fill_blocks, over_samples
+from .._parallel import BLOCK
+from .._run import Run
 from ..activations import Plain
 from ..activations.programs import scratch
 from ..gaussian import TANGENT_LAYERS, TANGENT_SPLITS, block_generator
@@ -14,29 +17,31 @@ from ..loops.rows import NEURONS
 from ..loops.tangent_rows import Network, _propagate
 from ..wishart import factor_of
 
+if TYPE_CHECKING:
+    from .shaped import ShapedMLP
 
-def tangent_rows(network, gram, out, layers, seed, first, threads, precision) -> None:
+
+def tangent_rows(network: ShapedMLP, gram: FloatArray, run: Run) -> FloatArray:
     """Sample the tangents of any network by its Gaussian rows: width times (1 + tangents) normals a layer.
 
     Law: exact.
     """
     activation, width = network.activation, network.width
-    dtype = np.float32 if precision == "single" else np.float64
     at_zero = activation.value0 if isinstance(activation, Plain) else 0.0
     # The polynomial near the centre keeps the digits of small pre-activations.
-    known = Network(width, activation.normaliser(width) / width, activation.program(width, dtype, near=True),
-                    activation.program(width, dtype, derivative=True), abs(at_zero))
+    known = Network(width, activation.normaliser(width) / width, activation.program(width, run.dtype, near=True),
+                    activation.program(width, run.dtype, derivative=True), abs(at_zero))
 
-    def piece(start: int, stop: int) -> None:
+    def kernel(out: FloatArray, begin: int) -> None:
         neurons, count = min(width, NEURONS), len(gram)
-        _propagate(out[start:stop], layers, gram, known, first + start, TANGENT_LAYERS, np.uint64(seed),
-                   np.empty(32 * -(-neurons * count // 32), dtype), np.empty((count + 2, neurons), dtype),
-                   scratch(dtype))
+        _propagate(out, run.records, gram, known, begin, TANGENT_LAYERS, run.seed,
+                   np.empty(32 * -(-neurons * count // 32), run.dtype), np.empty((count + 2, neurons), run.dtype),
+                   scratch(run.dtype))
 
-    over_samples(piece, len(out), threads)
+    return run.paths(kernel, gram.shape)
 
 
-def tangent_chain(network, gram, out, layers, seed, first, threads, precision) -> None:
+def tangent_chain(network: ShapedMLP, gram: FloatArray, run: Run) -> FloatArray:
     """Sample the tangents of a network of rectifiers: the same work a layer whatever the width.
 
     Law: exact. Where phi(z) = phi'(z) z, a neuron's row is multiplied by one of two slopes. The sign of its
@@ -47,21 +52,21 @@ def tangent_chain(network, gram, out, layers, seed, first, threads, precision) -
     slopes = np.sqrt(network.activation.normaliser(width) / width) * np.array(network.activation.slopes(width))
 
     def block(number: int) -> FloatArray:
-        draw = block_generator(seed, number, TANGENT_SPLITS)
+        draw = block_generator(run.seed, number, TANGENT_SPLITS)
         factor = np.broadcast_to(factor_of(gram), (BLOCK, *factor_of(gram).shape))
-        kept = np.empty((BLOCK, len(layers), *gram.shape))
-        for layer in range(layers[-1] + 1):
+        kept = np.empty((BLOCK, len(run.records), *gram.shape))
+        for layer in range(run.records[-1] + 1):
             if layer:
                 active = draw.binomial(width, 0.5, BLOCK)
                 sides = [slope * _bartlett(draw, freedom, factor.shape[-1])
                          for slope, freedom in zip(slopes, (active, width - active), strict=True)]
                 triangle = np.linalg.qr(np.concatenate(sides, 2).swapaxes(1, 2), "r")
                 factor = factor @ triangle.swapaxes(1, 2)
-            if layer in layers:
-                kept[:, layers == layer] = (factor @ factor.swapaxes(1, 2))[:, None]
+            if layer in run.records:
+                kept[:, run.records == layer] = (factor @ factor.swapaxes(1, 2))[:, None]
         return kept
 
-    fill_blocks(block, out, first, threads)
+    return run.blocks(block, gram.shape)
 
 
 def _bartlett(draw: np.random.Generator, freedoms: NDArray[np.int64], rank: int) -> FloatArray:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._checks import FloatArray, whole
-from ._branches import Activation, Branches, Start, Steps, layer_steps, simulate_fields, start
+from .._run import Layers, Network, Run
+from ._branches import Activation, Branches, Start, simulate_fields, start
 
 #: What lies beyond the edge of an image.
 PADDINGS = ("zero", "periodic")
@@ -46,23 +48,23 @@ def check(law: object) -> None:
     object.__setattr__(law, "_branches", Branches(whole("channels", law.channels), **given))
 
 
-def images(law: object, x0: ArrayLike, walk: Steps, method: str | None, *, limit: bool) -> FloatArray:
+def images(law: object, initial: ArrayLike, run: Run, method: str | None, *, limit: bool) -> FloatArray:
     """Images carried by a convolutional network or its diffusion.
 
     Shapes: (channels, rows, columns, m) or (samples, ...) in, (samples, times?, channels, rows, columns, m) out.
     """
     if method not in METHODS:
         raise ValueError(f"method must be 'field', 'filters' or None, got {method!r}")
-    states, shared = start(x0, (law.channels, "rows", "columns"), walk.samples)
+    states, shared = start(initial, (law.channels, "rows", "columns"), run.samples)
     rows, columns, inputs = states.shape[2:]
     flat = Start(states.reshape(len(states), law.channels, rows * columns * inputs), shared)
     seen = neighbours(rows, columns, law.kernel, law.padding)
-    out = simulate_fields(law._branches, flat, seen, walk, limit=limit, filters=METHODS[method])
+    out = simulate_fields(law._branches, flat, seen, run, limit=limit, filters=METHODS[method])
     return out.reshape(*out.shape[:-1], rows, columns, inputs)
 
 
 @dataclass(frozen=True, eq=False)
-class ConvResNet:
+class ConvResNet(Network):
     """A convolutional residual network x + outer(dW * inner(x) + db) on images of any size.
 
     Each of the `depth` layers covers dt = time/depth. The filters have kernel x kernel taps (odd) and stride 1. Beyond
@@ -100,34 +102,24 @@ class ConvResNet:
         whole("depth", self.depth, most=2**31 - 1)
         check(self)
 
-    def sample(
-        self,
-        x0: ArrayLike,
-        samples: int,
-        seed: int,
-        at: Sequence[int] | None = None,
-        *,
-        noise_depth: int | None = None,
-        first: int = 0,
-        threads: int | None = None,
-        precision: str = "single",
-        method: str | None = None,
-    ) -> FloatArray:
+    def sample(self, initial: ArrayLike, samples: int, seed: int, at: Sequence[int] | None = None, *,
+               method: str | None = None, **how: Unpack[Layers]) -> FloatArray:
         """States of independent networks.
 
-        Shapes: x0 is (channels, rows, columns, m), the same for all networks, or (samples, channels, rows,
+        Shapes: initial is (channels, rows, columns, m), the same for all networks, or (samples, channels, rows,
             columns, m). Returns (samples, channels, rows, columns, m) at the last layer, or (samples, len(at),
-            channels, rows, columns, m) at the layers `at`, in their order; layer 0 is x0, layer `depth` the last.
+            channels, rows, columns, m) at the layers `at`, in their order; layer 0 is the start, layer
+            `depth` the last.
         Law: exact. Given a layer, the pre-activations of a channel are one Gaussian vector over positions and
             inputs, whose covariance is the Gram matrix of the patches. Its factor is the triangular one ("field")
             or the patches themselves ("filters", whose normals are filters); None takes the first where
             positions times inputs are fewer than channels. Normals and activations have single precision,
             everything else double; `precision="double"` draws and evaluates in double.
-            Sample i depends only on (seed, first + i) and x0; `noise_depth` as for `ResNet`, which couples
+            Sample i depends only on (seed, first + i) and the start; `noise_depth` as for `ResNet`, which couples
             samples of the same method. A state that overflows is infinite from there on.
         Source: Peluchetti and Favaro 2021, convolutional residual networks.
-        Raises: ValueError for an x0 of another shape or not finite, samples below 1, layers outside 0..depth,
+        Raises: ValueError for a start of another shape or not finite, samples below 1, layers outside 0..depth,
             noise_depth that is no multiple of depth, an unknown precision or method.
         """
-        walk = layer_steps(self.depth, at, samples, seed, noise_depth, first, threads, precision)
-        return images(self, x0, walk, method, limit=False)
+        run = self._run(samples, seed, at, how)
+        return images(self, initial, run, method, limit=False)

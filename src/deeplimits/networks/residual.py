@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import NamedTuple
+from typing import NamedTuple, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _checks
 from .._checks import FloatArray, whole
+from .._run import Layers, Network
 from ..gaussian import MOST_SAMPLES, STARTS, normals
 from ..kernels import Tangent
 from ..wishart import factor_of
-from ._branches import Activation, Branches, layer_steps, simulate, start
+from ._branches import Activation, Branches, simulate, start
 from ._tangent_kernel import tangent_kernels
 from .weights import derivatives, log_determinants
 
@@ -49,7 +50,7 @@ class Jacobians(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class ResNet:
+class ResNet(Network):
     """A residual network x + outer(dW inner(x) + db) of finite width and depth.
 
     Each of the `depth` layers covers dt = time/depth. Independent weights have variance weight_variance dt/width
@@ -82,23 +83,13 @@ class ResNet:
         given = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "depth"}
         object.__setattr__(self, "_branches", Branches(**given))
 
-    def sample(
-        self,
-        x0: ArrayLike,
-        samples: int,
-        seed: int,
-        at: Sequence[int] | None = None,
-        *,
-        noise_depth: int | None = None,
-        first: int = 0,
-        threads: int | None = None,
-        precision: str = "single",
-    ) -> FloatArray:
+    def sample(self, initial: ArrayLike, samples: int, seed: int, at: Sequence[int] | None = None,
+               **how: Unpack[Layers]) -> FloatArray:
         """States of independent networks.
 
-        Shapes: x0 is (width, m), the same for all networks, or (samples, width, m). Returns
+        Shapes: initial is (width, m), the same for all networks, or (samples, width, m). Returns
             (samples, width, m) at the last layer, or (samples, len(at), width, m) at the layers `at`, in their
-            order; layer 0 is x0, layer `depth` the last.
+            order; layer 0 is the start, layer `depth` the last.
         Law: exact at any width and depth. Given a layer, the pre-activations of the m inputs are one Gaussian row
             for each neuron, so m normals a neuron are drawn and no weights. Normals and activations have single
             precision, states and sums over neurons double; `precision="double"` draws and evaluates in double.
@@ -106,31 +97,21 @@ class ResNet:
             state and through both activations, so that nearly parallel inputs keep their distance, however small,
             to 1e-7 of itself (rectifiers) or 1e-5 (others) in a layer.
             Correlated weights carry no differences: distances below 1e-7 of the state are rounding.
-            Sample i depends only on (seed, first + i) and x0. With `noise_depth`, a multiple of `depth`, each
+            Sample i depends only on (seed, first + i) and the start. With `noise_depth`, a multiple of `depth`, each
             layer uses the normalised sum of the normals of several layers of a network so deep: both then follow
             the same Brownian path. A state that overflows is infinite from there on, in all its inputs.
         Source: Hayou 2023, the layer law; Peluchetti and Favaro 2021, fully iid parameters.
-        Raises: ValueError for an x0 of another shape or not finite, samples below 1, layers outside 0..depth,
+        Raises: ValueError for a start of another shape or not finite, samples below 1, layers outside 0..depth,
             noise_depth that is no multiple of depth, or an unknown precision.
         """
-        walk = layer_steps(self.depth, at, samples, seed, noise_depth, first, threads, precision)
-        return simulate(self._branches, start(x0, (self.width,), samples), walk, limit=False)
+        run = self._run(samples, seed, at, how)
+        return simulate(self._branches, start(initial, (self.width,), run.samples), run, limit=False)
 
-    def jacobians(
-        self,
-        x0: ArrayLike,
-        samples: int,
-        seed: int,
-        at: Sequence[int] | None = None,
-        *,
-        noise_depth: int | None = None,
-        first: int = 0,
-        threads: int | None = None,
-        precision: str = "single",
-    ) -> Jacobians:
+    def jacobians(self, initial: ArrayLike, samples: int, seed: int, at: Sequence[int] | None = None,
+                  **how: Unpack[Layers]) -> Jacobians:
         """States of independent networks and their Jacobians with respect to the start, from explicit weights.
 
-        Shapes: x0 is (width, m) or (samples, width, m). Returns (state, jacobian, log_determinant) of shapes
+        Shapes: initial is (width, m) or (samples, width, m). Returns (state, jacobian, log_determinant) of shapes
             (samples, width, m), (samples, m, width, width) and (samples, m), with an axis of layers after the samples
             where `at` is given. All inputs share the weights.
         Law: exact, J = product over layers of I + diag(phi'(h)) W diag(psi'(x)). Weights have single precision, or
@@ -141,33 +122,22 @@ class ResNet:
         Source: Peluchetti and Favaro 2021, gradients in residual networks.
         Raises: ValueError as for `sample`.
         """
-        walk = layer_steps(self.depth, at, samples, seed, noise_depth, first, threads, precision)
-        state, jacobian = derivatives(self._branches, start(x0, (self.width,), samples), walk, limit=False)
+        run = self._run(samples, seed, at, how)
+        state, jacobian = derivatives(self._branches, start(initial, (self.width,), run.samples), run, limit=False)
         return Jacobians(state, jacobian, log_determinants(jacobian))
 
-    def ntk(
-        self,
-        x0: ArrayLike,
-        samples: int,
-        seed: int,
-        *,
-        inputs: ArrayLike | None = None,
-        readout: ArrayLike | None = None,
-        noise_depth: int | None = None,
-        first: int = 0,
-        threads: int | None = None,
-        precision: str = "single",
-    ) -> Tangent:
+    def ntk(self, initial: ArrayLike, samples: int, seed: int, *, inputs: ArrayLike | None = None,
+            readout: ArrayLike | None = None, **how: Unpack[Layers]) -> Tangent:
         """The empirical tangent kernels of independent networks, from explicit weights.
 
-        Shapes: x0 is (width, m) or (samples, width, m). Returns (weights, biases, inputs), each (samples, m, m):
+        Shapes: initial is (width, m) or (samples, width, m). Returns (weights, biases, inputs), each (samples, m, m):
             inner products of the gradients of the output with respect to the standard normals that make the weights
             and the biases of the blocks. The output is the first neuron, or <readout, x> with readout (width,) or
             (samples, width). `inputs` (m, m) is the tangent kernel of one neuron of what comes before the
             blocks, carried through them; 0 by default.
         Law: exact, by backpropagation through the weights of `jacobians` with the same seed, each layer
             time/depth long; weights have single precision, or double with `precision="double"`, all
-            else is double. Sample i depends only on (seed, first + i), x0 and readout. Its mean tends to
+            else is double. Sample i depends only on (seed, first + i), the start and readout. Its mean tends to
             `kernels.ResidualKernel.ntk` with the depth, at every width for the identity inside and outer''(0) = 0; at
             finite depth and large width it is `finite_depth_ntk`, for linear activations at every
             width. A kernel that overflows is +inf.
@@ -175,6 +145,5 @@ class ResNet:
         Raises: ValueError as for `sample`, for inputs that are not positive semi-definite, and a
             readout of another shape or not finite.
         """
-        walk = layer_steps(self.depth, None, samples, seed, noise_depth, first, threads, precision)
-        x0 = start(x0, (self.width,), walk.samples)
-        return tangent_kernels(self._branches, x0, inputs, readout, walk)
+        run = self._run(samples, seed, None, how)
+        return tangent_kernels(self._branches, start(initial, (self.width,), run.samples), inputs, readout, run)

@@ -4,29 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _checks
 from .._checks import FloatArray, whole
-from .._parallel import BLOCK, fill_blocks, over_samples
+from .._parallel import BLOCK
+from .._run import Network, Precise, Run
 from ..activations import Plain, Rectifier, Smooth
 from ..gaussian import LAYERS, SPLITS, block_generator
 from ..loops import program_pairs as _program_pairs
 from ..loops import program_rows as _program_rows
 from ..loops import rows as _rows
 from ..wishart import bartlett, factor_of
-from ._branches import Steps, layer_steps
 from ._gradients import Gradients, backpropagate
 from ._tangents import tangent_chain, tangent_rows
 
-#: A sampler of one law: (network, factor or covariance, out, layers, seed, first, threads, precision).
-Sampler = Callable[..., None]
+#: A sampler of one law: (network, covariance, run) -> covariances.
+Sampler = Callable[["ShapedMLP", FloatArray, Run], FloatArray]
 
 
 @dataclass(frozen=True)
-class ShapedMLP:
+class ShapedMLP(Network):
     """A fully connected network with a shaped activation, seen through its covariance.
 
     Layer l + 1 is z' = sqrt(c/n) W phi(z) with independent standard normal weights, and its
@@ -48,23 +49,13 @@ class ShapedMLP:
         whole("depth", self.depth, most=2**31 - 1)
         self.activation.normaliser(self.width)
 
-    def sample(
-        self,
-        V0: ArrayLike,
-        samples: int,
-        seed: int,
-        at: Sequence[int] | None = None,
-        *,
-        first: int = 0,
-        threads: int | None = None,
-        precision: str = "single",
-        method: str | None = None,
-    ) -> FloatArray:
+    def sample(self, initial: ArrayLike, samples: int, seed: int, at: Sequence[int] | None = None, *,
+               method: str | None = None, **how: Unpack[Precise]) -> FloatArray:
         """Post-activation covariances of independent networks.
 
-        Shapes: V0 is (m, m), the Gram <x, x'>/n_in of the inputs (a number for one input).
+        Shapes: initial is V0, (m, m), the Gram <x, x'>/n_in of the inputs (a number for one input).
             Returns (samples, m, m) at the last layer, or (samples, len(at), m, m) at the layers
-            `at`, in their order; layer 0 is V0, layer `depth` the last.
+            `at`, in their order; layer 0 is the start, layer `depth` the last.
         Law: exact at any width, whichever method is used: `method` is "chain" (one input: a binomial
             and two chi-squared draws a layer, whatever the width), "wishart" (linear network: Bartlett
             factors) or "rows" (any number of inputs: one Gaussian row for each neuron); None picks
@@ -77,28 +68,18 @@ class ShapedMLP:
             +inf, in every entry and from its layer on.
             Sample i depends only on (seed, first + i): threads and chunks change nothing.
         Source: Li, Nica and Roy 2022, conditional Gaussianity of the layers; Bartlett 1933.
-        Raises: ValueError for a V0 that is not a covariance, samples below 1, layers outside
+        Raises: ValueError for an initial value that is not a covariance, samples below 1, layers outside
             0..depth, an unknown method or precision, or a method that does not apply.
         """
-        V0 = _checks.covariance("V0", V0)
-        walk = layer_steps(self.depth, at, samples, seed, None, first, threads, precision)
-        return self._run(self._sampler(method, len(V0)), V0, walk, precision)
+        V0 = _checks.covariance("initial", initial)
+        run = self._run(samples, seed, at, how, Precise)
+        return self._sampler(method, len(V0))(self, V0, run)
 
-    def tangents(
-        self,
-        gram: ArrayLike,
-        samples: int,
-        seed: int,
-        at: Sequence[int] | None = None,
-        *,
-        first: int = 0,
-        threads: int | None = None,
-        precision: str = "single",
-        method: str | None = None,
-    ) -> FloatArray:
+    def tangents(self, initial: ArrayLike, samples: int, seed: int, at: Sequence[int] | None = None, *,
+                 method: str | None = None, **how: Unpack[Precise]) -> FloatArray:
         """How independent networks stretch directions at one input, together with its norm.
 
-        Shapes: gram is (1 + k, 1 + k), the Gram of the input x and of k directions u, <., .>/n_in. Returns
+        Shapes: initial is (1 + k, 1 + k), the Gram of the input x and of k directions u, <., .>/n_in. Returns
             (samples, 1 + k, 1 + k), the Gram of the activations sqrt(c/n) phi(z) and of their derivatives
             along each u: entry [0, 0] is V, [j, j] the squared norm |J u|^2. Layers `at` as for `sample`.
         Law: exact at any width. Given a layer, the pre-activation z and its derivatives v of a neuron are one
@@ -109,26 +90,16 @@ class ShapedMLP:
         Source: ours, after the conditional Gaussianity of the layers in Li, Nica and Roy 2022.
         Raises: ValueError as for `sample`.
         """
-        gram = _checks.covariance("gram", gram)
-        walk = layer_steps(self.depth, at, samples, seed, None, first, threads, precision)
+        gram = _checks.covariance("initial", initial)
+        run = self._run(samples, seed, at, how, Precise)
         applies = {"chain": isinstance(self.activation, Rectifier), "rows": True}
-        return self._run(_choose(method, applies, {"chain": tangent_chain, "rows": tangent_rows}), gram, walk,
-                         precision)
+        return _choose(method, applies, {"chain": tangent_chain, "rows": tangent_rows})(self, gram, run)
 
-    def gradients(
-        self,
-        gram: ArrayLike,
-        samples: int,
-        seed: int,
-        at: Sequence[int] | None = None,
-        *,
-        first: int = 0,
-        threads: int | None = None,
-        precision: str = "single",
-    ) -> Gradients:
+    def gradients(self, initial: ArrayLike, samples: int, seed: int, at: Sequence[int] | None = None,
+                  **how: Unpack[Precise]) -> Gradients:
         """Tangents as `tangents` has them, with the squared norm of a backpropagated vector, from explicit weights.
 
-        Shapes: gram is (1 + k, 1 + k) with k < width. Returns (tangents, norms): (samples, 1 + k, 1 + k) at the last
+        Shapes: initial is (1 + k, 1 + k) with k < width. Returns (tangents, norms): (samples, 1 + k, 1 + k) at the last
             layer and |J^T g|^2 (samples,) for the derivative J of the last activations with respect to the
             input, which has as many coordinates as a layer. With layers `at`, an axis for them after the
             samples: the tangents there, and J the derivative with respect to the activations there.
@@ -139,17 +110,11 @@ class ShapedMLP:
         Source: ours, after Li, Nica and Roy 2022.
         Raises: ValueError as for `sample`, and for a width that has no room for k directions and the input.
         """
-        gram = _checks.covariance("gram", gram)
+        gram = _checks.covariance("initial", initial)
         if len(gram) > self.width:
-            raise ValueError(f"gram must have at most width={self.width} rows, got {len(gram)}")
-        walk = layer_steps(self.depth, at, samples, seed, None, first, threads, precision)
-        return backpropagate(self, gram, walk)
-
-    def _run(self, sampler: Sampler, gram: FloatArray, walk: Steps, precision: str) -> FloatArray:
-        """The Gram matrices of a sampler at the layers asked for."""
-        out = np.empty((walk.samples, len(walk.records), *gram.shape))
-        sampler(self, gram, out, walk.records, walk.seed, walk.first, walk.threads, precision)
-        return walk.shown(out)
+            raise ValueError(f"initial must have at most width={self.width} rows, got {len(gram)}")
+        run = self._run(samples, seed, at, how, Precise)
+        return backpropagate(self, gram, run)
 
     def _sampler(self, method: str | None, inputs: int) -> Sampler:
         """The sampler asked for, or the fastest that applies."""
@@ -172,7 +137,7 @@ def _choose(method: str | None, applies: dict[str, bool], samplers: dict[str, Sa
     return samplers[method]
 
 
-def gaussian_rows(network, V0, out, layers, seed, first, threads, precision) -> None:
+def gaussian_rows(network: ShapedMLP, V0: FloatArray, run: Run) -> FloatArray:
     """Sample any network by its Gaussian rows: width x inputs normals a layer.
 
     Law: exact. The state is the Gram of unit vectors in differences along a tree of close inputs.
@@ -181,40 +146,39 @@ def gaussian_rows(network, V0, out, layers, seed, first, threads, precision) -> 
     scale = network.activation.normaliser(network.width) / network.width
     parents, variance, gram = _rows.tree_coordinates(V0)
     slopes = np.array([(plus + minus) / 2, (plus - minus) / 2])
-    work = _rows.workspace(network.width, len(V0), np.float32 if precision == "single" else np.float64)
+    work = _rows.workspace(network.width, len(V0), run.dtype)
 
-    def piece(start: int, stop: int) -> None:
+    def kernel(out: FloatArray, begin: int) -> None:
         buffers = [np.empty_like(array) for array in work]
-        place = (network.width, slopes, scale, first + start, LAYERS, np.uint64(seed))
+        place = (network.width, slopes, scale, begin, LAYERS, run.seed)
         if len(V0) == 2:
-            _rows.propagate_pair(out[start:stop], layers, V0, gram[1, 1] / 2, *place, buffers[0])
+            _rows.propagate_pair(out, run.records, V0, gram[1, 1] / 2, *place, buffers[0])
         else:
-            _rows.propagate(out[start:stop], layers, parents, variance, gram, *place, *buffers)
+            _rows.propagate(out, run.records, parents, variance, gram, *place, *buffers)
 
-    over_samples(piece, len(out), threads)
+    return run.paths(kernel, V0.shape)
 
 
-def program_rows(network, V0, out, layers, seed, first, threads, precision) -> None:
+def program_rows(network: ShapedMLP, V0: FloatArray, run: Run) -> FloatArray:
     """Sample a network whose activation is a program by its Gaussian rows.
 
     Law: exact. The state is the covariance, of differences where inputs are close to one before them.
     """
-    dtype = np.float32 if precision == "single" else np.float64
     parents = _program_rows.nearest(V0)
-    compiled = _program_rows.network(network.activation, network.width, dtype)
+    compiled = _program_rows.network(network.activation, network.width, run.dtype)
 
-    def piece(begin: int, stop: int) -> None:
-        work = _program_rows.workspace(network.width, len(V0), dtype)
-        place = (compiled, first + begin, LAYERS, np.uint64(seed), work)
+    def kernel(out: FloatArray, begin: int) -> None:
+        work = _program_rows.workspace(network.width, len(V0), run.dtype)
+        place = (compiled, begin, LAYERS, run.seed, work)
         if len(V0) == 2:
-            _program_pairs.propagate_pair(out[begin:stop], layers, V0, *place)
+            _program_pairs.propagate_pair(out, run.records, V0, *place)
         else:
-            _program_rows.propagate(out[begin:stop], layers, V0, parents, *place)
+            _program_rows.propagate(out, run.records, V0, parents, *place)
 
-    over_samples(piece, len(out), threads)
+    return run.paths(kernel, V0.shape)
 
 
-def norm_chain(network, V0, out, layers, seed, first, threads, precision) -> None:
+def norm_chain(network: ShapedMLP, V0: FloatArray, run: Run) -> FloatArray:
     """Sample the norm of one input: three draws a layer whatever the width.
 
     Law: exact. A layer multiplies V by c/n (s_plus^2 chi2_K + s_minus^2 chi2_(n-K)), K binomial(n, 1/2).
@@ -224,35 +188,35 @@ def norm_chain(network, V0, out, layers, seed, first, threads, precision) -> Non
     scale = 2 * network.activation.normaliser(width) / width
 
     def block(number: int) -> FloatArray:
-        draw = block_generator(seed, number, SPLITS)
+        draw = block_generator(run.seed, number, SPLITS)
         V = np.full(BLOCK, V0[0, 0])
-        kept = np.empty((BLOCK, len(layers), 1, 1))
-        for layer in range(layers[-1] + 1):
+        kept = np.empty((BLOCK, len(run.records), 1, 1))
+        for layer in range(run.records[-1] + 1):
             if layer:
                 active = draw.binomial(width, 0.5, BLOCK)
                 V *= scale * (plus**2 * draw.standard_gamma(active / 2)
                               + minus**2 * draw.standard_gamma((width - active) / 2))
-            kept[:, layers == layer, 0, 0] = V[:, None]
+            kept[:, run.records == layer, 0, 0] = V[:, None]
         return kept
 
-    fill_blocks(block, out, first, threads)
+    return run.blocks(block, V0.shape)
 
 
-def wishart_products(network, V0, out, layers, seed, first, threads, precision) -> None:
+def wishart_products(network: ShapedMLP, V0: FloatArray, run: Run) -> FloatArray:
     """Sample a deep linear network as a product of triangular factors: O(m^2) draws a layer.
 
     Law: exact. V = F F^T and F is multiplied by a Bartlett factor of width degrees of freedom a layer.
     """
 
     def block(number: int) -> FloatArray:
-        draw = block_generator(seed, number, SPLITS)
+        draw = block_generator(run.seed, number, SPLITS)
         factor = np.broadcast_to(factor_of(V0), (BLOCK, *factor_of(V0).shape))
-        kept = np.empty((BLOCK, len(layers), *V0.shape))
-        for layer in range(layers[-1] + 1):
+        kept = np.empty((BLOCK, len(run.records), *V0.shape))
+        for layer in range(run.records[-1] + 1):
             if layer:
                 factor = factor @ bartlett(draw, BLOCK, factor.shape[-1], network.width)
-            if layer in layers:
-                kept[:, layers == layer] = (factor @ factor.swapaxes(1, 2))[:, None]
+            if layer in run.records:
+                kept[:, run.records == layer] = (factor @ factor.swapaxes(1, 2))[:, None]
         return kept
 
-    fill_blocks(block, out, first, threads)
+    return run.blocks(block, V0.shape)

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Unpack
 
 import numpy as np
 
-from .. import _checks
 from .._checks import FloatArray, real, whole
-from .._parallel import in_rows
+from .._run import How, Network, pieces
 from ..activations import angle_of, relu
-from ..gaussian import CHAIN_PATHS, MOST_SAMPLES, normals
+from ..gaussian import CHAIN_PATHS, normals
 
 #: Below this angle the coefficients are summed as series: their formulas cancel.
 SMALL_ANGLE = 0.03
@@ -47,7 +47,7 @@ def one_layer_moments(epsilon: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 
 @dataclass(frozen=True)
-class UnshapedChain:
+class UnshapedChain(Network):
     """The correlation of two inputs of an unshaped ReLU network, layer by layer, to second order.
 
     Source: Li, Nica and Roy 2022, the finite-width chain of the unshaped correlation.
@@ -61,8 +61,8 @@ class UnshapedChain:
         whole("width", self.width)
         whole("depth", self.depth, most=2**31 - 1)
 
-    def sample(self, initial: float, samples: int, seed: int, at: Sequence[int] | None = None, *,
-               first: int = 0, threads: int | None = None) -> FloatArray:
+    def sample(self, initial: float, samples: int, seed: int, at: Sequence[int] | None = None,
+               **how: Unpack[How]) -> FloatArray:
         """1 - correlation at the layers asked for.
 
         Shapes: initial is the correlation of the inputs. Returns (samples,) at the last layer or
@@ -74,22 +74,18 @@ class UnshapedChain:
         Raises: ValueError for a correlation outside [-1, 1), layers outside 0..depth, samples below 1.
         """
         start = 1 - real("initial", initial, least=-1, most=np.nextafter(1, 0))
-        wanted, has_axis = _checks.layers(at, self.depth)
-        out = np.empty((whole("samples", samples), len(wanted)))
-        whole("first", first, least=0, most=MOST_SAMPLES - samples)
-        row, checked = np.array(wanted), _checks.seed(seed)
+        run = self._run(samples, seed, at, how, How)
 
-        def piece(begin: int, stop: int) -> None:
-            noise = normals(checked, stop - begin, self.depth, first=first + begin, stream=CHAIN_PATHS)
-            epsilon = np.full(stop - begin, start)
-            for layer in range(row.max() + 1):
+        def kernel(out: FloatArray, begin: int) -> None:
+            noise = normals(int(run.seed), len(out), self.depth, first=begin, stream=CHAIN_PATHS)
+            epsilon = np.full(len(out), start)
+            for layer in range(run.records[-1] + 1):
                 if layer:
                     drift, square = one_layer_moments(epsilon)
                     mean = relu().epsilon_map(epsilon, self.width) - drift / self.width
                     spread = np.log1p(square / self.width / mean**2)
                     epsilon = mean * np.exp(np.sqrt(spread) * noise[:, layer - 1] - spread / 2)
                     epsilon = np.minimum(epsilon, 2.0)
-                out[begin:stop, row == layer] = epsilon[:, None]
+                out[:, run.records == layer] = epsilon[:, None]
 
-        in_rows(piece, samples, threads)
-        return out if has_axis else out[:, 0]
+        return run.paths(pieces(kernel), ())

@@ -5,39 +5,39 @@ from __future__ import annotations
 import numpy as np
 
 from .._checks import FloatArray
-from .._parallel import over_samples
+from .._run import Run
 from ..activations import programs
-from ..gaussian import WEIGHTS, u64
+from ..gaussian import WEIGHTS
 from ..loops.weights import Functions, Law, propagate
-from ._branches import Branches, Start, Steps, root
+from ._branches import Branches, Start, root
 
 
-def derivatives(branches: Branches, x0: Start, walk: Steps, *, limit: bool) -> tuple[FloatArray, ...]:
+def derivatives(branches: Branches, x0: Start, run: Run, *, limit: bool) -> tuple[FloatArray, ...]:
     """States, Jacobians with respect to the start, and for the diffusion their inverses.
 
     Shapes: x0 is (samples, width, m); returns (samples, times?, width, m) and once or twice
         (samples, times?, m, width, width). A sample that overflows is +inf in all of them from there on.
     """
-    width, step, inputs = branches.width, branches.time / walk.count, x0.states.shape[2]
-    law = _law(branches, step, walk.refinement, limit)
+    width, step, inputs = branches.width, branches.time / run.count, x0.states.shape[2]
+    law = _law(branches, step, run.refinement, limit)
     functions = functions_of(branches)
     starts = x0._replace(states=np.ascontiguousarray(x0.states.swapaxes(1, 2)))
-    shape = (walk.samples, len(walk.records), inputs)
+    shape = (run.samples, len(run.records), inputs)
     states, jacobians = np.empty((*shape, width)), np.empty((*shape, width, width))
     inverses = np.empty((*shape, width, width)) if limit else np.empty((1, *shape[1:], width, width))
 
-    def piece(low: int, high: int) -> None:
-        propagate(states[low:high], jacobians[low:high], inverses[low:high] if limit else inverses.copy(), walk.records,
-                  starts.part(low, high), functions, law, walk.first + low, WEIGHTS,
-                  u64(walk.seed), np.empty(0, walk.kind), programs.scratch(np.float64))
+    def work(rows: slice, begin: int) -> None:
+        propagate(states[rows], jacobians[rows], inverses[rows] if limit else inverses.copy(), run.records,
+                  starts.part(rows), functions, law, begin, WEIGHTS, run.seed, run.prototype,
+                  programs.scratch(np.float64))
 
-    over_samples(piece, walk.samples, walk.threads)
+    run.spread(work)
     found = (states.swapaxes(2, 3), jacobians, inverses)[: 3 if limit else 2]
     kept = np.logical_and.reduce([np.isfinite(array).all(tuple(range(2, array.ndim))) for array in found])
     gone = ~np.logical_and.accumulate(kept, axis=1)
     for array in found:
         array[gone] = np.inf
-    return tuple(walk.shown(array) for array in found)
+    return tuple(run.shown(array) for array in found)
 
 
 def log_determinants(jacobians: FloatArray) -> FloatArray:
