@@ -112,10 +112,10 @@ def test_bad_networks_are_refused(arguments, message):
 
 
 @pytest.mark.parametrize(("arguments", "message"), [
-    ({"x0": np.ones(3)}, r"x0 must have shape \(3, inputs\)"),
-    ({"x0": np.ones((4, 2))}, "x0 must have shape"),
-    ({"x0": np.ones((5, 3, 1))}, "x0 must have shape"),
-    ({"x0": np.full((3, 1), np.nan)}, "x0 must be finite"),
+    ({"initial": np.ones(3)}, r"initial must have shape \(3, inputs\)"),
+    ({"initial": np.ones((4, 2))}, "initial must have shape"),
+    ({"initial": np.ones((5, 3, 1))}, "initial must have shape"),
+    ({"initial": np.full((3, 1), np.nan)}, "initial must be finite"),
     ({"samples": 0}, "samples must be an integer >= 1 .*, got 0"),
     ({"seed": -1}, "seed"),
     ({"at": [5]}, "at must be an integer >= 0 and <= 4, got 5"),
@@ -127,7 +127,7 @@ def test_bad_networks_are_refused(arguments, message):
 ])
 def test_bad_arguments_are_named(arguments, message):
     with pytest.raises(ValueError, match=message):
-        ResNet(**GOOD).sample(**{"x0": np.ones((3, 1)), "samples": 2, "seed": 1, **arguments})
+        ResNet(**GOOD).sample(**{"initial": np.ones((3, 1)), "samples": 2, "seed": 1, **arguments})
 
 
 @pytest.mark.parametrize(("inner", "outer", "message"), [

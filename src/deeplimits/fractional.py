@@ -144,10 +144,11 @@ class FractionalResNet(Network):
         """States of independent networks.
 
         Shapes: initial is (width, m), the same for all networks, or (samples, width, m). Returns (samples, width, m) at
-            the last layer, or (samples, len(at), width, m) at the layers `at`; layer 0 is the start. Memory grows with the
-            weights of a sample, width^2 depth.
+            the last layer, or (samples, len(at), width, m) at the layers `at`; layer 0 is the start. Memory grows with
+            the weights of a sample, width^2 depth.
         Law: exact at any width and depth, from explicit weights. Sample i depends only on (seed, first + i) and the
-            start. With `noise_depth` as in `weights`. A state that overflows is infinite from there on, in all its inputs.
+            start. With `noise_depth` as in `weights`. A state that overflows is infinite from there on, in all its
+            inputs.
         Source: as the class.
         Raises: ValueError for a start of another shape or not finite, samples below 1, layers outside 0..depth, a
             noise_depth that is no multiple of depth.

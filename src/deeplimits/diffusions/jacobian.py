@@ -42,8 +42,8 @@ class JacobianSDE(ResidualSDE):
         """States, Jacobians and inverses of independent networks of infinite depth, from explicit weights.
 
         Shapes: initial is (width, m) or (samples, width, m). Returns (state, jacobian, inverse, log_determinant) of
-            shapes (samples, width, m), twice (samples, m, width, width) and (samples, m), with an axis of times after the
-            samples where `at` is given. All inputs share the weights.
+            shapes (samples, width, m), twice (samples, m, width, width) and (samples, m), with an axis of times after
+            the samples where `at` is given. All inputs share the weights.
         Law: Euler scheme, weak order 1 and strong order 1/2 in the step, for the Jacobian and for the inverse on
             its own. The weights are those of `networks.ResNet.jacobians` with the same seed: a network of `steps`
             layers, or of fewer with `noise_depth=steps`, follows the same Brownian path at a distance of order
