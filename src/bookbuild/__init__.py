@@ -9,6 +9,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
+from bookbuild import surroundings
+
 
 class BuildError(Exception):
     """What stops the build: one line for every culprit."""
@@ -18,8 +20,13 @@ class BuildError(Exception):
         self.faults = faults
 
 
-def exit_with(action: Callable[[], None]) -> None:
-    """Run a command; on a BuildError print its faults and leave with status 1."""
+def exit_with(action: Callable[[], None], settled: bool = True) -> None:
+    """Run a command in settled surroundings; on a BuildError print its faults and leave with status 1.
+
+    `settled=False` is for the command that settles them for another.
+    """
+    if settled:
+        surroundings.settle()
     try:
         action()
     except BuildError as error:

@@ -29,7 +29,7 @@ def contents() -> dict[str, Path]:
     """
     if not (SITE / STAMP).exists():
         raise BuildError(f"{SITE} is missing: run `make book` first")
-    executed = notebooks.EXECUTED / (SITE / STAMP).read_text().strip()
+    executed = notebooks.EXECUTED / (SITE / STAMP).read_text(encoding="utf-8").strip()
     found = {name: Path(name) for name in ("CITATION.cff", "LICENSE", "LICENSE-text", "requirements.txt")}
     found["claims.json"] = SITE / "claims.json"
     found |= {f"figures/{path.name}": path for path in (SITE / TABLES).glob("*.csv")}
@@ -44,8 +44,8 @@ def pack() -> Path:
     """Write the archive and return where it lies."""
     files = {name: path.read_bytes() for name, path in contents().items()}
     files[SUMS] = "".join(f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in files.items()).encode()
-    version = yaml.safe_load(Path("CITATION.cff").read_text())["version"]
-    profile = (SITE / STAMP).read_text().strip()
+    version = yaml.safe_load(Path("CITATION.cff").read_text(encoding="utf-8"))["version"]
+    profile = (SITE / STAMP).read_text(encoding="utf-8").strip()
     folder = f"deep-limits-{version}-{profile}"
     packed = io.BytesIO()
     # Without times and owners, the bytes depend on the contents alone.

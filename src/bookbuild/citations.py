@@ -45,7 +45,8 @@ def apa(entry: Entry) -> str:
 
 def bibtex(key: str) -> str:
     """The entry as it stands in the bibliography."""
-    found = re.search(rf"^@\w+\{{{re.escape(key)},.*?^\}}$", BIBLIOGRAPHY.read_text(), re.MULTILINE | re.DOTALL)
+    entries = BIBLIOGRAPHY.read_text(encoding="utf-8")
+    found = re.search(rf"^@\w+\{{{re.escape(key)},.*?^\}}$", entries, re.MULTILINE | re.DOTALL)
     assert found, key
     return found[0]
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import yaml
 
-from bookbuild import BuildError, notebooks
+from bookbuild import BuildError, media, notebooks
+from bookbuild.pages import Page
 
-MIME = "application/vnd.deeplimits.claim+json"
 LIST = Path("book/claims.yml")
 FIELDS = ("id", "title", "source", "statement", "page", "kind")
 #: The labels of the theorem boxes on its page that a claim checks; an entry may lack them.
@@ -34,7 +34,7 @@ def load(path: Path = LIST) -> list[dict]:
     Raises: BuildError that names each entry which lacks a field, repeats an id, or has a field,
     a kind or a form of id that is not known.
     """
-    claims = yaml.safe_load(path.read_text()) or []
+    claims = yaml.safe_load(path.read_text(encoding="utf-8")) or []
     faults, seen = [], set()
     for claim in claims:
         name = claim.get("id")
@@ -55,14 +55,10 @@ def load(path: Path = LIST) -> list[dict]:
     return claims
 
 
-def records(executed: Iterable[tuple[str, Path]]) -> list[dict]:
-    """The records of (page, executed notebook) pairs in reading order, with page and verdict."""
-    found = []
-    for page, path in executed:
-        for _, output in notebooks.outputs(notebooks.read(path)):
-            if MIME in output.data:
-                found.append({**output.data[MIME], "page": page, "verdict": output.data["text/html"]})
-    return found
+def records(pages: Iterable[Page]) -> list[dict]:
+    """The records of some pages in reading order, with page and verdict."""
+    return [{**output.data[media.CLAIM], "page": page.name, "verdict": output.data["text/html"]}
+            for page in pages for _, output in notebooks.outputs(page.notebook) if media.CLAIM in output.data]
 
 
 def faults_of(claims: list[dict], evidence: list[dict]) -> list[str]:

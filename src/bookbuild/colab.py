@@ -26,7 +26,7 @@ IMPORTED = ("diffrax", "optax")
 
 def needs() -> list[str]:
     """What chapters need beside the package, as pip is told."""
-    listed = tomllib.loads(Path("pyproject.toml").read_text())["dependency-groups"]["book"]
+    listed = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]["book"]
     return [each for each in listed if re.split(r"\W", each)[0] in IMPORTED]
 
 

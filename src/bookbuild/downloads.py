@@ -29,4 +29,6 @@ def offer(file: Path, name: str, site: Path = SITE) -> None:
             if PLACE in text:
                 start = f'<a href="{"../" * (len(page.relative_to(site).parts) - 1)}{file.name}" download>'
                 text = re.sub(f"{re.escape(start)}[^<]*</a> ", "", text)
-                page.write_text(text.replace(PLACE, f"{PLACE}{start}{name} ({size})</a> "), encoding="utf-8")
+                renewed = page.with_name(f"{page.name}.partial")
+                renewed.write_text(text.replace(PLACE, f"{PLACE}{start}{name} ({size})</a> "), encoding="utf-8")
+                renewed.replace(page)

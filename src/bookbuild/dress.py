@@ -6,6 +6,7 @@ to how they are made, and each page ends with how to cite the book and the paper
 
 from __future__ import annotations
 
+import copy
 import re
 from html import escape
 from pathlib import Path
@@ -13,14 +14,14 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from bookbuild import BuildError, citations
-from bookbuild.claims import BOXES, MIME, PAPERS
+from bookbuild import BuildError, citations, media, notebooks
+from bookbuild.claims import BOXES, PAPERS
+from bookbuild.pages import Page
 
 #: A theorem-like box in Markdown: fence, kind, title, label, the rest, fence.
 BOX = re.compile(r"^(`{3,}|:{3,})\{prf:(\w+)\}([^\n]*)\n:label: (\S+)\n(.*?)^\1$", re.MULTILINE | re.DOTALL)
 
-#: The media type of a figure's table, and the folder of the site in which tables lie.
-TABLE = "application/vnd.deeplimits.figure+csv"
+#: The folder of the site in which the tables of figures lie.
 TABLES = "figures"
 
 
@@ -40,7 +41,7 @@ def checks_of(cells: list[NotebookNode]) -> dict[str, bool]:
     verdicts: dict[str, bool] = {}
     for cell in cells:
         for output in cell.get("outputs", []):
-            record = output.get("data", {}).get(MIME)
+            record = output.get("data", {}).get(media.CLAIM)
             if record:
                 verdicts[record["id"]] = verdicts.get(record["id"], True) and record["passed"]
     return verdicts
@@ -54,20 +55,19 @@ def papers_of(page: str, claims: list[dict], keys: set[str]) -> list[str]:
 
 def table_of(cell: NotebookNode) -> tuple[str, str] | None:
     """(name, CSV) of the figure of a cell, if it has both."""
-    name = cell.metadata.get("mystnb", {}).get("figure", {}).get("name")
-    tables = [output.data[TABLE] for output in cell.get("outputs", []) if TABLE in output.get("data", {})]
+    name = notebooks.figure(cell).get("name")
+    tables = [output.data[media.TABLE] for output in cell.get("outputs", []) if media.TABLE in output.get("data", {})]
     return (name, tables[0]) if name and tables else None
 
 
-def dress(notebook: NotebookNode, page: str, claims: list[dict], cite: list[str]) -> NotebookNode:
-    """The published form of an executed notebook.
+def dress(page: Page, claims: list[dict], cite: list[str]) -> NotebookNode:
+    """The published form of a page's notebook, which stays as it is.
 
     `claims` are those of the page; `cite` holds the bibliography keys of papers to cite with it.
 
     Raises: BuildError for a box that a claim names and the page does not have.
     """
-    up = "../" * page.count("/")
-    checked = badges(claims, up)
+    notebook, checked = copy.deepcopy(page.notebook), badges(claims, page.up)
 
     def badged(found: re.Match[str]) -> str:
         fence, kind, title, label, body = found.groups()
@@ -80,10 +80,11 @@ def dress(notebook: NotebookNode, page: str, claims: list[dict], cite: list[str]
             cell.source = BOX.sub(badged, cell.source)
         elif found := table_of(cell):
             cell.metadata["mystnb"]["figure"]["caption"] += (
-                f' <span class="figure-data"><a href="{up}{TABLES}/{found[0]}.csv" download>Its numbers (CSV)</a>,'
-                f' <a href="{up}book/reference/figures.html#made-{found[0]}">how it is made</a></span>')
+                f' <span class="figure-data"><a href="{page.up}{TABLES}/{found[0]}.csv" download>Its numbers (CSV)</a>,'
+                f' <a href="{page.up}book/reference/figures.html#made-{found[0]}">how it is made</a></span>')
     if checked:
-        raise BuildError(*(f"{page}: a claim checks the box `{label}`, which is not on the page" for label in checked))
+        raise BuildError(*(f"{page.name}: a claim checks the box `{label}`, which is not on the page"
+                           for label in checked))
     notebook.cells.append(nbformat.v4.new_markdown_cell(citations.block(cite), id="how-to-cite"))
     return notebook
 
@@ -93,4 +94,4 @@ def write_tables(notebook: NotebookNode, folder: Path) -> None:
     for cell in notebook.cells:
         if found := table_of(cell):
             folder.mkdir(parents=True, exist_ok=True)
-            (folder / f"{found[0]}.csv").write_text(found[1])
+            (folder / f"{found[0]}.csv").write_text(found[1], encoding="utf-8")

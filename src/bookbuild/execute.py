@@ -14,11 +14,12 @@ import sys
 import time
 import warnings
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
 
-from bookbuild import BuildError, exit_with, notebooks, provenance
+from bookbuild import BuildError, current, exit_with, media, notebooks, provenance, surroundings
 
 #: A kernel that is told to stop may lose its sockets first; neither that nor an interrupt is worth a traceback.
 QUIET_KERNEL = [
@@ -26,8 +27,10 @@ QUIET_KERNEL = [
     "--IPKernelApp.exec_lines=import logging; logging.getLogger('tornado').setLevel('CRITICAL'); del logging",
 ]
 
-#: Tags of the cells that papermill adds to a notebook.
-ADDED = {"injected-parameters", "papermill-error-cell-tag"}
+#: Tags of the cells that are added to a notebook for a run: by papermill, and the last one, which reports.
+REPORTS = "bookbuild-report"
+ADDED = {"injected-parameters", "papermill-error-cell-tag", REPORTS}
+REPORT = "from bookbuild import current as _current\n_current.report()"
 
 
 def value_of(text: str) -> object:
@@ -54,80 +57,139 @@ def tidy(notebook: NotebookNode, defaults: dict[str, object], replaced: dict[str
     notebook.metadata.pop("papermill", None)
 
 
+def own(notebook: NotebookNode) -> list[tuple[int, NotebookNode]]:
+    """The numbered cells that the source has too."""
+    kept = [cell for cell in notebook.cells if ADDED.isdisjoint(cell.metadata.get("tags", []))]
+    return list(enumerate(kept, 1))
+
+
+def place(number: int, cell: NotebookNode) -> str:
+    """A cell by its number and its first line."""
+    return f"cell {number} (`{cell.source.strip().splitlines()[0]}`)"
+
+
 def describe(error: Exception, notebook: NotebookNode) -> str:
     """Which cell failed and with what, in one line."""
-    if not hasattr(error, "ename"):
-        return f"failed: {error}"
-    own = [cell for cell in notebook.cells if ADDED.isdisjoint(cell.metadata.get("tags", []))]
-    for number, cell in enumerate(own, 1):
+    from nbclient.exceptions import DeadKernelError
+
+    raised = getattr(error, "ename", None)
+    what = f"{raised}: {error.evalue}" if raised else str(error)  # type: ignore[attr-defined]
+    if isinstance(error, DeadKernelError):
+        begun = [each for each in own(notebook) if each[1].metadata.get("papermill", {}).get("status") == "completed"]
+        where = f" in {place(*begun[-1])}" if begun else ""
+        return f"failed{where}: its kernel died, which often means too little memory"
+    for number, cell in own(notebook):
         if any(output.output_type == "error" for output in cell.get("outputs", [])):
-            line = cell.source.strip().splitlines()[0]
-            return f"failed in cell {number} (`{line}`): {error.ename}: {error.evalue}"
-    return f"failed: {error.ename}: {error.evalue}"
+            return f"failed in {place(number, cell)}: {what}"
+    return f"failed: {what}"
 
 
-def run(source: Path, target: Path, profile: str, changes: dict[str, object]) -> float:
+def without_picture(notebook: NotebookNode) -> list[str]:
+    """The cells with the caption of a figure that show none."""
+    shown = {cell.id for cell, output in notebooks.outputs(notebook) if media.PICTURES.keys() & output.data.keys()}
+    return [place(number, cell) for number, cell in own(notebook)
+            if notebooks.figure(cell) and cell.id not in shown]
+
+
+def kernel_of_this_interpreter() -> type:
+    """What starts this interpreter in settled surroundings, whatever kernels are registered on the machine."""
+    from jupyter_client.kernelspec import KernelSpec
+    from jupyter_client.manager import AsyncKernelManager
+
+    class Manager(AsyncKernelManager):
+        kernel_spec = KernelSpec(argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+                                 display_name="Python 3", language="python")
+
+        async def start_kernel(self, **how: Any) -> None:  # type: ignore[override]
+            await super().start_kernel(**how | {"env": surroundings.of_kernel(dict(os.environ))})
+
+    return Manager
+
+
+def run_cells(partial: Path, parameters: dict[str, object], folder: Path, bar: bool) -> NotebookNode:
+    """Execute the notebook at `partial` in place, as papermill does, with a last cell that reports."""
+    import papermill
+
+    warnings.filterwarnings("ignore", module="papermill|traitlets|zmq")
+    escaped = str(partial).replace("{", "{{").replace("}", "}}")  # papermill takes a path for a pattern
+    return papermill.execute_notebook(
+        escaped, escaped, parameters=parameters, kernel_name="python3", language="python", cwd=str(folder),
+        progress_bar=bar and sys.stderr.isatty(), extra_arguments=QUIET_KERNEL,
+        kernel_manager_class=kernel_of_this_interpreter())
+
+
+def reported(notebook: NotebookNode) -> dict[str, Any]:
+    """Take the last cell off an executed notebook and return what it reports."""
+    last = notebook.cells.pop()
+    return next(output.data[media.RUN] for output in last.outputs if media.RUN in output.get("data", {}))
+
+
+def run(source: Path, target: Path, profile: str, changes: dict[str, object], bar: bool = False) -> float:
     """Execute a notebook and return the seconds it took.
 
     Raises: BuildError that names the notebook and the unknown parameter or profile, or the cell
-    that raised, and for a target among the sources.
+    that raised or that has a caption and shows no figure, and for a target among the sources.
     """
-    import papermill
-
     if target.resolve().is_relative_to(notebooks.BOOK.resolve()):
         raise BuildError(f"{target} lies in {notebooks.BOOK}/, where notebooks have no outputs; name another file")
-
-    started = time.time()
-    defaults, replaced = notebooks.settle(notebooks.read(source), profile, changes, source)
+    started, notebook = time.time(), notebooks.read(source)
+    defaults, replaced = notebooks.settle(notebook, profile, changes, source)
+    possible = current.inputs(source)
+    origin = provenance.of_run(source, profile, {**defaults, **replaced})
     partial = target.with_suffix(".partial.ipynb")
     target.parent.mkdir(parents=True, exist_ok=True)
-    origin = provenance.of_run(source, profile, {**defaults, **replaced})
-    # A bar for each of several notebooks at a time would overwrite the others; `make -j1 book` shows them.
-    alone = "--jobserver" not in os.environ.get("MAKEFLAGS", "")
+    notebook.cells.append(nbformat.v4.new_code_cell(REPORT, metadata={"tags": [REPORTS]}))
+    nbformat.write(notebook, partial)
     try:
-        executed = papermill.execute_notebook(
-            str(source),
-            str(partial),
-            parameters=replaced,
-            kernel_name="python3",
-            language="python",
-            cwd=str(source.parent),
-            progress_bar=alone and sys.stderr.isatty(),
-            extra_arguments=QUIET_KERNEL,
-        )
+        executed = run_cells(partial, replaced, source.parent, bar)
     except Exception as error:
-        if not partial.exists():
-            raise BuildError(f"{source} failed: {error}") from error
-        what = describe(error, notebooks.read(partial))
-        raise BuildError(f"{source} {what}", f"to inspect: {partial}") from error
+        failed = notebooks.read(partial)
+        failed.cells.pop()
+        nbformat.write(failed, partial)
+        raise BuildError(f"{source} {describe(error, failed)}", f"to inspect: {partial}") from error
+    report = reported(executed)
     tidy(executed, defaults, replaced)
     nbformat.write(executed, partial)
-    origin["seconds"] = round(time.time() - started, 1)
-    target.with_suffix(".provenance.json").write_text(json.dumps(origin, indent=1) + "\n")
-    # Dated when it began: what is edited while the notebook runs counts as newer.
-    os.utime(partial, (started, started))
+    if missing := without_picture(executed):
+        raise BuildError(*(f"{source}: {cell} has the caption of a figure and shows none" for cell in missing),
+                         f"to inspect: {partial}")
+    try:
+        origin["inputs"] = current.used(possible, report["modules"])
+    except ValueError as error:
+        raise BuildError(f"{source} ran with another package than that of this folder: {error}") from error
+    seconds = round(time.time() - started, 1)
+    origin |= {"versions": report["versions"], "seconds": seconds, "executed": current.state(partial).exact}
+    record = target.with_suffix(".provenance.json")
+    record.write_text(json.dumps(origin, indent=1) + "\n", encoding="utf-8")
     partial.replace(target)
-    return origin["seconds"]
+    return seconds
 
 
-def settle_surroundings() -> None:
-    """Make the kernel this environment's, whatever is registered in the user's home, and papermill quiet."""
-    os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
-    warnings.filterwarnings("ignore", module="papermill|traitlets|zmq")
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """What the command line asks for. Values that begin with a minus are values, whatever argparse makes of them."""
+    parser = argparse.ArgumentParser(prog="bookbuild.execute", description="Execute one notebook.")
+    parser.add_argument("source", type=Path)
+    parser.add_argument("target", type=Path)
+    parser.add_argument("--profile", default="quick")
+    parser.add_argument("--no-bar", action="store_true", help="no bar of progress on a terminal")
+    parser.add_argument("-p", nargs=2, action="append", metavar=("NAME", "VALUE"), help="a parameter of one's own")
+    rest, changes = [], {}
+    waiting = iter(arguments)
+    for word in waiting:
+        if word != "-p":
+            rest.append(word)
+            continue
+        name, value = next(waiting, None), next(waiting, None)
+        if name is None or value is None:
+            parser.error("argument -p: expected a name and a value")
+        changes[name] = value_of(value)
+    return argparse.Namespace(**vars(parser.parse_args(rest)) | {"changes": changes})
 
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="bookbuild.execute", description=__doc__.split("\n")[0])
-    parser.add_argument("source", type=Path)
-    parser.add_argument("target", type=Path)
-    parser.add_argument("--profile", default="quick")
-    parser.add_argument("-p", dest="changes", nargs=2, action="append", default=[],
-                        metavar=("NAME", "VALUE"))
-    given = parser.parse_args()
-    settle_surroundings()
-    changes = {name: value_of(text) for name, text in given.changes}
-    seconds = run(given.source, given.target, given.profile, changes)
+    given = parse(sys.argv[1:])
+    seconds = run(given.source, given.target, given.profile, given.changes, bar=not given.no_bar)
     print(f"  executed {given.source} ({given.profile}) in {seconds:.1f} s", flush=True)
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from nbformat import NotebookNode
 
 from bookbuild import notebooks
 from bookbuild.claims import cell
 from bookbuild.dress import TABLES, checks_of, table_of
+from bookbuild.pages import Page
 
 
 def of_notebook(notebook: NotebookNode) -> list[dict]:
@@ -22,23 +21,22 @@ def of_notebook(notebook: NotebookNode) -> list[dict]:
         claims = checks_of(section.code)
         for each in section.code:
             number += each.cell_type == "code"
-            figure = each.metadata.get("mystnb", {}).get("figure", {})
+            figure = notebooks.figure(each)
             if "name" in figure:
                 found.append({"name": figure["name"], "caption": figure["caption"], "cell": number,
                               "section": section.heading, "claims": claims, "numbers": table_of(each) is not None})
     return found
 
 
-def to_markdown(pages: list[tuple[str, Path]]) -> str:
+def to_markdown(pages: list[Page]) -> str:
     """The generated part of the figure index: a table for each page that has figures."""
     lines = []
-    for page, executed in pages:
-        notebook = notebooks.read(executed)
-        figures = of_notebook(notebook)
+    for page in pages:
+        figures = of_notebook(page.notebook)
         if not figures:
             continue
-        lines += ["", f"## {notebooks.title(notebook)}", "",
-                  f"In {{doc}}`/{page}`, made by `.venv/bin/python -m bookbuild.execute {page}.ipynb mine.ipynb`.", "",
+        command = f".venv/bin/python -m bookbuild.execute {page.name}.ipynb mine.ipynb"
+        lines += ["", f"## {page.title}", "", f"In {{doc}}`/{page.name}`, made by `{command}`.", "",
                   "```{rst-class} figure-index", "```", "",
                   "| figure | what it shows | cell | numbers | checks beside it |", "|---|---|---|---|---|"]
         for figure in figures:

@@ -37,6 +37,11 @@ def read(path: Path) -> NotebookNode:
         raise BuildError(f"{path} cannot be read as a notebook: {error}") from error
 
 
+def figure(cell: NotebookNode) -> dict[str, str]:
+    """What a cell says of its figure (name, caption), or nothing."""
+    return cell.metadata.get("mystnb", {}).get("figure", {})
+
+
 def outputs(notebook: NotebookNode) -> Iterator[tuple[NotebookNode, NotebookNode]]:
     """Every (cell, output) that carries data."""
     for cell in notebook.cells:
@@ -118,8 +123,13 @@ def overrides(notebook: NotebookNode, profile: str, name: object) -> dict[str, o
 def settle(
     notebook: NotebookNode, profile: str, changes: dict[str, object], name: object
 ) -> tuple[dict[str, object], dict[str, object]]:
-    """(defaults, what replaces them) for one run; every name is checked against the notebook."""
+    """(defaults, what replaces them) for one run; every name is checked against the notebook.
+
+    Raises: BuildError for a name that the notebook does not have, and for the profile, which is a label and sizes.
+    """
     defaults = parameters(notebook, name)
+    if "profile" in changes:
+        raise BuildError(f"{name}: `-p profile` would change the label and not the sizes; name it with `--profile`")
     replaced = {**overrides(notebook, profile, name), **changes}
     unknown = sorted(set(replaced) - set(defaults))
     if unknown:

@@ -47,8 +47,8 @@ def on_one_page() -> Path:
     html = site.render(FOLDER, "singlehtml")
     page = html / "book.html"
     # Addresses of styles and images are relative to the root.
-    text = (html / "book" / "index.html").read_text()
-    page.write_text(re.sub(r'<details class="sd-', '<details open class="sd-', text))
+    text = (html / "book" / "index.html").read_text(encoding="utf-8")
+    page.write_text(re.sub(r'<details class="sd-', '<details open class="sd-', text), encoding="utf-8")
     return page
 
 

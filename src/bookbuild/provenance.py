@@ -3,48 +3,61 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import platform
 import subprocess
 import time
+from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 
 import yaml
 
-PACKAGES = ("numpy", "scipy", "numba", "matplotlib", "scikit-learn", "sympy", "jax", "optax", "diffrax",
-            "papermill", "jupyter-book", "sphinx")
-INPUTS = ("book", "src", "requirements.txt")
+from bookbuild import current
+
+PACKAGES = ("numpy", "scipy", "numba", "matplotlib", "scikit-learn", "sympy", "jax", "optax", "diffrax")
+PUBLISHERS = ("papermill", "jupyter-book", "sphinx")
+#: Git writes the commit into this file where it packs an archive of the project.
+ARCHIVED = Path(__file__).with_name("archived.txt")
 
 
-def git(*arguments: str) -> str:
-    """What git answers, or nothing outside a repository."""
+def git(*arguments: str) -> tuple[bool, str]:
+    """Whether git answers, and what it says."""
     try:
-        done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return ""
-    return done.stdout.strip()
+        done = subprocess.run(["git", *arguments], capture_output=True, encoding="utf-8", errors="replace")
+    except OSError as error:
+        return False, str(error.strerror)
+    return done.returncode == 0, (done.stdout or done.stderr).strip()
 
 
 def commit() -> str:
-    """The commit of the working tree, with a mark when its inputs differ from it."""
-    name = git("rev-parse", "--short=12", "HEAD")
-    if not name:
-        return "not a git checkout"
-    return name + (" with local changes" if git("status", "--porcelain", "--", *INPUTS) else "")
+    """The commit of this folder, with a mark where a file that the book is made from differs from it.
+
+    A repository around this folder says nothing of it. An archive made by git carries its commit; whether it was
+    changed since is not known.
+    """
+    answers, top = git("rev-parse", "--show-toplevel")
+    if answers and Path(top).samefile(Path.cwd()):
+        known, name = git("rev-parse", "--short=12", "HEAD")
+        if not known:
+            return "a git checkout without a commit"
+        return name + (" with local changes" if git("status", "--porcelain", "--", *current.MADE_FROM)[1] else "")
+    if not answers and Path(".git").exists():
+        return f"unknown, as git says: {top.splitlines()[0]}" if top else "unknown"
+    archived = ARCHIVED.read_text(encoding="utf-8").strip()
+    return "not a git checkout" if archived.startswith("$") else f"{archived} (from an archive)"
 
 
 def stamp(profile: str) -> str:
     """Version, commit and profile of the book, in a few words."""
-    version = yaml.safe_load(Path("CITATION.cff").read_text())["version"]
+    version = yaml.safe_load(Path("CITATION.cff").read_text(encoding="utf-8"))["version"]
     return f"Version {version}, commit {commit()}, {profile} profile"
 
 
-def versions() -> dict[str, str]:
-    """The versions of what computes and what publishes."""
+def versions(packages: Iterable[str] = PACKAGES) -> dict[str, str]:
+    """The versions in this process of Python and of what computes, or of other packages."""
     found = {"python": platform.python_version()}
-    for package in PACKAGES:
+    for package in packages:
         try:
             found[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
@@ -53,7 +66,7 @@ def versions() -> dict[str, str]:
 
 
 def of_run(source: Path, profile: str, parameters: dict[str, object]) -> dict[str, object]:
-    """The record of one execution, before it starts."""
+    """The record of one execution, before it starts; the kernel adds what it ran with."""
     return {
         "notebook": source.as_posix(),
         "sha256": hashlib.sha256(source.read_bytes()).hexdigest(),
@@ -62,13 +75,7 @@ def of_run(source: Path, profile: str, parameters: dict[str, object]) -> dict[st
         "commit": commit(),
         "started": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-        "versions": versions(),
     }
-
-
-def read(executed: list[Path]) -> list[dict]:
-    """The records beside the executed notebooks."""
-    return [json.loads(path.with_suffix(".provenance.json").read_text()) for path in executed]
 
 
 def to_markdown(runs: list[dict], profile: str) -> str:
@@ -87,8 +94,8 @@ def to_markdown(runs: list[dict], profile: str) -> str:
         values = ", ".join(f"`{name} = {value!r}`" for name, value in run["parameters"].items())
         lines += [f"**{run['notebook']}** (SHA-256 `{run['sha256'][:12]}`): {values}", ""]
     lines += ["## Versions", "", "| package | version |", "|---|---|"]
-    used = {package: set() for package in versions()}
-    for run in [{"versions": versions()}, *runs]:
+    used: dict[str, set[str]] = {}
+    for run in [*runs, {"versions": versions(PUBLISHERS)}]:
         for package, version in run["versions"].items():
             used.setdefault(package, set()).add(version)
     lines += [f"| {package} | {', '.join(sorted(found))} |" for package, found in used.items()]

@@ -10,6 +10,7 @@ import difflib
 from pathlib import Path
 
 from bookbuild import BuildError, claims, execute, exit_with, notebooks
+from bookbuild.pages import Page
 
 FOLDER = Path("_build/claim")
 
@@ -38,7 +39,7 @@ def verify(name: str, profile: str) -> list[dict]:
     source = Path(claim["page"]).with_suffix(".ipynb")
     target = FOLDER / profile / source.relative_to(notebooks.BOOK)
     execute.run(source, target, profile, {})
-    evidence = [record for record in claims.records([(claim["page"], target)]) if record["id"] == name]
+    evidence = [record for record in claims.records([Page.read(claim["page"], target)]) if record["id"] == name]
     faults = claims.faults_of([claim], evidence)
     if faults:
         raise BuildError(*faults)
@@ -47,11 +48,10 @@ def verify(name: str, profile: str) -> list[dict]:
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="bookbuild.reverify", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(prog="bookbuild.reverify", description="Check one claim again.")
     parser.add_argument("claim")
     parser.add_argument("--profile", default="quick", choices=notebooks.PROFILES)
     given = parser.parse_args()
-    execute.settle_surroundings()
     for record in verify(given.claim, given.profile):
         print("  " + (record["part"] or record["id"]))
         print(f"    observed  {claims.measured(record)}")

@@ -1,4 +1,4 @@
-"""Build the site beside the last good one and swap it in: `python -m bookbuild.site --profile P`.
+"""Build the site beside the last good one and swap it in.
 
 A claim that does not hold, a warning of Sphinx or a dead link stops the build, and the last good
 site stays where it is.
@@ -6,8 +6,7 @@ site stays where it is.
 
 from __future__ import annotations
 
-import argparse
-import os
+import json
 import re
 import shutil
 import subprocess
@@ -15,13 +14,15 @@ import sys
 import time
 from pathlib import Path
 
-from bookbuild import BuildError, check, citations, claims, exit_with, figures, notebooks, provenance, stage
+from bookbuild import BuildError, check, citations, claims, figures, pages, provenance, stage
 
 SITE = Path("_build/html")
 PREVIOUS = Path("_build/html.previous")
 NEXT = Path("_build/next")
 LOG = Path("_build/site.log")
+#: The profile that a site shows, and what it was made from.
 STAMP = ".built"
+INPUTS = ".inputs.json"
 #: The command `jupyter-book`, by this interpreter, wherever the environment has been moved to.
 JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
 
@@ -32,9 +33,9 @@ def render(target: Path = NEXT, builder: str = "html") -> Path:
     command = [sys.executable, "-c", JUPYTER_BOOK, "build", str(stage.STAGE),
                "--path-output", str(target), "--quiet", "-W", "-n", "--keep-going",
                "--builder", builder]
-    with LOG.open("w") as log:
+    with LOG.open("w", encoding="utf-8") as log:
         done = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT)
-    text = re.sub(r"\x1b\[[0-9;]*m", "", LOG.read_text())
+    text = re.sub(r"\x1b\[[0-9;]*m", "", LOG.read_text(encoding="utf-8", errors="replace"))
     if done.returncode:
         said = [line.strip() for line in text.splitlines() if re.search("WARNING|ERROR", line)]
         raise BuildError(*(said or text.splitlines()[-5:]), f"the site was not built: see {LOG}")
@@ -50,40 +51,31 @@ def swap(new: Path) -> None:
     shutil.rmtree(PREVIOUS, ignore_errors=True)
 
 
-def build(profile: str) -> None:
-    """Stage, render, check and swap in."""
-    started = time.time()
+def recover() -> None:
+    """Put the last good site back where a swap was cut in two."""
     if PREVIOUS.exists() and not SITE.exists():
         PREVIOUS.rename(SITE)
-    pages = stage.pages(profile)
-    evidence = claims.records(pages)
+
+
+def build(profile: str, inputs: dict[str, str]) -> None:
+    """Stage, render, check and swap in; `inputs` is what the site is made from, as it was before."""
+    started = time.time()
+    shown = pages.of_book(profile)
+    evidence = claims.records(shown)
     listed = claims.load()
     joined = claims.join(listed, evidence, profile)
-    runs = provenance.read([executed for _, executed in pages])
-    stage.build(profile, {
+    stage.build(shown, {
         "reference/_claims.md": claims.to_markdown(joined, evidence, stage.bibliography_keys()),
         "reference/_cite.md": citations.to_markdown(list(claims.PAPERS)),
-        "reference/_figures.md": figures.to_markdown(pages),
-        "reference/_provenance.md": provenance.to_markdown(runs, profile),
+        "reference/_figures.md": figures.to_markdown(shown),
+        "reference/_provenance.md": provenance.to_markdown([page.run() for page in shown], profile),
     }, listed, provenance.stamp(profile))
     new = render()
-    (new / "claims.json").write_text(claims.to_json(joined, profile, provenance.commit()))
+    (new / "claims.json").write_text(claims.to_json(joined, profile, provenance.commit()), encoding="utf-8")
     faults = check.faults(new)
     if faults:
         raise BuildError(*faults, f"the site did not pass its checks; it is kept in {new}")
-    (new / STAMP).write_text(f"{profile}\n")
-    # Dated when it began: what is edited meanwhile counts as newer.
-    os.utime(new / STAMP, (started, started))
+    (new / STAMP).write_text(f"{profile}\n", encoding="utf-8")
+    (new / INPUTS).write_text(json.dumps(inputs), encoding="utf-8")
     swap(new)
     print(f"  built the site in {time.time() - started:.1f} s", flush=True)
-
-
-def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="bookbuild.site", description=__doc__.split("\n")[0])
-    parser.add_argument("--profile", default="quick", choices=notebooks.PROFILES)
-    build(parser.parse_args().profile)
-
-
-if __name__ == "__main__":
-    exit_with(main)

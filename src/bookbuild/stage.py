@@ -12,49 +12,38 @@ from pathlib import Path
 
 import nbformat
 import yaml
+from nbformat import NotebookNode
 
-from bookbuild import BuildError, dress, notebooks
+from bookbuild import dress, media, notebooks
+from bookbuild.pages import Page
 from bookbuild.versions import LATEST
 
 STAGE = Path("_build/stage")
 FIGURES = "_figures"
 #: What is copied to the root of the site as it is.
 VERBATIM = "_extra"
-IMAGES = {"image/svg+xml": ".svg", "image/png": ".png"}
-
-
-def pages(profile: str) -> list[tuple[str, Path]]:
-    """(page, executed notebook) for every notebook of the book, in the order of its contents."""
-    contents = re.findall(r"file: (\S+)", Path("_toc.yml").read_text())
-    found = []
-    for source in notebooks.find():
-        executed = notebooks.executed_copy(source, profile)
-        if not executed.exists():
-            raise BuildError(f"{source} has not been executed in the {profile} profile")
-        found.append((source.with_suffix("").as_posix(), executed))
-    return sorted(found, key=lambda each: contents.index(each[0]) if each[0] in contents else len(contents))
 
 
 def bibliography_keys(path: Path = Path("book/references.bib")) -> set[str]:
     """The keys that may be cited."""
-    return set(re.findall(r"^@\w+\{([^,\s]+),", path.read_text(), flags=re.MULTILINE))
+    return set(re.findall(r"^@\w+\{([^,\s]+),", path.read_text(encoding="utf-8"), flags=re.MULTILINE))
 
 
-def write_figures(executed: Path, folder: Path) -> None:
+def write_figures(notebook: NotebookNode, folder: Path) -> None:
     """Save each named figure of an executed notebook under its name, for other pages to show."""
-    for cell, output in notebooks.outputs(notebooks.read(executed)):
-        name = cell.metadata.get("mystnb", {}).get("figure", {}).get("name")
-        form = next((form for form in IMAGES if form in output.data), None)
+    for cell, output in notebooks.outputs(notebook):
+        name = notebooks.figure(cell).get("name")
+        form = next((form for form in media.PICTURES if form in output.data), None)
         if name and form:
             data = output.data[form]
             content = data.encode() if form == "image/svg+xml" else b64decode(data)
             folder.mkdir(exist_ok=True)
-            (folder / name).with_suffix(IMAGES[form]).write_bytes(content)
+            (folder / name).with_suffix(media.PICTURES[form]).write_bytes(content)
 
 
 def public_address() -> str | None:
     """Where the project is published (`repository-code` in CITATION.cff), if it is."""
-    return yaml.safe_load(Path("CITATION.cff").read_text()).get("repository-code")
+    return yaml.safe_load(Path("CITATION.cff").read_text(encoding="utf-8")).get("repository-code")
 
 
 def settings(stamp: str) -> str:
@@ -64,8 +53,8 @@ def settings(stamp: str) -> str:
     their notebook on Binder and, from GitHub, on Colab. Once that of the site is known (`url` in CITATION.cff), pages
     name their own address in its latest version.
     """
-    text = Path("_config.yml").read_text().replace("@stamp@", stamp)
-    address, site = public_address(), yaml.safe_load(Path("CITATION.cff").read_text()).get("url")
+    text = Path("_config.yml").read_text(encoding="utf-8").replace("@stamp@", stamp)
+    address, site = public_address(), yaml.safe_load(Path("CITATION.cff").read_text(encoding="utf-8")).get("url")
     if not address and not site:
         return text
     config = yaml.safe_load(text)
@@ -81,7 +70,7 @@ def settings(stamp: str) -> str:
     return yaml.safe_dump(config)
 
 
-def build(profile: str, generated: dict[str, str], claims: list[dict], stamp: str) -> None:
+def build(pages: list[Page], generated: dict[str, str], claims: list[dict], stamp: str) -> None:
     """Fill the stage afresh.
 
     `generated` maps paths in the book to the text they get; `stamp` says in the footer of each
@@ -92,14 +81,13 @@ def build(profile: str, generated: dict[str, str], claims: list[dict], stamp: st
     shutil.copytree(notebooks.BOOK, book,
                     ignore=shutil.ignore_patterns("*.ipynb", ".ipynb_checkpoints"))
     shutil.copy2("_toc.yml", STAGE / "_toc.yml")
-    (STAGE / "_config.yml").write_text(settings(stamp))
+    (STAGE / "_config.yml").write_text(settings(stamp), encoding="utf-8")
     keys = bibliography_keys()
-    for page, executed in pages(profile):
-        write_figures(executed, book / FIGURES)
-        notebook = notebooks.read(executed)
-        dress.write_tables(notebook, book / VERBATIM / dress.TABLES)
-        cite = dress.papers_of(page, claims, keys)
-        here = [claim for claim in claims if claim["page"] == page]
-        nbformat.write(dress.dress(notebook, page, here, cite), (STAGE / page).with_suffix(".ipynb"))
+    for page in pages:
+        write_figures(page.notebook, book / FIGURES)
+        dress.write_tables(page.notebook, book / VERBATIM / dress.TABLES)
+        here = [claim for claim in claims if claim["page"] == page.name]
+        dressed = dress.dress(page, here, dress.papers_of(page.name, claims, keys))
+        nbformat.write(dressed, (STAGE / page.name).with_suffix(".ipynb"))
     for name, text in generated.items():
-        (book / name).write_text(text)
+        (book / name).write_text(text, encoding="utf-8")

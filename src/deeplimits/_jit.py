@@ -20,6 +20,8 @@ import numba
 from numba.core import caching, config
 from numba.misc.appdirs import AppDirs
 
+from . import _sources
+
 PACKAGE = Path(__file__).parent
 
 
@@ -30,22 +32,16 @@ class _Read(NamedTuple):
     digest: bytes
 
 
-def _is_docstring(node: ast.AST) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
-
-
 @functools.cache
 def _read(file: Path) -> _Read:
     """A module without its comments and docstrings."""
     imports, package = set(), list(file.relative_to(PACKAGE).parts[:-1])
-    tree = ast.parse(file.read_text(encoding="utf-8"))
+    tree = _sources.tree(file.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.level:
             base = package[: len(package) + 1 - node.level] + (node.module.split(".") if node.module else [])
             imports |= {_file(base), *(_file([*base, name.name]) for name in node.names)}
-        if isinstance(body := getattr(node, "body", None), list):
-            body[:] = [part for part in body if not _is_docstring(part)]
-    return _Read(frozenset(imports - {None}), hashlib.sha256(ast.dump(tree).encode()).digest())
+    return _Read(frozenset(imports - {None}), _sources.digest(tree))
 
 
 def _file(parts: list[str]) -> Path | None:

@@ -26,8 +26,7 @@ CLAIMS = """\
 
 def environment() -> dict[str, str]:
     """The surroundings of a fresh shell: nothing from a make that runs these tests."""
-    hidden = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "PROFILE", "PYTHONPATH", "NUMBA_CACHE_DIR",
-              "MPLCONFIGDIR", "IPYTHONDIR"}
+    hidden = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "PROFILE", "PYTHONPATH"}
     return {name: value for name, value in os.environ.items() if name not in hidden}
 
 
@@ -37,10 +36,10 @@ class Project:
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def make(self, *arguments: str) -> subprocess.CompletedProcess:
-        """Run make in the project, output and errors together in `.stdout`."""
-        return subprocess.run(["make", *arguments], cwd=self.root, env=environment(), text=True,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120)
+    def make(self, *arguments: str, **surroundings: str) -> subprocess.CompletedProcess:
+        """Run make in the project, output and errors together in `.stdout`; more surroundings may be given."""
+        return subprocess.run(["make", *arguments], cwd=self.root, env=environment() | surroundings, encoding="utf-8",
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300)
 
     def executed(self, output: str) -> list[str]:
         """The notebooks that a run of make says it executed."""
@@ -90,8 +89,8 @@ def checked(**changes: object) -> str:
 
 def skeleton(root: Path) -> Project:
     """The project's own machinery around a book of two notebooks."""
-    for name in ("Makefile", "_config.yml", "requirements.txt", "pyproject.toml", "CITATION.cff", "LICENSE",
-                 "LICENSE-text"):
+    for name in ("Makefile", ".gitignore", ".gitattributes", "_config.yml", "requirements.txt", "pyproject.toml",
+                 "CITATION.cff", "LICENSE", "LICENSE-text"):
         shutil.copy2(ROOT / name, root / name)
     shutil.copytree(ROOT / "src/bookbuild", root / "src/bookbuild",
                     ignore=shutil.ignore_patterns("__pycache__"))
@@ -101,6 +100,7 @@ def skeleton(root: Path) -> Project:
                   "  - file: book/part/first\n  - file: book/part/deeper/second\n"
                   "  - file: book/reference/claims\n  - file: book/reference/provenance\n")
     project.write("src/deeplimits/__init__.py", "answer = 42\n")
+    shutil.copy2(ROOT / "src/deeplimits/_sources.py", root / "src/deeplimits/_sources.py")
     project.write("book/index.md", "# A sample\n\nSee {cite:t}`li2022covariance`.\n\n```{bibliography}\n```\n")
     project.write("book/_static/mathjax/tex-mml-chtml.js", "")
     for name in ("book.css", "console.js", "claims.js", "accessible.css", "accessible.js", "favicon.svg"):

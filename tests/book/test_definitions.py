@@ -4,7 +4,7 @@ import re
 
 from sample_book import ROOT
 
-from bookbuild import definitions
+from bookbuild.extensions import definitions
 
 NOTATION = ("# Notation\n\nCovariance of a pair.\n\nCovariance\n: How two <things> vary.\n\n"
             "Covariance matrix\n: All of them.\n")

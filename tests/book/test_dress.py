@@ -1,35 +1,38 @@
 """Published pages: theorem boxes lead to their claims, figures to their numbers, pages say how to cite them."""
 
+from pathlib import Path
+
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from sample_book import ROOT
 
-from bookbuild import BuildError, citations, claims, dress, notebooks
+from bookbuild import BuildError, citations, claims, dress, media, notebooks
+from bookbuild.pages import Page
 
 BOX = "```{{prf:theorem}} A title\n:label: {}\n\nWhat holds.\n```\n"
 
 
 def check(name):
     """A code cell whose output carries the record of a check."""
-    return new_code_cell(outputs=[new_output("display_data", {claims.MIME: {"id": name, "passed": True}})])
+    return new_code_cell(outputs=[new_output("display_data", {media.CLAIM: {"id": name, "passed": True}})])
 
 
 def figure(name, table=None):
     """A code cell with a named figure and perhaps its numbers."""
-    data = {"image/svg+xml": "<svg/>"} | ({dress.TABLE: table} if table else {})
+    data = {"image/svg+xml": "<svg/>"} | ({media.TABLE: table} if table else {})
     return new_code_cell(metadata={"mystnb": {"figure": {"name": name, "caption": "What it shows."}}},
                          outputs=[new_output("display_data", data)])
 
 
 @pytest.fixture
 def page():
-    return new_notebook(cells=[
+    return Page("book/part/page", Path("page.ipynb"), new_notebook(cells=[
         new_markdown_cell("# Page\n\n## One\n\n" + BOX.format("thm-one")), check("claim-a"),
         new_markdown_cell("text\n\n## Two\n\n" + BOX.format("thm-two")), figure("fig-two", "x,y\n1,2\n"),
         new_markdown_cell("## Three\n\n```python\n# not a heading\n```\n" + BOX.format("thm-three")),
         figure("fig-three"),
-    ])
+    ]))
 
 
 CLAIMED = [{"id": "claim-a", "title": "A < B", "boxes": ["thm-one", "thm-three"]},
@@ -37,7 +40,7 @@ CLAIMED = [{"id": "claim-a", "title": "A < B", "boxes": ["thm-one", "thm-three"]
 
 
 def test_badges_lead_to_claims_and_figures_to_their_numbers(page, tmp_path):
-    dressed = dress.dress(page, "book/part/page", CLAIMED, [])
+    dressed = dress.dress(page, CLAIMED, [])
     one, two, three, cite = (cell.source for cell in dressed.cells if cell.cell_type == "markdown")
     link = '<a class="claim-badge" href="../../book/reference/claims.html#claim-claim-{}">{}</a>'
     assert f"Checked on this page: {link.format('a', 'A &lt; B')} {link.format('b', 'b')}</span>" in one
@@ -46,13 +49,13 @@ def test_badges_lead_to_claims_and_figures_to_their_numbers(page, tmp_path):
     captions = [cell.metadata["mystnb"]["figure"]["caption"] for cell in dressed.cells if "mystnb" in cell.metadata]
     assert 'href="../../figures/fig-two.csv"' in captions[0]
     assert 'href="../../book/reference/figures.html#made-fig-two"' in captions[0] and captions[1] == "What it shows."
-    dress.write_tables(page, tmp_path)
+    dress.write_tables(page.notebook, tmp_path)
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("fig-two.csv", "x,y\n1,2\n")]
 
 
 def test_a_box_that_is_not_on_the_page_is_named(page):
     with pytest.raises(BuildError, match="book/part/page: a claim checks the box `thm-four`"):
-        dress.dress(page, "book/part/page", [{"id": "claim-a", "title": "a", "boxes": ["thm-four"]}], [])
+        dress.dress(page, [{"id": "claim-a", "title": "a", "boxes": ["thm-four"]}], [])
 
 
 def test_a_page_names_the_papers_on_which_its_claims_rest():
@@ -89,7 +92,8 @@ def test_every_figure_of_the_book_has_its_numbers(monkeypatch):
 
 
 def test_a_notebook_is_the_same_after_dressing_but_for_what_is_said(page):
-    before = [cell.source for cell in page.cells if cell.cell_type == "code"]
-    dressed = dress.dress(page, "book/part/page", CLAIMED, [])
+    before = [cell.source for cell in page.notebook.cells if cell.cell_type == "code"]
+    dressed = dress.dress(page, CLAIMED, [])
     assert [cell.source for cell in dressed.cells if cell.cell_type == "code"] == before
     nbformat.validate(dressed)
+    assert "claim-badge" not in page.notebook.cells[0].source, "the page itself stays as it is"

@@ -9,7 +9,7 @@ import pytest
 from sample_book import ROOT, environment
 
 from bookbuild import BuildError, notebooks
-from bookbuild.execute import value_of
+from bookbuild.execute import parse, value_of
 
 
 def cell(source: str, tag: str = "parameters"):
@@ -40,7 +40,29 @@ def test_the_parameters_of_the_quick_profile_are_not_shown_twice(project):
     assert ["injected-parameters", "remove-cell"] in tags
 
 
+def test_values_that_begin_with_a_minus_are_values():
+    assert parse(["a", "b", "-p", "size", "-1e-3", "-p", "shift", "-2"]).changes == {"size": -1e-3, "shift": -2}
+
+
+def test_a_cell_that_kills_its_kernel_is_named(project):
+    project.notebook("part/first.ipynb", "print('alive')", "import os\nos.kill(os.getpid(), 9)")
+    done = run(project, "book/part/first.ipynb", "mine.ipynb")
+    assert done.returncode == 1 and "failed in cell 4 (`import os`): its kernel died" in done.stdout, done.stdout
+    assert "too little memory" in done.stdout and "Traceback" not in done.stdout
+
+
+def test_a_figure_that_is_not_drawn_is_an_error(project):
+    path = project.root / "book/part/first.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells[-1].metadata["mystnb"] = {"figure": {"name": "fig-none", "caption": "Nothing."}}
+    nbformat.write(notebook, path)
+    done = run(project, "book/part/first.ipynb", "mine.ipynb")
+    assert done.returncode == 1 and "has the caption of a figure and shows none" in done.stdout, done.stdout
+    assert not (project.root / "mine.ipynb").exists()
+
+
 @pytest.mark.parametrize(("arguments", "complaint"), [
+    (("-p", "profile", "full"), "`-p profile` would change the label and not the sizes; name it with `--profile`"),
     (("-p", "sise", "7"), "unknown parameter `sise`; it has: profile, seed, size"),
     (("--profile", "huge"), "unknown profile `huge`; known profiles: quick, full"),
 ])

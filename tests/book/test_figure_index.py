@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from bookbuild import claims, figures
+from bookbuild import figures, media
+from bookbuild.pages import Page
 
 
 def check(name, passed=True):
     """A code cell whose output carries the record of a check."""
-    output = new_output("display_data", {claims.MIME: {"id": name, "passed": passed}})
+    output = new_output("display_data", {media.CLAIM: {"id": name, "passed": passed}})
     return new_code_cell("evidence", outputs=[output])
 
 
@@ -31,9 +31,7 @@ def test_figures_come_with_the_checks_of_their_section(tmp_path):
     assert two["claims"] == {"claim-b": True}
     assert three["claims"] == {}
     assert [one["cell"], two["cell"], three["cell"]] == [2, 6, 7]
-    path = tmp_path / "page.ipynb"
-    nbformat.write(notebook, path)
-    text = figures.to_markdown([("book/page", path)])
+    text = figures.to_markdown([Page("book/page", tmp_path / "page.ipynb", notebook)])
     assert "{ref}`claim-a <claim-claim-a>`: fails" in text
     assert "What fig-one \\| shows." in text
     assert '<span id="made-fig-two"></span>{numref}`fig-two`' in text

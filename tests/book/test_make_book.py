@@ -65,20 +65,33 @@ def test_a_second_run_does_nothing(project):
     assert site_of(project) == before
 
 
-def test_a_touched_notebook_is_executed_alone(project):
+def test_a_changed_notebook_is_executed_alone_and_a_touched_one_is_not(project):
     (project.root / FIRST).touch()
-    assert project.executed(project.make("book").stdout) == [FIRST]
+    project.notebook("part/deeper/second.ipynb", "print('changed')")
+    assert project.executed(project.make("book").stdout) == [SECOND]
 
 
-def test_a_change_in_the_package_executes_all(project):
-    (project.root / "src/deeplimits/__init__.py").touch()
+def test_what_used_a_changed_module_is_executed_again_and_a_comment_executes_nothing(project):
+    for name in ("one", "two"):
+        project.write(f"src/deeplimits/{name}.py", f"value = '{name}'\n")
+    project.notebook("part/first.ipynb", checked(), "from deeplimits import one\nprint(one.value)")
+    project.notebook("part/deeper/second.ipynb", "from deeplimits import two\nprint(two.value)")
     assert set(project.executed(project.make("book").stdout)) == {FIRST, SECOND}
+    project.write("src/deeplimits/one.py", '"""What it is."""\n\n# A comment.\nvalue = "one"\n')
+    assert project.executed(project.make("book").stdout) == []
+    project.write("src/deeplimits/one.py", "value = 'another'\n")
+    assert project.executed(project.make("book").stdout) == [FIRST]
+    project.write("src/deeplimits/three.py", "")
+    assert project.executed(project.make("book").stdout) == [], "nobody uses the new module"
+    (project.root / "src/deeplimits/two.py").unlink()
+    assert "deeper/second.ipynb failed in cell" in refused(project), "what used the removed module is executed again"
 
 
-def test_a_file_removed_from_the_package_executes_all(project):
-    project.write("src/deeplimits/gone.py", "")
-    project.make("book")
-    (project.root / "src/deeplimits/gone.py").unlink()
+def test_a_change_in_the_lock_executes_all(project):
+    lock = project.root / "requirements.txt"
+    before = lock.stat()
+    lock.write_text(lock.read_text() + "# another\n")
+    os.utime(lock, (before.st_atime, before.st_mtime))  # the environment stays
     assert set(project.executed(project.make("book").stdout)) == {FIRST, SECOND}
 
 
@@ -86,7 +99,7 @@ def test_a_change_in_prose_or_publisher_executes_nothing_and_renews_the_site(pro
     project.write("book/index.md", "# Another sample\n\n```{bibliography}\n```\n")
     done = project.make("book")
     assert project.executed(done.stdout) == [] and "Another sample" in project.page("index.html")
-    (project.root / "src/bookbuild/check.py").touch()
+    project.write("src/bookbuild/check.py", (project.root / "src/bookbuild/check.py").read_text() + "# more\n")
     done = project.make("book")
     assert project.executed(done.stdout) == [] and "built the site" in done.stdout
 
@@ -179,7 +192,8 @@ def test_a_broken_page_stops_the_build(project, fault, complaint):
 
 def test_an_interrupted_run_resumes(project):
     """The notebook that was running is executed again, the finished one is not."""
-    (project.root / SECOND).touch()
+    project.notebook("part/deeper/second.ipynb", "print('changed')")
+    (project.root / "_build/exec/quick/part/deeper/second.provenance.json").unlink()  # the longest is the first
     project.notebook("part/first.ipynb", "import time\nopen('started', 'w').close()\ntime.sleep(60)")
     before = site_of(project)
     running = subprocess.Popen(["make", "-j1", "book"], cwd=project.root, env=environment(), text=True,
@@ -208,7 +222,8 @@ def test_a_swap_that_was_cut_in_two_is_mended(project):
 
 
 def test_what_is_edited_during_a_run_counts_as_newer(project):
-    project.notebook("part/first.ipynb", checked(), f"from pathlib import Path\nPath('{project.root / FIRST}').touch()")
+    edit = f"path = '{project.root / FIRST}'\ntext = open(path).read()\nopen(path, 'w').write(text + ' ')"
+    project.notebook("part/first.ipynb", checked(), edit)
     assert project.executed(project.make("book").stdout) == [FIRST]
     assert project.executed(project.make("book").stdout) == [FIRST]
 

@@ -11,11 +11,10 @@ import pytest
 from sample_book import ROOT
 
 from bookbuild import BuildError, notebooks
-from bookbuild.dress import TABLE
+from bookbuild.media import PICTURES, TABLE
 
 BOOK = ROOT / "book"
 SOURCES = notebooks.find(BOOK)
-IMAGES = {"image/svg+xml", "image/png"}
 NAMES = [path.relative_to(BOOK).as_posix() for path in SOURCES]
 LONGEST_CELL = 15
 SHORTEST_ALTERNATIVE = 30
@@ -51,7 +50,7 @@ def shown_faults(executed: nbformat.NotebookNode) -> Iterator[str]:
         outputs = cell.get("outputs", [])
         if any(output.get("name") == "stderr" for output in outputs):
             yield f"cell {number} writes to the error stream"
-        images = [output for output in outputs if IMAGES & set(output.get("data", {}))]
+        images = [output for output in outputs if PICTURES.keys() & set(output.get("data", {}))]
         if len(images) > 1:
             yield f"cell {number} shows {len(images)} figures, and a caption belongs to one"
         if images:

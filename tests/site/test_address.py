@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bookbuild import check
-from bookbuild.address import CARD
+from bookbuild.extensions.address import CARD
 
 ADDRESS = "https://books.example.org/deep"
 PAGES = {
@@ -25,7 +25,8 @@ def build(folder, address: str):
         path = (source / name).with_suffix(".rst")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    (source / "conf.py").write_text("html_title = 'A book'\nextensions = ['bookbuild.address']\nhtml_theme = 'basic'\n"
+    (source / "conf.py").write_text("html_title = 'A book'\nhtml_theme = 'basic'\n"
+                                    "extensions = ['bookbuild.extensions.address']\n"
                                     # Any script of the site itself stands in for the mathematics.
                                     "mathjax_path = 'doctools.js'\n"
                                     f"html_baseurl = {address!r}\nhtml_copy_source = False\n")
