@@ -47,6 +47,16 @@ def test_the_same_figure_gives_the_same_bytes_without_a_date():
     assert first == second and "<dc:date>" not in first
 
 
+def test_an_axis_is_marked_at_its_values_and_nowhere_else():
+    figure, ax = figures.panels()
+    ax.set(xscale="log", yscale="log", xlim=(1, 100), ylim=(1, 100))
+    figures.ticks(ax.xaxis, [2, 50])
+    figures.ticks(ax.yaxis, [3, 30], ["three", "thirty"])
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["2", "50"]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["three", "thirty"]
+    assert not len(ax.get_xticks(minor=True)) and not len(ax.get_yticks(minor=True))
+
+
 def test_the_background_is_transparent_and_letters_are_paths():
     text = svg(everything())
     assert "<text" not in text

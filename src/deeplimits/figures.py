@@ -17,6 +17,7 @@ import numpy as np
 import seaborn as sns
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
@@ -164,6 +165,15 @@ def correlation_ticks(ax: Axes, values: Sequence[float] = (-0.99, 0, 0.99),
     ax.set_xticks(np.arctanh(values), [f"{value:g}".replace("-", minus) for value in values])
     ax.set_xticks(np.arctanh(between), minor=True)
     ax.set_xlabel(label)
+
+
+def ticks(axis: Axis, values: Sequence[float], names: Sequence[object] | None = None) -> None:
+    """Mark an axis at some values and nowhere else, as a logarithmic axis with few of them wants it.
+
+    Shapes: `names` are as many as the values, which name themselves by default.
+    """
+    axis.set_ticks(values, values if names is None else names)
+    axis.set_ticks([], minor=True)
 
 
 def rasterise(artists: Sequence[Artist]) -> list[Artist]:
