@@ -14,7 +14,7 @@ import sys
 import time
 from pathlib import Path
 
-from bookbuild import BuildError, check, citations, claims, figures, pages, provenance, stage
+from bookbuild import BuildError, check, citations, claims, figures, licences, pages, provenance, stage
 
 SITE = Path("_build/html")
 PREVIOUS = Path("_build/html.previous")
@@ -68,6 +68,7 @@ def build(profile: str, inputs: dict[str, str]) -> None:
         "reference/_claims.md": claims.to_markdown(joined, evidence, stage.bibliography_keys()),
         "reference/_cite.md": citations.to_markdown(list(claims.PAPERS)),
         "reference/_figures.md": figures.to_markdown(shown),
+        "reference/_licences.md": licences.to_markdown(),
         "reference/_provenance.md": provenance.to_markdown([page.run() for page in shown], profile),
     }, listed, provenance.stamp(profile))
     new = render()
