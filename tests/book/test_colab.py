@@ -26,7 +26,7 @@ def git(folder: Path, *arguments: str) -> str:
 def repository(tmp_path_factory):
     """The project with one chapter, published: it knows its own address."""
     folder = tmp_path_factory.mktemp("public") / "deep-limits"
-    for name in ("pyproject.toml", "README.md", "LICENSE", "CITATION.cff", ".ci/colab", "src/deeplimits/__init__.py",
+    for name in ("pyproject.toml", "README.md", "LICENSE", "CITATION.cff", ".ci/colab", "src/deeplimits",
                  "src/bookbuild", "book/residual/euler.ipynb"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy2
