@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import re
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
@@ -185,12 +186,14 @@ def test_without_a_network_the_error_says_what_to_do(server):
 
 @pytest.mark.parametrize("damage", [lambda body: body[:-40], lambda body: b"", lambda body: body[:200] + b"?" * 40
                                     + body[240:]])
-def test_a_damaged_copy_is_fetched_again(server, damage):
+def test_a_damaged_copy_is_named_and_fetched_again(server, damage):
     data.mnist(server.url, MD5)
     path, = kept()
     path.write_bytes(damage(path.read_bytes()))
-    assert np.array_equal(data.mnist(server.url, MD5).pixels, PIXELS)
+    with pytest.warns(RuntimeWarning, match=re.escape(f"{path} is damaged or another file")):
+        assert np.array_equal(data.mnist(server.url, MD5).pixels, PIXELS)
     assert server.asked == 2 and kept() == [path]
+    assert np.array_equal(data.mnist(server.url, MD5).pixels, PIXELS) and server.asked == 2
 
 
 @pytest.mark.parametrize("body", [b"<html></html>", b"@data\n1,2,3\n", b"@data\n1,2\n1,300\n", b"@data\n"])

@@ -11,7 +11,6 @@ import http.client
 import os
 import re
 import urllib.request
-import zipfile
 import zlib
 from collections.abc import Sequence
 from functools import lru_cache
@@ -24,7 +23,7 @@ from sklearn.datasets import load_digits
 
 from . import _checks
 from ._checks import FloatArray, real, whole
-from ._files import replace
+from ._files import keep, kept
 
 #: The file at OpenML, and the MD5 sum that OpenML publishes for it.
 MNIST_URL = "https://www.openml.org/data/v1/download/52667/mnist_784.arff"
@@ -139,20 +138,17 @@ def mnist(url: str = MNIST_URL, md5: str = MNIST_MD5) -> Pictures:
         machine) may serve the same file, or with another sum one like it: square pictures, one in a line.
     Source: Y. LeCun, C. Cortes and C. Burges, the MNIST database; OpenML data set 554.
     Raises: ConnectionError when the server cannot be reached or stops; ValueError when what it sent has another
-        sum, or is not such a file. Nothing of this is kept.
+        sum, or is not such a file. Nothing of this is kept. What is kept is verified whenever it is read; a file that
+        does not hold the pictures fetched under this sum is named in a warning, and they are fetched again.
     """
     if not re.fullmatch("[0-9a-f]{32}", md5):
         raise ValueError(f"md5 must be 32 hexadecimal digits, got {md5!r}")
     path = cache_folder() / f"mnist-{md5}.npz"
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return Pictures(file["pixels"], file["labels"])
-    except FileNotFoundError:
-        pass
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
-        path.unlink()  # damaged: fetched again
+    found = kept(path, f"mnist {md5}")
+    if found is not None:
+        return Pictures(found["pixels"], found["labels"])
     pictures = _pictures(_fetched(url, md5), url)
-    replace(path, pictures._asdict(), compressed=True)
+    keep(path, f"mnist {md5}", pictures._asdict(), compressed=True)
     return pictures
 
 

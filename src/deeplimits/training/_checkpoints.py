@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-import warnings
-import zipfile
-import zlib
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
-from .._files import replace
-
-Arrays = dict[str, np.ndarray]
+from .._files import Arrays, keep, kept
 
 
 def fingerprint(*parts: object) -> str:
@@ -45,21 +40,9 @@ class Checkpoint:
 
     def load(self) -> Arrays | None:
         """What was saved last, None if there is nothing or nothing whole."""
-        if self.path is None or not self.path.exists():
-            return None
-        try:
-            # The archive has a check sum of every array, and its table of contents comes last.
-            with np.load(self.path, allow_pickle=False) as file:
-                arrays = {name: file[name] for name in file.files}
-            if str(arrays.pop("run")) == self.name:
-                return arrays
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
-            pass
-        warnings.warn(f"the checkpoint {self.path} is damaged: this run starts afresh", RuntimeWarning, stacklevel=3)
-        return None
+        return None if self.path is None else kept(self.path, self.name)
 
     def save(self, arrays: Arrays) -> None:
         """Put a file in place that is whole at every moment."""
         if self.path is not None:
-            replace(self.path, arrays | {"run": np.array(self.name)})
-
+            keep(self.path, self.name, arrays)
