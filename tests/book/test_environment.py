@@ -1,5 +1,6 @@
 """The environment: which Python is accepted, what the locks hold, what make offers."""
 
+import os
 import re
 import sys
 import tomllib
@@ -112,3 +113,16 @@ def test_clean_removes_what_was_built_and_keeps_the_environment(project):
 def test_nothing_that_is_built_is_stored():
     ignored = (ROOT / ".gitignore").read_text().splitlines()
     assert {"/_build/", "/.venv*/", "__pycache__/"} <= set(ignored)
+
+
+def test_binder_installs_the_lock_and_the_package_and_a_python_that_it_has_wheels_for():
+    folder = ROOT / "binder"
+    assert {path.name for path in folder.iterdir()} == {"postBuild", "requirements.txt", "runtime.txt"}
+    option, lock = (folder / "requirements.txt").read_text().split()
+    assert option == "-r" and (folder / lock).resolve() == ROOT / "requirements.txt"
+    classifiers = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["classifiers"]
+    wanted = (folder / "runtime.txt").read_text().strip().removeprefix("python-")
+    assert f"Programming Language :: Python :: {wanted}" in classifiers
+    assert os.access(folder / "postBuild", os.X_OK)
+    asked = [line for line in (folder / "postBuild").read_text().splitlines() if line.startswith("python -m pip")]
+    assert asked == ["python -m pip install --no-deps --no-build-isolation --no-index -e ."]

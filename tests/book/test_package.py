@@ -154,6 +154,7 @@ def test_the_page_at_the_index_has_no_link_that_needs_the_project(address):
     assert not relative
     before, after = (re.search(r"!\[[^\]]+\]\(([^)]+)\)", each)[1] for each in (text, shown))
     assert (ROOT / before).is_file() and after == f"{address}/raw/v1.2.3/{before}"
+    assert before.endswith(".png")  # drawings that are served as text are not shown there
     assert f"]({address}/blob/v1.2.3/LICENSE)" in shown
 
 
