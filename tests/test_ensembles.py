@@ -245,28 +245,44 @@ def test_nan_is_refused_with_the_index_of_its_sample():
 
 
 class Interrupting(Indices):
-    """Sends the interrupt of a keyboard when sample 5000 is asked for."""
+    """Interrupts the main thread as a keyboard does at sample 5000, and works on that until told to end."""
+
+    def __init__(self):
+        super().__init__()
+        self.told = threading.Event()
 
     def sample(self, initial, samples, seed, at=None, *, first=0, threads=None):
         if first <= 5000 < first + samples:
-            signal.raise_signal(signal.SIGINT)
-            time.sleep(0.2)
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+            self.told.wait(60)
         return super().sample(initial, samples, seed, first=first)
 
 
+@pytest.fixture
+def interrupting():
+    """The process, and afterwards no thread of it."""
+    before, process = set(threading.enumerate()), Interrupting()
+    try:
+        yield process
+    finally:
+        process.told.set()
+    for thread in set(threading.enumerate()) - before:
+        thread.join(60)  # the threads end with the chunk at hand, not with the map
+        assert not thread.is_alive()
+
+
 @pytest.mark.parametrize("threads", [1, 2])
-def test_interrupt_returns_what_is_merged_marked_partial(threads):
-    before = threading.active_count()
-    got = summarise(Interrupting(), 0.0, 10**6, 0, ensembles.values, edges=EDGES, chunk=500, threads=threads)
-    assert got.partial and 0 < got.count <= 6000 and got.count % 500 == 0 and "interrupted" in repr(got)
-    assert bits(got) == bits(summarise(Indices(), 0.0, got.count, 0, ensembles.values, edges=EDGES, chunk=500))
-    while threading.active_count() > before:  # the threads end with the chunk at hand, not with the map
-        time.sleep(0.01)
+def test_interrupt_returns_what_is_merged_marked_partial(threads, interrupting):
+    # With 4 chunks in flight, that of sample 5000 is not begun before 7 are merged.
+    options = dict(edges=EDGES, chunk=500)
+    got = summarise(interrupting, 0.0, 10**6, 0, ensembles.values, in_flight=4, threads=threads, **options)
+    assert got.partial and 3500 <= got.count <= 5000 and got.count % 500 == 0 and "interrupted" in repr(got)
+    assert bits(got) == bits(summarise(Indices(), 0.0, got.count, 0, ensembles.values, **options))
 
 
-def test_interrupt_before_anything_is_merged_is_an_interrupt():
+def test_interrupt_before_anything_is_merged_is_an_interrupt(interrupting):
     with pytest.raises(KeyboardInterrupt):
-        summarise(Interrupting(), 0.0, 10**6, 0, ensembles.values, chunk=10**5)
+        summarise(interrupting, 0.0, 10**6, 0, ensembles.values, chunk=10**5)
 
 
 def test_progress_is_shown_on_a_terminal_only(capsys, monkeypatch):
