@@ -5,15 +5,15 @@ import inspect
 
 import pytest
 
+import deeplimits
+
 SECTIONS = ("Shapes:", "Law:", "Source:", "Raises:")
-MODULES = ("activations", "attention", "data", "densities", "diffusions", "ensembles", "evidence", "figures",
-           "fractional", "gaussian", "growth", "kernels", "lazy", "networks", "reference", "stability", "training")
 PROCESSES = ("attention", "densities", "diffusions", "fractional", "kernels", "networks")
 
 
 def surface():
     """(name, object) for each function and class that the modules of the public surface offer, and its methods."""
-    for module in MODULES:
+    for module in deeplimits.__all__:
         for name, thing in vars(importlib.import_module(f"deeplimits.{module}")).items():
             own = getattr(thing, "__module__", "").startswith(f"deeplimits.{module}")
             if name.startswith("_") or not own or not (inspect.isfunction(thing) or inspect.isclass(thing)):

@@ -1,3 +1,44 @@
-"""Deep Limits: simulate infinitely deep neural networks and their limits."""
+"""Deep Limits: simulate infinitely deep neural networks and their limits.
+
+Each module is imported when it is first asked for: `deeplimits.networks` needs no import of its own.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from . import activations as activations
+    from . import attention as attention
+    from . import data as data
+    from . import densities as densities
+    from . import diffusions as diffusions
+    from . import ensembles as ensembles
+    from . import evidence as evidence
+    from . import figures as figures
+    from . import fractional as fractional
+    from . import gaussian as gaussian
+    from . import growth as growth
+    from . import kernels as kernels
+    from . import lazy as lazy
+    from . import networks as networks
+    from . import reference as reference
+    from . import stability as stability
+    from . import training as training
+    from . import verdicts as verdicts
+    from . import wishart as wishart
 
 __version__ = "0.2.0"
+__all__ = [
+    "activations", "attention", "data", "densities", "diffusions", "ensembles", "evidence", "figures", "fractional",
+    "gaussian", "growth", "kernels", "lazy", "networks", "reference", "stability", "training", "verdicts", "wishart",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        return importlib.import_module(f".{name}", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, *(name for name in globals() if name.startswith("__"))])

@@ -19,6 +19,15 @@ class Quantile(Estimate):
     Shapes: `value`, `error` and `bin_error` alike.
     Law: the quantile of the samples is within `bin_error` of the value for sure; `error` is its
     standard error as an estimate of the law's quantile.
+
+    >>> import numpy as np
+    >>> from deeplimits import activations, ensembles, networks
+    >>> network = networks.ShapedMLP(activations.shaped_relu(0, -1), width=20, depth=20)
+    >>> correlation, edges = ensembles.correlation(0, 1), np.linspace(-1, 1, 41)
+    >>> summary = ensembles.summarise(network, np.eye(2), 1000, 1, correlation, edges=edges)
+    >>> median = summary.quantile(0.5)
+    >>> bool(median.bin_error <= 0.05)  # the width of a bin
+    True
     """
 
     bin_error: FloatArray
@@ -31,6 +40,14 @@ class Summary:
     Shapes: of one statistic everything is without the axis k; of k statistics, (k,) first.
     Law: infinities (exploded paths) are counted in `infinite`, and in the histogram, the distribution
     function and the quantiles; mean, covariance and extremes are those of the finite numbers.
+
+    >>> import numpy as np
+    >>> from deeplimits import activations, ensembles, networks
+    >>> network = networks.ShapedMLP(activations.shaped_relu(0, -1), width=20, depth=20)
+    >>> both = {"rho": ensembles.correlation(0, 1), "log V": ensembles.log_variance(0)}
+    >>> summary = ensembles.summarise(network, np.eye(2), 1000, 1, both)
+    >>> summary["rho"].count, summary.covariance.shape
+    (1000, (2, 2))
     """
 
     tally: Tally

@@ -22,6 +22,10 @@ from ._run import Diffusion, Grid, How, Network, Run
 from .gaussian import ATTENTION_LAYERS, ATTENTION_PATHS, block_generator
 from .wishart import bartlett, factor_of
 
+__all__ = [
+    "AttentionSDE", "ShapedAttention", "attention_drift", "attention_moments", "attention_noise", "shaped_softmax",
+]
+
 #: Growth of the trace beyond which a path of the limit counts as exploded: what is left of its life is negligible.
 EXPLODED = 1e9
 
@@ -36,6 +40,12 @@ def attention_moments(V: ArrayLike) -> tuple[FloatArray, FloatArray]:
     Law: exact as the key width tends to infinity; at temperature t divide both by t^2.
     Source: Noci et al. 2023, shaped attention; re-derived.
     Raises: ValueError for a V that is not finite and square in its last two axes.
+
+    >>> import numpy as np
+    >>> from deeplimits import attention
+    >>> covariances, means = attention.attention_moments(np.eye(3))
+    >>> covariances.shape, means.shape
+    ((3, 3, 3, 3), (3, 3))
     """
     V = _checks.matrices("V", V)
     return np.einsum("...ab,...dw->...adbw", V, _centred(V)) / V.shape[-1] ** 2, _second_order(V)
@@ -73,6 +83,11 @@ def attention_drift(V: ArrayLike, gamma: float, temperature: float) -> FloatArra
     Source: Noci et al. 2023, covariance SDE of shaped attention; re-derived.
     Raises: ValueError for a V that is not finite and square in its last two axes, gamma outside [0, 1], a temperature
         that is not positive.
+
+    >>> import numpy as np
+    >>> from deeplimits import attention
+    >>> attention.attention_drift(np.eye(3), gamma=0.5, temperature=1.0).shape
+    (3, 3)
     """
     V, gamma, temperature = _arguments(V, gamma, temperature)
     half = _second_order(V) @ V
@@ -87,6 +102,11 @@ def attention_noise(V: ArrayLike, gamma: float, temperature: float) -> FloatArra
     Source: Noci et al. 2023, covariance SDE of shaped attention; re-derived.
     Raises: ValueError for a V that is not finite and square in its last two axes, gamma outside [0, 1], a temperature
         that is not positive.
+
+    >>> import numpy as np
+    >>> from deeplimits import attention
+    >>> attention.attention_noise(np.eye(3), gamma=0.5, temperature=1.0).shape
+    (3, 3, 3, 3)
     """
     V, gamma, temperature = _arguments(V, gamma, temperature)
     first, _ = attention_moments(V)
@@ -104,6 +124,12 @@ def shaped_softmax(scores: ArrayLike) -> FloatArray:
     Shapes: (..., m, m) in and out; the softmax is along the last axis. Rows sum to 1.
     Law: exact. Source: Noci et al. 2023, shaped attention.
     Raises: ValueError for scores that are not finite and square in their last two axes.
+
+    >>> import numpy as np
+    >>> from deeplimits import attention
+    >>> attention.shaped_softmax(np.zeros((2, 2)))  # no scores: every token sees itself
+    array([[1., 0.],
+           [0., 1.]])
     """
     scores = _checks.matrices("scores", scores)
     weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
@@ -117,6 +143,12 @@ class ShapedAttention(Network):
     Source: Noci et al. 2023, shaped attention.
     Raises: ValueError for sizes that are not positive integers, gamma outside (0, 1], a temperature
         that is not positive.
+
+    >>> import numpy as np
+    >>> from deeplimits import attention
+    >>> network = attention.ShapedAttention(width=32, depth=4, gamma=0.5, temperature=1.0)
+    >>> network.sample(np.eye(3), samples=10, seed=1).shape
+    (10, 3, 3)
     """
 
     width: int
@@ -185,6 +217,12 @@ class AttentionSDE(Diffusion):
 
     Source: Noci et al. 2023, covariance SDE of shaped attention.
     Raises: ValueError for gamma outside (0, 1], a temperature or time that is not positive.
+
+    >>> import numpy as np
+    >>> from deeplimits import attention
+    >>> limit = attention.AttentionSDE(gamma=0.5, temperature=1.0, time=0.125)
+    >>> limit.sample(np.eye(3), samples=10, seed=1).shape
+    (10, 3, 3)
     """
 
     gamma: float

@@ -25,6 +25,8 @@ from . import _checks
 from ._checks import FloatArray, real, whole
 from ._files import keep, kept
 
+__all__ = ["Digits", "Pictures", "Split", "cache_folder", "digits", "gram", "mnist", "pair", "split"]
+
 #: The file at OpenML, and the MD5 sum that OpenML publishes for it.
 MNIST_URL = "https://www.openml.org/data/v1/download/52667/mnist_784.arff"
 MNIST_MD5 = "0298d579eb1b86163de7723944c7e495"
@@ -37,6 +39,10 @@ class Digits(NamedTuple):
     """Handwritten digits as inputs of a network, and as pictures.
 
     Shapes: `inputs` (k, 64); `labels` (k,), integers 0 to 9; `pixels` (k, 8, 8), from 0 to 16.
+
+    >>> from deeplimits import data
+    >>> data.digits().labels[:3]
+    array([0, 1, 2])
     """
 
     inputs: FloatArray
@@ -52,6 +58,12 @@ def digits() -> Digits:
     Law: exact. The correlations of two digits run from -0.79 to 0.991: 99 % of the pairs lie
     between -0.56 and 0.82, half of them between -0.19 and 0.16.
     Source: E. Alpaydin and C. Kaynak, "Optical Recognition of Handwritten Digits", UCI 1998.
+
+    >>> import numpy as np
+    >>> from deeplimits import data
+    >>> inputs = data.digits().inputs
+    >>> inputs.shape, bool(np.allclose(np.mean(inputs**2, axis=1), 1))
+    ((1797, 64), True)
     """
     bunch = load_digits()
     centred = bunch.data - bunch.data.mean(axis=0)
@@ -67,6 +79,11 @@ def gram(inputs: ArrayLike) -> FloatArray:
     Shapes: (m, n_in) in, (m, m) out.
     Law: exact. Source: Li, Nica and Roy 2022, covariance of the first pre-activations.
     Raises: ValueError for another shape, or inputs that are not finite.
+
+    >>> from deeplimits import data
+    >>> data.gram([[1.0, 1.0], [1.0, -1.0]])
+    array([[1., 0.],
+           [0., 1.]])
     """
     x = np.asarray(inputs, dtype=np.float64)
     if x.ndim != 2 or x.size == 0 or not np.all(np.isfinite(x)):
@@ -81,6 +98,11 @@ def pair(correlation: float) -> Digits:
     Law: the same pair every time. Within 1e-4 of the wanted value from -0.70 to 0.95; beyond the
     range of the data, the most opposite (-0.79) or the most parallel (0.991) pair.
     Raises: ValueError for a correlation outside [-1, 1].
+
+    >>> from deeplimits import data
+    >>> V = data.gram(data.pair(0.5).inputs)
+    >>> round(float(V[0, 1]), 3)
+    0.5
     """
     wanted = real("correlation", correlation, least=-1, most=1)
     everything = digits()
@@ -94,6 +116,11 @@ class Split(NamedTuple):
     """Pictures to train on, and others to test with.
 
     Shapes: `pixels` (train, rows, columns), from 0 to 1; `labels` (train,), integers; the same of the test.
+
+    >>> from deeplimits import data
+    >>> split = data.split("digits", train=100, test=50, seed=1)
+    >>> split.pixels.shape, split.test_labels.shape
+    ((100, 8, 8), (50,))
     """
 
     pixels: FloatArray
@@ -109,6 +136,11 @@ def split(name: str, train: int, test: int, seed: int, classes: Sequence[int] | 
     Shapes: as `Split`. With `classes`, only pictures with these labels.
     Law: without repetition; depends on the arguments only. `url` and `md5` are those of `mnist`.
     Raises: ValueError for an unknown name, more pictures than there are, and classes without any; as `mnist`.
+
+    >>> from deeplimits import data
+    >>> zeros_and_ones = data.split("digits", train=100, test=50, seed=1, classes=(0, 1))
+    >>> sorted(set(zeros_and_ones.labels.tolist()))
+    [0, 1]
     """
     if name not in ("digits", "mnist"):
         raise ValueError(f"name must be digits or mnist, got {name!r}")
@@ -124,7 +156,14 @@ def split(name: str, train: int, test: int, seed: int, classes: Sequence[int] | 
 
 
 class Pictures(NamedTuple):
-    """Pictures with their labels. Shapes: `pixels` (k, rows, columns), from 0 to 255; `labels` (k,)."""
+    """Pictures with their labels. Shapes: `pixels` (k, rows, columns), from 0 to 255; `labels` (k,).
+
+    >>> import numpy as np
+    >>> from deeplimits import data
+    >>> pictures = data.Pictures(np.zeros((10, 28, 28), np.uint8), np.arange(10))
+    >>> pictures.pixels.shape
+    (10, 28, 28)
+    """
 
     pixels: np.ndarray
     labels: np.ndarray
@@ -140,6 +179,14 @@ def mnist(url: str = MNIST_URL, md5: str = MNIST_MD5) -> Pictures:
     Raises: ConnectionError when the server cannot be reached or stops; ValueError when what it sent has another
         sum, or is not such a file. Nothing of this is kept. What is kept is verified whenever it is read; a file that
         does not hold the pictures fetched under this sum is named in a warning, and they are fetched again.
+
+    >>> from deeplimits import data
+    >>> pictures = data.mnist()  # doctest: +SKIP
+    >>> pictures.pixels.shape  # doctest: +SKIP
+    (70000, 28, 28)
+    >>> data.mnist(md5="any")
+    Traceback (most recent call last):
+    ValueError: md5 must be 32 hexadecimal digits, got 'any'
     """
     if not re.fullmatch("[0-9a-f]{32}", md5):
         raise ValueError(f"md5 must be 32 hexadecimal digits, got {md5!r}")
@@ -153,7 +200,12 @@ def mnist(url: str = MNIST_URL, md5: str = MNIST_MD5) -> Pictures:
 
 
 def cache_folder() -> Path:
-    """Where files that cost time are kept: $DEEPLIMITS_CACHE, by default deeplimits in the user's cache."""
+    """Where files that cost time are kept: $DEEPLIMITS_CACHE, by default deeplimits in the user's cache.
+
+    >>> from deeplimits import data
+    >>> data.cache_folder().name != ""
+    True
+    """
     given = os.environ.get("DEEPLIMITS_CACHE")
     return Path(given) if given else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "deeplimits"
 

@@ -65,6 +65,13 @@ def summarise(
         statistics of another shape or with NaN, arguments that a process pool cannot pickle;
         RuntimeError if the executor cancels. An interrupt ends it early, with what is merged so far
         and `partial` set, or as usual if that is nothing.
+
+    >>> import numpy as np
+    >>> from deeplimits import activations, ensembles, networks
+    >>> network = networks.ShapedMLP(activations.shaped_relu(0, -1), width=20, depth=20)
+    >>> summary = ensembles.summarise(network, np.eye(2), 5000, 1, ensembles.log_variance(0))
+    >>> summary.count, bool(abs(summary.mean.value + 1) < 0.2)  # the limit's mean is -depth/width
+    (5000, True)
     """
     whole("samples", samples, most=MOST_SAMPLES)
     whole("chunk", chunk)
@@ -95,6 +102,11 @@ def values(batch: FloatArray) -> FloatArray:
     """Statistics: every number of a sample.
 
     Shapes: (count,) -> (count,); (count, ...) -> (count, k).
+
+    >>> import numpy as np
+    >>> from deeplimits import ensembles
+    >>> ensembles.values(np.zeros((5, 2, 2))).shape
+    (5, 4)
     """
     return batch if batch.ndim == 1 else batch.reshape(len(batch), -1)
 
@@ -104,6 +116,11 @@ def correlation(first: int, second: int) -> Statistics:
 
     Shapes: (count, times?, m, m) -> (count, times?).
     Raises: ValueError for a negative index, and from the statistics for one that is not below m.
+
+    >>> import numpy as np
+    >>> from deeplimits import ensembles
+    >>> ensembles.correlation(0, 1)(np.array([[[1.0, 0.5], [0.5, 1.0]]]))
+    array([0.5])
     """
     return partial(_correlation, whole("first", first, least=0), whole("second", second, least=0))
 
@@ -112,6 +129,11 @@ def log_variance(index: int) -> Statistics:
     """Statistics: the logarithm of the squared norm of an input, +inf once exploded.
 
     Shapes: (count, times?, m, m) -> (count, times?). Raises: as `correlation`.
+
+    >>> import numpy as np
+    >>> from deeplimits import ensembles
+    >>> ensembles.log_variance(0)(np.array([[[1.0, 0.5], [0.5, 1.0]]]))
+    array([0.])
     """
     return partial(_log_variance, whole("index", index, least=0))
 

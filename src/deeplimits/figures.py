@@ -25,6 +25,11 @@ from . import _figure_data
 from ._checks import FloatArray
 from .evidence import Estimate
 
+__all__ = [
+    "band", "colours", "correlation_ticks", "curve", "data", "histogram", "panels", "paths", "points", "rasterise",
+    "ticks", "use",
+]
+
 #: What a colour means, everywhere in the book (from the palette of Okabe and Ito).
 colours = SimpleNamespace(network="#0072B2", limit="#D55E00", infinite_width="#009E73",
                           control="#CC79A7", data="#595959")
@@ -45,6 +50,12 @@ def use() -> None:
 
     Law: the same figure gives the same bytes. Letters are paths: fonts of the reader's machine
     would move labels and lose mathematics.
+
+    >>> import matplotlib.pyplot as plt
+    >>> from deeplimits import figures
+    >>> figures.use()
+    >>> plt.rcParams["svg.fonttype"]
+    'path'
     """
     sns.set_theme(context="notebook", style="ticks", rc={
         "axes.prop_cycle": mpl.cycler(color=list(vars(colours).values())),
@@ -74,6 +85,16 @@ def data(figure: Figure) -> str:
     Shapes: a row for each point, with the columns panel, series, kind, x, y, low, high: `low` and `high` are the
         ends of an error bar, of a band or of a bar of a histogram; the value of a cell of a map stands in `low`.
     Law: eight digits of what is drawn.
+
+    >>> from deeplimits import figures
+    >>> figure, ax = figures.panels()
+    >>> lines = figures.curve(ax, [0, 1], [1.0, 0.5], "limit", label="the limit")
+    >>> print(figures.data(figure))
+    # panel 1: no labels
+    panel,series,kind,x,y,low,high
+    1,the limit,line,0,1,,
+    1,the limit,line,1,0.5,,
+    <BLANKLINE>
     """
     return _figure_data.table(figure)
 
@@ -84,6 +105,11 @@ def panels(rows: int = 1, columns: int = 1, height: float | None = None,
 
     Shapes: `height` in inches per row, by default in proportion to the panel's width; other
     options as in `matplotlib.pyplot.subplots`.
+
+    >>> from deeplimits import figures
+    >>> figure, axes = figures.panels(1, 2)
+    >>> axes.shape
+    (2,)
     """
     height = (0.6 if columns == 1 else 0.85) * WIDTH / columns if height is None else height
     return plt.subplots(rows, columns, figsize=(WIDTH, rows * height), **options)
@@ -94,6 +120,12 @@ def curve(ax: Axes, x: ArrayLike, y: ArrayLike, role: str, **options: Any) -> li
 
     Shapes: x (k,) and y (k,) or (k, curves).
     Raises: ValueError for an unknown role.
+
+    >>> from deeplimits import figures
+    >>> figure, ax = figures.panels()
+    >>> lines = figures.curve(ax, [0, 1, 2], [1.0, 0.5, 0.3], "limit", label="the limit")
+    >>> len(lines)
+    1
     """
     lines = ax.plot(x, y, **({"color": _colour(role), "linestyle": _LINES[role]} | options))
     return rasterise(lines)
@@ -105,6 +137,12 @@ def paths(ax: Axes, x: ArrayLike, samples: ArrayLike, role: str, label: str | No
 
     Shapes: x (times,) and samples (samples, times).
     Raises: ValueError for an unknown role.
+
+    >>> from deeplimits import figures
+    >>> figure, ax = figures.panels()
+    >>> lines = figures.paths(ax, [0, 1, 2], [[0, 1, 0], [0, -1, -2]], "network", "networks")
+    >>> len(lines), lines[0].get_label()
+    (2, 'networks')
     """
     thin = {"color": _colour(role), "linestyle": "-", "linewidth": 0.7, "alpha": 0.6}
     lines = ax.plot(x, np.transpose(samples), **(thin | options))
@@ -118,6 +156,10 @@ def band(ax: Axes, x: ArrayLike, quantiles: ArrayLike, role: str, label: str | N
     Shapes: x (k,); quantiles (q, k) from the lowest to the highest, q odd, symmetric about the
     median.
     Raises: ValueError for an unknown role or an even number of quantiles.
+
+    >>> from deeplimits import figures
+    >>> figure, ax = figures.panels()
+    >>> figures.band(ax, [0, 1], [[-2, -3], [0, 0], [2, 3]], "limit", "90 % of all paths")
     """
     quantiles = np.asarray(quantiles, dtype=np.float64)
     if quantiles.ndim != 2 or len(quantiles) % 2 == 0:
@@ -135,6 +177,13 @@ def histogram(ax: Axes, samples: ArrayLike, role: str = "network", bins: int | S
     Shapes: samples of any shape. Samples outside `limits` still count in the total, so that the
     bars can be laid over a density that is not truncated either.
     Raises: ValueError for an unknown role.
+
+    >>> import numpy as np
+    >>> from deeplimits import figures
+    >>> figure, ax = figures.panels()
+    >>> figures.histogram(ax, np.linspace(0, 1, 1000), bins=10)
+    >>> bool(np.isclose(np.sum(ax.patches[0].get_data().values) / 10, 1))  # a density
+    True
     """
     values = np.ravel(samples)
     counts, edges = np.histogram(values, bins=bins, range=limits)
@@ -149,6 +198,10 @@ def points(ax: Axes, x: ArrayLike, estimate: Estimate, role: str = "network", er
 
     Shapes: x (k,) and an estimate (k,).
     Raises: ValueError for an unknown role.
+
+    >>> from deeplimits import evidence, figures
+    >>> figure, ax = figures.panels()
+    >>> figures.points(ax, [1, 2], evidence.Estimate([0.5, 0.4], [0.01, 0.01]))
     """
     ax.errorbar(x, estimate.value, errors * estimate.error,
                 **({"color": _colour(role), "fmt": _MARKERS[role], "capsize": 3} | options))
@@ -160,6 +213,12 @@ def correlation_ticks(ax: Axes, values: Sequence[float] = (-0.99, 0, 0.99),
     """Mark a horizontal axis of artanh(correlation) with the correlations themselves.
 
     Shapes: `values` get a number, those in `between` a small tick.
+
+    >>> from deeplimits import figures
+    >>> figure, ax = figures.panels()
+    >>> figures.correlation_ticks(ax, values=(-0.9, 0, 0.9))
+    >>> [label.get_text() for label in ax.get_xticklabels()]
+    ['−0.9', '0', '0.9']
     """
     minus = "\N{MINUS SIGN}"
     ax.set_xticks(np.arctanh(values), [f"{value:g}".replace("-", minus) for value in values])
@@ -171,13 +230,26 @@ def ticks(axis: Axis, values: Sequence[float], names: Sequence[object] | None = 
     """Mark an axis at some values and nowhere else, as a logarithmic axis with few of them wants it.
 
     Shapes: `names` are as many as the values, which name themselves by default.
+
+    >>> from deeplimits import figures
+    >>> figure, ax = figures.panels()
+    >>> figures.ticks(ax.xaxis, [10, 100, 1000])
+    >>> [label.get_text() for label in ax.get_xticklabels()]
+    ['10', '100', '1000']
     """
     axis.set_ticks(values, values if names is None else names)
     axis.set_ticks([], minor=True)
 
 
 def rasterise(artists: Sequence[Artist]) -> list[Artist]:
-    """Store artists as pixels inside the SVG if together they have very many points."""
+    """Store artists as pixels inside the SVG if together they have very many points.
+
+    >>> from deeplimits import figures
+    >>> figure, ax = figures.panels()
+    >>> lines = figures.rasterise(ax.plot(range(5000)))
+    >>> bool(lines[0].get_rasterized())
+    True
+    """
     count = sum(len(_vertices(artist)) for artist in artists)
     for artist in artists:
         artist.set_rasterized(count > RASTERISE_ABOVE)

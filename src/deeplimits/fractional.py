@@ -21,6 +21,8 @@ from .activations import Rectifier, angle_defect, angle_of
 from .gaussian import FRACTIONAL_WEIGHTS, MOST_SAMPLES, normals
 from .networks._branches import Activation, start
 
+__all__ = ["FractionalResNet", "fractional_noise", "noise_covariance"]
+
 #: Normals drawn at a time by a thread: they and their transform stay within some tens of megabytes.
 AT_A_TIME = 2**20
 
@@ -32,6 +34,10 @@ def noise_covariance(lag: ArrayLike, hurst: float) -> FloatArray:
     Law: exact; 1 at lag 0. At other whole lags 0 for hurst = 1/2, positive above, negative below, 1 for hurst = 1.
     Source: Mandelbrot and Van Ness 1968, fractional Gaussian noise.
     Raises: ValueError for a hurst outside (0, 1] and lags that are not finite.
+
+    >>> from deeplimits import fractional
+    >>> fractional.noise_covariance([0, 1, 2], 0.5)  # Brownian motion: increments are independent
+    array([1., 0., 0.])
     """
     power, lags = 2 * _hurst(hurst), np.abs(np.asarray(lag, dtype=np.float64))
     if not np.all(np.isfinite(lags)):
@@ -48,6 +54,12 @@ def fractional_noise(hurst: float, length: int, paths: int, samples: int, seed: 
         Sample i depends only on (seed, first + i, hurst, length, paths).
     Source: Davies and Harte 1987, circulant embedding.
     Raises: ValueError for a hurst outside (0, 1], sizes below 1, a negative or oversized seed or first.
+
+    >>> import numpy as np
+    >>> from deeplimits import fractional
+    >>> noise = fractional.fractional_noise(0.8, length=16, paths=2, samples=1000, seed=1)
+    >>> noise.shape, bool(np.mean(noise[..., 0] * noise[..., 1]) > 0.3)  # positive above hurst = 1/2
+    ((1000, 2, 16), True)
     """
     shape = whole("samples", samples), whole("paths", paths), whole("length", length)
     whole("first", first, least=0, most=MOST_SAMPLES - samples)

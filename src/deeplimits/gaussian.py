@@ -21,6 +21,8 @@ from ._checks import seed as checked_seed
 from ._checks import whole
 from ._jit import njit
 
+__all__ = ["block_generator", "normals"]
+
 u32, i32, u64, f32, f64 = np.uint32, np.int32, np.uint64, np.float32, np.float64
 
 #: Sample indices stay below 2^48: the upper 16 bits of the last counter word name the stream.
@@ -220,6 +222,14 @@ def normals(
         same ones with more digits).
     Source: Salmon, Moraes, Dror and Shaw 2011, Philox4x32-10; Box and Muller 1958.
     Raises: ValueError for a negative or oversized seed, sample, layer or stream and another dtype.
+
+    >>> import numpy as np
+    >>> from deeplimits import gaussian
+    >>> x = gaussian.normals(seed=1, samples=1000, count=4)
+    >>> x.shape, bool(abs(x.mean()) < 0.1)
+    ((1000, 4), True)
+    >>> bool(np.array_equal(gaussian.normals(seed=1, samples=10, count=4, first=500), x[500:510]))
+    True
     """
     rows, columns = whole("samples", samples), whole("count", count)
     if np.dtype(dtype) not in (np.dtype(f32), np.dtype(f64)):
@@ -237,6 +247,11 @@ def block_generator(seed: int, block: int, stream: int) -> np.random.Generator:
 
     Law: streams of different (seed, block, stream) never overlap.
     Source: NumPy's Philox4x64-10, keyed by seed and stream and placed by the block.
+
+    >>> from deeplimits import gaussian
+    >>> draw = gaussian.block_generator(seed=1, block=0, stream=0)
+    >>> draw.exponential(size=3).shape
+    (3,)
     """
     counter = np.array([0, 0, 0, block], dtype=u64)
     return np.random.Generator(np.random.Philox(key=np.array([seed, stream], dtype=u64), counter=counter))

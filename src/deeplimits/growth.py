@@ -14,12 +14,18 @@ from scipy.stats import binom
 
 from ._checks import FloatArray, whole
 
+__all__ = ["active_probability", "drain", "initial_rate", "log_norm_variance", "mean_log_norm"]
+
 
 def active_probability(width: int) -> float:
     """The probability that a neuron is active at the start, given that some neuron is.
 
     Law: exact, 1 / (2 (1 - 2^-width)). Source: Hayou 2023, mean log norm of ReLU networks.
     Raises: ValueError for a width that is not a positive integer.
+
+    >>> from deeplimits import growth
+    >>> round(float(growth.active_probability(2)), 4)  # 2 / 3
+    0.6667
     """
     return 0.5 / -np.expm1(-whole("width", width) * np.log(2))
 
@@ -31,6 +37,10 @@ def initial_rate(width: int) -> float:
     the rate falls, see `drain`.
     Source: Hayou 2023, mean log norm of ReLU networks.
     Raises: as `active_probability`.
+
+    >>> from deeplimits import growth
+    >>> bool(growth.initial_rate(3) < 0 < growth.initial_rate(4))
+    True
     """
     return active_probability(width) / 2 - 1 / width
 
@@ -44,6 +54,10 @@ def drain(width: int) -> float:
     Law: exact leading order at small times; O(1/width).
     Source: ours, a refinement of the constant rate.
     Raises: as `active_probability`.
+
+    >>> from deeplimits import growth
+    >>> bool(growth.drain(10) > 0)
+    True
     """
     others = np.arange(1, whole("width", width))
     if not len(others):
@@ -60,6 +74,10 @@ def mean_log_norm(width: int, time: ArrayLike) -> FloatArray:
     Law: initial_rate t - drain t^(5/2) / 5; what is left out is below 0.001 at time 1.
     Source: the first term is the formula of Hayou 2023; the second is ours.
     Raises: ValueError for a width or a time out of range.
+
+    >>> from deeplimits import growth
+    >>> growth.mean_log_norm(10, [0.0, 0.5, 1.0]).shape
+    (3,)
     """
     t = _times(time)
     return initial_rate(width) * t - drain(width) / 5 * t**2.5
@@ -72,6 +90,10 @@ def log_norm_variance(time: ArrayLike) -> FloatArray:
     Law: exact limit: martingale t, drift, and twice their covariance; 7 per cent above t at time 1.
     Source: ours, a refinement of the quasi-normal law of Hayou 2023.
     Raises: ValueError for a time out of range.
+
+    >>> from deeplimits import growth
+    >>> round(float(growth.log_norm_variance(1.0)), 2)
+    1.07
     """
     return np.vectorize(_variance, otypes=[np.float64])(_times(time))
 

@@ -24,6 +24,8 @@ from ._jit import njit
 from ._parallel import over_samples
 from .gaussian import LAZY, MOST_SAMPLES, fill, u64
 
+__all__ = ["GaussianMatrix", "Transposed"]
+
 #: A direction is new if a unit vector along the question has more than this left beside the known directions.
 TOLERANCE = 1e-12
 #: Below this remainder a question counts as nearly known, and is orthogonalised on its own, twice.
@@ -104,6 +106,8 @@ class GaussianMatrix:
     `W @ X` and `W.T @ G` have the exact joint law of products with one matrix, whatever was asked before and
     however the questions depend on earlier answers. A question that is known costs no draw.
 
+    >>> import numpy as np
+    >>> from deeplimits.lazy import GaussianMatrix
     >>> W = GaussianMatrix(50_000, 40_000, std=0.02, seed=1, name="up")
     >>> x, g = np.ones((40_000, 1)), np.ones((50_000, 1))
     >>> y = W @ x

@@ -20,6 +20,11 @@ from ._checks import FloatArray, real
 from .activations import Plain, Rectifier, Smooth, derivatives, expressions, formula
 from .densities._norm import strength
 
+__all__ = [
+    "Boundaries", "Recentred", "Regime", "classify", "explosion_probability", "feller_integral", "feller_test",
+    "recentred", "scale_density", "speed_density", "stationary",
+]
+
 #: A slope this much smaller than the largest is lost in rounding.
 FLAT = 1e-6
 #: A positive b as small as this only matters where V is of order 1/b.
@@ -33,6 +38,10 @@ class Boundaries(NamedTuple):
 
     An end is reached in finite time if and only if `time` there is finite; if `scale` is finite
     there but `time` is not, it is approached for ever with positive probability.
+
+    >>> from deeplimits import stability
+    >>> stability.feller_test(1.0).time_at_infinity < float("inf")  # infinity is reached: the norm explodes
+    True
     """
 
     scale_at_zero: float
@@ -47,6 +56,11 @@ class Regime:
 
     `name` is "explodes or vanishes" (b > 0), "vanishes" (-1 < b <= 0), "null recurrent" (b = -1)
     or "stationary" (b < -1).
+
+    >>> from deeplimits import stability
+    >>> regime = stability.classify(0.75)
+    >>> regime.can_explode, regime.name
+    (True, 'explodes or vanishes')
     """
 
     name: str
@@ -81,6 +95,12 @@ def classify(activation: Smooth | Rectifier | float) -> Regime:
     Source: Li, Nica and Roy 2022, criterion for finite-time explosion; the fates without explosion
     are ours.
     Raises: ValueError for an activation that is unshaped or has no second derivative at its centre.
+
+    >>> from deeplimits import activations, stability
+    >>> stability.classify(activations.smooth("tanh")).name
+    'stationary'
+    >>> stability.classify(activations.shaped_relu(0, -1)).name
+    'vanishes'
     """
     if isinstance(activation, Plain):
         if activation.smoothness < 2:
@@ -102,6 +122,14 @@ def explosion_probability(b: float, V0: ArrayLike, time: float | None = None) ->
     `densities.norm`, whose `error` (about 1e-5) bounds its error.
     Source: explosion criterion of Li, Nica and Roy 2022; the closed form is ours.
     Raises: ValueError for a b that is not finite, a V0 that is not positive, a time not above 0.
+
+    >>> import numpy as np
+    >>> from deeplimits import stability
+    >>> ever = stability.explosion_probability(1.0, 2.0)  # b = 1: 1 - 3 exp(-2) from V = 2
+    >>> bool(np.isclose(ever, 1 - 3 * np.exp(-2)))
+    True
+    >>> bool(stability.explosion_probability(1.0, 2.0, time=0.5) < ever)
+    True
     """
     b, start = real("b", b), np.asarray(V0, dtype=np.float64)
     if not np.all(np.isfinite(start) & (start > 0)):
@@ -121,6 +149,11 @@ def stationary(b: float):
     Shapes: a frozen `scipy.stats.gamma`. Its mean 1 + 1/b is below 1.
     Law: exact. Source: ours, speed measure of the norm SDE for smooth shaping.
     Raises: ValueError for a b that is not below -1.
+
+    >>> from deeplimits import stability
+    >>> law = stability.stationary(-2.0)
+    >>> float(law.mean())  # 1 + 1 / b
+    0.5
     """
     b = real("b", b)
     if b >= -1:
@@ -134,6 +167,10 @@ def scale_density(b: float, V: ArrayLike) -> FloatArray:
     Shapes: any shape of V > 0, the same shape out. Law: exact.
     Source: Feller's test as in Li, Nica and Roy 2022.
     Raises: ValueError for arguments out of range.
+
+    >>> from deeplimits import stability
+    >>> float(stability.scale_density(0.5, 1.0))
+    1.0
     """
     b, V = real("b", b), _positive(V)
     with np.errstate(over="ignore"):
@@ -144,6 +181,13 @@ def speed_density(b: float, V: ArrayLike) -> FloatArray:
     """The speed density V^(-2 - b) exp(b (V - 1)); normalised, for b < -1, the stationary law.
 
     Shapes, Law, Source, Raises: as `scale_density`.
+
+    >>> import numpy as np
+    >>> from deeplimits import stability
+    >>> V = np.array([0.5, 1.0, 2.0])
+    >>> ratio = stability.stationary(-3.0).pdf(V) / stability.speed_density(-3.0, V)
+    >>> bool(np.allclose(ratio, ratio[0]))
+    True
     """
     b, V = real("b", b), _positive(V)
     with np.errstate(over="ignore"):
@@ -159,6 +203,10 @@ def feller_integral(b: float, V: ArrayLike) -> FloatArray:
     Shapes: any shape of V > 0, the same shape out.
     Law: relative error about 1e-8; +inf beyond double precision. Source: as `scale_density`.
     Raises: as `scale_density`.
+
+    >>> from deeplimits import stability
+    >>> bool(stability.feller_integral(1.0, [0.5, 1.0, 2.0])[1] == 0)  # it begins at V = 1
+    True
     """
     b, V = real("b", b), _positive(V)
     found = np.empty(V.shape)
@@ -203,6 +251,10 @@ def feller_test(b: float) -> Boundaries:
     vanishes in infinite time.
     Source: explosion criterion of Li, Nica and Roy 2022; the boundary 0 is ours.
     Raises: ValueError for a b that is not finite.
+
+    >>> from deeplimits import stability
+    >>> stability.feller_test(-2.0).time_at_infinity  # no explosion below b = 0
+    inf
     """
     b = real("b", b)
     zero = -np.exp(b) * special.hyp1f1(b + 1, b + 2, -b) / (b + 1) if b > -1 else -np.inf
@@ -221,6 +273,10 @@ class Recentred(NamedTuple):
 
     Shapes: kappa like the centres, +inf where the slope is 0; thresholds, the sorted centres at
     which kappa changes sign; intervals (low, high) of centres where kappa <= 0.
+
+    >>> from deeplimits import stability
+    >>> bool(stability.recentred("tanh", 0.0).kappa < 0)
+    True
     """
 
     kappa: FloatArray
@@ -236,6 +292,10 @@ def recentred(name: str, centres: ArrayLike) -> Recentred:
     not lost in rounding (above 1e-11, and above 1e-6 of the largest slope).
     Source: ours, the explosion criterion of Li, Nica and Roy 2022 at every centre.
     Raises: ValueError for what the parser refuses, a centre out of range or at a kink.
+
+    >>> from deeplimits import stability
+    >>> stability.recentred("gelu", [0.0, 1.0, 2.0]).kappa.shape
+    (3,)
     """
     tree = formula.tree(name)
     centres = np.asarray(centres, dtype=np.float64)

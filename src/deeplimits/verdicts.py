@@ -13,6 +13,8 @@ import numpy as np
 
 from ._checks import FloatArray
 
+__all__ = ["Check", "Control"]
+
 #: Type of the machine-readable record among the outputs of a notebook cell.
 MIME = "application/vnd.deeplimits.claim+json"
 

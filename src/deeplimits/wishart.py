@@ -6,6 +6,8 @@ import numpy as np
 
 from ._checks import FloatArray
 
+__all__ = ["bartlett", "factor_of"]
+
 #: Eigenvalues below this share of the largest count as zero.
 RANK_TOLERANCE = 1e-13
 
@@ -14,6 +16,12 @@ def factor_of(V: FloatArray) -> FloatArray:
     """A factor F with F F^T = V, one column for each direction that V has.
 
     Shapes: (m, m) in, (m, rank) out. Law: exact to rounding, also for singular V.
+
+    >>> import numpy as np
+    >>> from deeplimits import wishart
+    >>> F = wishart.factor_of(np.array([[1.0, 1.0], [1.0, 1.0]]))  # one direction only
+    >>> F.shape, bool(np.allclose(F @ F.T, 1))
+    ((2, 1), True)
     """
     try:
         return np.linalg.cholesky(V)
@@ -31,6 +39,15 @@ def bartlett(draw: np.random.Generator, samples: int, rank: int, freedom: float)
         that is not an integer needs freedom > rank - 1.
     Source: Bartlett 1933.
     Raises: ValueError when no such Wishart law exists.
+
+    >>> import numpy as np
+    >>> from deeplimits import wishart
+    >>> A = wishart.bartlett(np.random.default_rng(1), samples=1000, rank=2, freedom=10)
+    >>> A.shape, bool(np.all(A[:, 0, 1] == 0))  # lower triangular
+    ((1000, 2, 2), True)
+    >>> mean = np.mean(A @ A.transpose(0, 2, 1), axis=0)
+    >>> bool(np.allclose(mean, np.eye(2), atol=0.1))
+    True
     """
     columns = min(rank, int(freedom)) if float(freedom).is_integer() else rank
     if freedom <= columns - 1:

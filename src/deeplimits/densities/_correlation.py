@@ -27,7 +27,13 @@ ARTANH = Chart(_artanh, np.tanh, lambda z: np.cosh(np.clip(z, -350, 350)) ** 2)
 
 @dataclass(frozen=True, eq=False)
 class CorrelationDensity(GridLaw):
-    """The law of a correlation: a `GridLaw` in z = artanh(rho)."""
+    """The law of a correlation: a `GridLaw` in z = artanh(rho).
+
+    >>> from deeplimits import activations, densities
+    >>> law = densities.correlation(activations.shaped_relu(0, -1), 0.3, 1.0)
+    >>> round(float(law.cdf(law.quantile(0.9))), 4)
+    0.9
+    """
 
     chart: Chart = ARTANH
 
@@ -66,6 +72,12 @@ def correlation(activation: Rectifier | Smooth, rho0: float, time: float) -> Cor
     Raises: ValueError for a correlation outside [-1, 1), a time that is not above 0, opposite
     inputs of a linear network (which stay), an activation whose correlation depends on the norms
     (a second derivative) or that has no covariance SDE.
+
+    >>> from deeplimits import activations, densities
+    >>> bent = densities.correlation(activations.shaped_relu(0, -1), 0.3, 1.0)
+    >>> straight = densities.correlation(activations.linear(), 0.3, 1.0)
+    >>> bent.mean > straight.mean  # the bend of the activation pulls inputs together
+    True
     """
     start = real("rho0", rho0, least=-1, most=1)
     end = real("time", time, above=0)

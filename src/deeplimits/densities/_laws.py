@@ -73,6 +73,12 @@ class NormalLaw(Law):
     Shapes: location and deviation of the coordinate; mean and variance of the variable, +inf
     where they do not exist.
     Law: exact.
+
+    >>> import numpy as np
+    >>> from deeplimits import densities
+    >>> law = densities.norm(0.0, 1.0, 0.5)  # b = 0: log V is normal with mean -T and variance 2 T
+    >>> bool(np.isclose(np.log(law.quantile(0.5)), -0.5)), law.mean
+    (True, 1.0)
     """
 
     location: float
@@ -104,6 +110,14 @@ class GridLaw(Law):
     end: it is the largest change of the distribution function when the grid is made twice as
     coarse, about three times the error of the finer grid. An expectation of f errs by at most
     `error` times the variation of f.
+
+    >>> import numpy as np
+    >>> from deeplimits import activations, densities
+    >>> law = densities.correlation(activations.linear(), 0.0, 1.0)
+    >>> isinstance(law, densities.GridLaw)
+    True
+    >>> bool(abs(law.expect(lambda rho: rho)) < 1e-6)  # the correlation of a linear network from 0 is symmetric
+    True
     """
 
     edges: FloatArray
@@ -164,7 +178,13 @@ class GridLaw(Law):
 
 @dataclass(frozen=True, eq=False)
 class Atom:
-    """All probability at one value: a start that never moves. It has no density."""
+    """All probability at one value: a start that never moves. It has no density.
+
+    >>> from deeplimits import activations, densities
+    >>> law = densities.width_one(activations.relu(), -1.0)  # a start where ReLU is 0 never moves
+    >>> law.mean, law.variance
+    (-1.0, 0.0)
+    """
 
     value: float
 
@@ -187,7 +207,13 @@ class Atom:
 
 @dataclass(frozen=True, eq=False)
 class Mirror:
-    """The law of -x, for a law of x without atoms."""
+    """The law of -x, for a law of x without atoms.
+
+    >>> from deeplimits import activations, densities
+    >>> law = densities.width_one(activations.linear(), -2.0)  # below 0: the law of -x from 2
+    >>> law.mean, bool(law.quantile(0.9) < 0)
+    (-2.0, True)
+    """
 
     law: NormalLaw | GridLaw
 

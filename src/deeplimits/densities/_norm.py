@@ -36,7 +36,13 @@ LOGARITHM = Chart(_log, _exp, lambda z: np.exp(-ROOT2 * z) / ROOT2)
 
 @dataclass(frozen=True, eq=False)
 class NormDensity(GridLaw):
-    """The law of a norm V: a `GridLaw` in z = log(V) / sqrt(2), with the exploded part at +inf."""
+    """The law of a norm V: a `GridLaw` in z = log(V) / sqrt(2), with the exploded part at +inf.
+
+    >>> from deeplimits import activations, densities
+    >>> law = densities.norm(activations.smooth("silu"), 1.0, 1.0)
+    >>> 0 < law.explosion_probability < 1, law.mean  # the norm can explode
+    (True, inf)
+    """
 
     chart: Chart = LOGARITHM
 
@@ -89,6 +95,11 @@ def norm(activation: Rectifier | Smooth | float, V0: float, time: float) -> Norm
     Source: Li, Nica and Roy 2022, norm SDE for smooth shaping and finite-time explosion.
     Raises: ValueError for a V0 or a time that is not above 0, an activation without a norm SDE,
     b V0 above 1000, where the norm explodes at once.
+
+    >>> from deeplimits import activations, densities
+    >>> law = densities.norm(activations.shaped_relu(0, -1), 2.0, 1.0)
+    >>> law.mean  # the norm of a shaped ReLU network is a martingale
+    2.0
     """
     b, start, end = strength(activation), real("V0", V0, above=0), real("time", time, above=0)
     if b == 0:

@@ -30,6 +30,12 @@ class OrnsteinUhlenbeck:
     Source: Hayou 2023, exponential activations at width 1. With alpha outside the integral
     instead, the rate is alpha^-2.
     Raises: ValueError for an alpha that is not above 0 and a beta that is not finite.
+
+    >>> from deeplimits import densities
+    >>> activation = densities.OrnsteinUhlenbeck(alpha=2.0)
+    >>> law = densities.width_one(activation, 0.5)
+    >>> law.error
+    0.0
     """
 
     alpha: float = 1.0
@@ -79,6 +85,12 @@ def width_one(activation: Rectifier | Plain | OrnsteinUhlenbeck, x0: float, time
     Source: Hayou 2023, width-1 networks; other activations by Lamperti's coordinate, ours.
     Raises: ValueError for a start that is not finite, a time that is not above 0, a shaped
     activation, one that grows faster than linearly.
+
+    >>> import numpy as np
+    >>> from deeplimits import activations, densities
+    >>> law = densities.width_one(activations.relu(), 1.0)  # exp(B - 1/2), a geometric Brownian motion
+    >>> law.mean, bool(np.isclose(law.quantile(0.5), np.exp(-0.5)))
+    (1.0, True)
     """
     start, end = real("x0", x0), real("time", time, above=0)
     if isinstance(activation, OrnsteinUhlenbeck):

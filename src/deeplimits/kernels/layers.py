@@ -12,7 +12,14 @@ from .residual import ResidualKernel
 
 
 class Kernels(NamedTuple):
-    """Kernels of the network's output, each (m, m): prior, and tangent of all or of hidden layers only."""
+    """Kernels of the network's output, each (m, m): prior, and tangent of all or of hidden layers only.
+
+    >>> from deeplimits import activations, kernels
+    >>> blocks = kernels.ResidualKernel(activations.relu(), activations.linear())
+    >>> found = kernels.with_layers(blocks, [[1.0, 0.0], [0.0, 1.0]])
+    >>> found.prior.shape, found.tangent.shape
+    ((2, 2), (2, 2))
+    """
 
     prior: FloatArray
     tangent: FloatArray
@@ -32,6 +39,13 @@ def with_layers(kernel: ResidualKernel, gram: ArrayLike, input_variance: float =
     outer''(0) = 0 all are affine in the inner products: Bayesian linear regression.
     Source: Peluchetti and Favaro 2021, kernels of the completed models.
     Raises: ValueError for a gram that is no covariance and for variances out of range.
+
+    >>> import numpy as np
+    >>> from deeplimits import activations, kernels
+    >>> blocks = kernels.ResidualKernel(activations.linear(), activations.linear())
+    >>> found = kernels.with_layers(blocks, [[1.0, 0.0], [0.0, 1.0]])
+    >>> bool(np.isclose(found.prior[0, 0], np.e))  # a linear network: the variance grows like exp(T)
+    True
     """
     start = real("input_variance", input_variance, above=0) * covariance("gram", gram)
     scale = real("output_variance", output_variance, above=0)

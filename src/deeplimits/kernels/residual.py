@@ -23,7 +23,14 @@ HORIZON = 100
 
 
 class Unit(NamedTuple):
-    """The normal law of one unit, jointly over inputs: mean (..., m) and covariance (..., m, m)."""
+    """The normal law of one unit, jointly over inputs: mean (..., m) and covariance (..., m, m).
+
+    >>> from deeplimits import activations, kernels
+    >>> blocks = kernels.ResidualKernel(activations.plain("tanh"), activations.linear())
+    >>> unit = blocks.finite_depth(0.0, [[1.0, 0.2], [0.2, 1.0]], 10)
+    >>> unit.mean.shape, unit.covariance.shape
+    ((2,), (2, 2))
+    """
 
     mean: FloatArray
     covariance: FloatArray
@@ -33,6 +40,12 @@ class Tangent(NamedTuple):
     """The tangent kernel of one unit, by the parameters that move: each (m, m).
 
     `inputs` is what the layer before the blocks contributes, 0 unless it is trained.
+
+    >>> from deeplimits import activations, kernels
+    >>> blocks = kernels.ResidualKernel(activations.relu(), activations.linear())
+    >>> found = blocks.ntk(0.0, [[1.0, 0.0], [0.0, 1.0]])
+    >>> bool((found.total == found.weights + found.biases + found.inputs).all())
+    True
     """
 
     weights: FloatArray
@@ -57,6 +70,13 @@ class ResidualKernel:
     depth then infinite width. Any inner activation, and the mean for outer''(0) != 0: ours.
     Raises: ValueError for a variance or a time out of range, an outer activation that is not 0 at
     0 or has fewer than three continuous derivatives there (its blocks would not shrink).
+
+    >>> import numpy as np
+    >>> from deeplimits import activations, kernels
+    >>> blocks = kernels.ResidualKernel(activations.relu(), activations.linear())
+    >>> unit = blocks.at(0.0, [[1.0, 0.0], [0.0, 1.0]])
+    >>> bool(np.isclose(unit.covariance[0, 0], np.exp(0.5)))  # the variance grows like exp(T / 2)
+    True
     """
 
     inner: Plain | Rectifier

@@ -29,6 +29,13 @@ class CovarianceODE:
 
     Source: Li, Nica and Roy 2022, the covariance SDEs without their noise.
     Raises: ValueError for what is no activation of deeplimits.
+
+    >>> import numpy as np
+    >>> from deeplimits import activations, kernels
+    >>> wide = kernels.CovarianceODE(activations.shaped_relu(0, -1))
+    >>> V = wide.at([[1.0, 0.3], [0.3, 1.0]], 1.0)
+    >>> bool(V[0, 1] > 0.3), bool(np.isclose(V[0, 0], 1))  # inputs come together, and their norms stay
+    (True, True)
     """
 
     activation: Rectifier | Smooth | Plain

@@ -15,7 +15,13 @@ __all__ = ["Network", "Recorded", "neural_tangents"]
 
 
 class Network(NamedTuple):
-    """One network: the formula of its inner activation, its depth, its prior and tangent kernel, both (m, m)."""
+    """One network: the formula of its inner activation, its depth, its prior and tangent kernel, both (m, m).
+
+    >>> from deeplimits import reference
+    >>> network = reference.neural_tangents().networks[0]
+    >>> network.prior.shape, network.tangent.shape
+    ((3, 3), (3, 3))
+    """
 
     inner: str
     depth: int
@@ -24,7 +30,13 @@ class Network(NamedTuple):
 
 
 class Recorded(NamedTuple):
-    """Networks with the inputs (m, d) and variances they share, and the command and versions that gave the kernels."""
+    """Networks with the inputs (m, d) and variances they share, and the command and versions that gave the kernels.
+
+    >>> from deeplimits import reference
+    >>> recorded = reference.neural_tangents()
+    >>> len(recorded.inputs), "neural-tangents" in recorded.versions
+    (3, True)
+    """
 
     inputs: FloatArray
     input_variance: float
@@ -47,6 +59,10 @@ def neural_tangents() -> Recorded:
     Shapes: kernels (3, 3) for the 3 inputs, read-only.
     Law: exact for infinite width, in double precision.
     Source: neural-tangents (Novak et al. 2020); `command` makes the numbers again.
+
+    >>> from deeplimits import reference
+    >>> {network.prior.shape for network in reference.neural_tangents().networks}
+    {(3, 3)}
     """
     record = json.loads(files(__package__).joinpath("neural_tangents.json").read_text())
     networks = tuple(Network(one["inner"], one["depth"], _fixed(one["prior"]), _fixed(one["tangent"]))

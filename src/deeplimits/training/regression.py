@@ -19,6 +19,12 @@ class Prediction(NamedTuple):
     """What gradient descent has reached after some steps.
 
     Shapes: outputs (times, k, outputs); distances (times,), how far all parameters together have moved.
+
+    >>> import numpy as np
+    >>> from deeplimits import training
+    >>> reached = training.follow(np.eye(2), [[1.0], [-1.0]], rate=1.0, at=[0, np.inf], watched=np.eye(2))
+    >>> reached.outputs.shape, reached.distances.shape
+    ((2, 2, 1), (2,))
     """
 
     outputs: FloatArray
@@ -30,6 +36,13 @@ def features(kernel: ArrayLike) -> FloatArray:
 
     Shapes: (m, m) -> (m, m), rows whose inner products the matrix is.
     Law: exact to rounding. Raises: ValueError for a matrix that is not a covariance.
+
+    >>> import numpy as np
+    >>> from deeplimits import training
+    >>> kernel = np.array([[2.0, 1.0], [1.0, 2.0]])
+    >>> rows = training.features(kernel)
+    >>> bool(np.allclose(rows @ rows.T, kernel))
+    True
     """
     values, modes = np.linalg.eigh(covariance("kernel", kernel))
     return modes * np.sqrt(np.maximum(values, 0))
@@ -45,6 +58,13 @@ def follow(features: ArrayLike, targets: ArrayLike, rate: float, at: ArrayLike, 
         outputs before training. `distances` is the limit of the norm by which their parameters move.
     Source: Peluchetti and Favaro 2021, Proposition 16, there in continuous time; Jacot et al. 2018.
     Raises: ValueError for arrays of other shapes or not finite, steps below 0, and a rate at which descent diverges.
+
+    >>> import numpy as np
+    >>> from deeplimits import training
+    >>> targets = np.array([[1.0], [-1.0]])
+    >>> reached = training.follow(np.eye(2), targets, rate=1.0, at=[0, np.inf], watched=np.eye(2))
+    >>> bool(np.allclose(reached.outputs, [np.zeros((2, 1)), targets]))  # from nothing to the targets
+    True
     """
     phi, y, seen = _matrices(features, targets, watched)
     steps = np.atleast_1d(np.asarray(at, dtype=np.float64))
@@ -75,6 +95,12 @@ def ridge(features: ArrayLike, targets: ArrayLike, noise: float, watched: ArrayL
     Law: exact, K(watched, z) (K + noise I)^-1 targets.
     Source: Peluchetti and Favaro 2021, regression with the limiting kernels.
     Raises: ValueError for arrays of other shapes or not finite, and noise not above 0.
+
+    >>> import numpy as np
+    >>> from deeplimits import training
+    >>> training.ridge(np.eye(2), [[1.0], [-1.0]], noise=1.0, watched=np.eye(2))
+    array([[ 0.5],
+           [-0.5]])
     """
     phi, y, seen = _matrices(features, targets, watched)
     gram = phi.T @ phi + real("noise", noise, above=0) * np.eye(phi.shape[1])
@@ -88,6 +114,12 @@ def negative_log_likelihood(kernel: ArrayLike, targets: ArrayLike, noise: float)
     Law: exact. Source: Peluchetti and Favaro 2021, empirical Bayes.
     Raises: ValueError for arrays of other shapes or not finite, kernels that are not positive semi-definite,
         and noise not above 0.
+
+    >>> import numpy as np
+    >>> from deeplimits import training
+    >>> found = training.negative_log_likelihood(np.zeros((2, 2)), [0.0, 0.0], noise=1.0)
+    >>> bool(np.isclose(found, np.log(2 * np.pi) / 2))  # the density of a standard normal at 0
+    True
     """
     y, K = np.asarray(targets, dtype=np.float64), np.asarray(kernel, dtype=np.float64)
     if y.ndim != 1 or K.shape[-2:] != (len(y), len(y)) or not (np.all(np.isfinite(y)) and np.all(np.isfinite(K))):
