@@ -50,8 +50,16 @@ def execute(sources: list[Path], profile: str, jobs: int) -> None:
         if failed.is_set():
             return
         copy = notebooks.executed_copy(source, profile)
-        command = [sys.executable, "-m", "bookbuild.execute", str(source), str(copy), "--profile", profile,
-                   *(["--no-bar"] if jobs > 1 else [])]
+        command = [
+            sys.executable,
+            "-m",
+            "bookbuild.execute",
+            str(source),
+            str(copy),
+            "--profile",
+            profile,
+            *(["--no-bar"] if jobs > 1 else []),
+        ]
         process = subprocess.Popen(command)
         running.add(process)
         if process.wait():

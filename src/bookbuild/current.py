@@ -20,8 +20,18 @@ from deeplimits import _sources
 PACKAGE = Path("src/deeplimits")
 LOCK = Path("requirements.txt")
 #: The files and folders that the book is made from.
-MADE_FROM = ("book", "src", "_config.yml", "_toc.yml", "CITATION.cff", "LICENSE", "LICENSE-text", "requirements.txt",
-             "pyproject.toml", "Makefile")
+MADE_FROM = (
+    "book",
+    "src",
+    "_config.yml",
+    "_toc.yml",
+    "CITATION.cff",
+    "LICENSE",
+    "LICENSE-text",
+    "requirements.txt",
+    "pyproject.toml",
+    "Makefile",
+)
 #: Those that the site is made from, beside the executed notebooks.
 SITE = ("book", "src/bookbuild", "_config.yml", "_toc.yml", "CITATION.cff", "LICENSE", "LICENSE-text")
 #: What lies among them without being one of them.
@@ -72,9 +82,14 @@ def used(possible: dict[str, State], modules: Iterable[str]) -> dict[str, State]
     """
     imported = {Path(module).resolve().relative_to(Path.cwd()).as_posix() for module in modules}
     folders = {Path(module).parent for module in imported}
-    return {name: known for name, known in possible.items()
-            if not Path(name).is_relative_to(PACKAGE) or name in imported
-            or not name.endswith(".py") and Path(name).parent in folders}
+    return {
+        name: known
+        for name, known in possible.items()
+        if not Path(name).is_relative_to(PACKAGE)
+        or name in imported
+        or not name.endswith(".py")
+        and Path(name).parent in folders
+    }
 
 
 def change(record: Path) -> str | None:

@@ -16,18 +16,66 @@ from pathlib import Path
 ROOT = Path(__file__).absolute().parents[2]
 
 #: What settings of other work begin with.
-FOREIGN = ("PYTHON", "PIP_", "UV_", "JUPYTER", "IPYTHON", "MPL", "MATPLOTLIB", "NUMBA_", "JAX_", "XLA_", "SCIPY_",
-           "NPY_", "NUMPY_", "SPHINX", "DOCUTILS", "LC_", "LANG", "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE",
-           "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX")
+FOREIGN = (
+    "PYTHON",
+    "PIP_",
+    "UV_",
+    "JUPYTER",
+    "IPYTHON",
+    "MPL",
+    "MATPLOTLIB",
+    "NUMBA_",
+    "JAX_",
+    "XLA_",
+    "SCIPY_",
+    "NPY_",
+    "NUMPY_",
+    "SPHINX",
+    "DOCUTILS",
+    "LC_",
+    "LANG",
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_COMMON_DIR",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_PREFIX",
+)
 #: What pip may be told: where packages come from, and how to get there.
-MIRRORS = ("index_url", "extra_index_url", "find_links", "no_index", "trusted_host", "cert", "client_cert", "proxy",
-           "timeout", "default_timeout", "retries", "keyring_provider", "cache_dir")
+MIRRORS = (
+    "index_url",
+    "extra_index_url",
+    "find_links",
+    "no_index",
+    "trusted_host",
+    "cert",
+    "client_cert",
+    "proxy",
+    "timeout",
+    "default_timeout",
+    "retries",
+    "keyring_provider",
+    "cache_dir",
+)
 KEPT = {
-    "PYTHON", "PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX",  # which Python, and where its caches lie
-    "NUMBA_CACHE_DIR", "NUMBA_NUM_THREADS",
-    "PIP_CONFIG_FILE", *(f"PIP_{name.upper()}" for name in MIRRORS),
-    "UV_INDEX", "UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "UV_OFFLINE", "UV_CACHE_DIR",
-    "UV_HTTP_TIMEOUT", "UV_INSECURE_HOST", "UV_NATIVE_TLS", "UV_SYSTEM_CERTS",
+    "PYTHON",
+    "PYTHONDONTWRITEBYTECODE",
+    "PYTHONPYCACHEPREFIX",  # which Python, and where its caches lie
+    "NUMBA_CACHE_DIR",
+    "NUMBA_NUM_THREADS",
+    "PIP_CONFIG_FILE",
+    *(f"PIP_{name.upper()}" for name in MIRRORS),
+    "UV_INDEX",
+    "UV_DEFAULT_INDEX",
+    "UV_INDEX_URL",
+    "UV_EXTRA_INDEX_URL",
+    "UV_FIND_LINKS",
+    "UV_OFFLINE",
+    "UV_CACHE_DIR",
+    "UV_HTTP_TIMEOUT",
+    "UV_INSECURE_HOST",
+    "UV_NATIVE_TLS",
+    "UV_SYSTEM_CERTS",
 }
 
 
@@ -82,8 +130,9 @@ def pip_settings(python: Path, environment: dict[str, str]) -> dict[str, str]:
     installation itself; what the files say of mirrors is read here and handed over.
     """
     whole = environment | {"PIP_USER": "0", "PIP_QUIET": "0"}  # both would hide what the files say
-    listed = subprocess.run([python, "-m", "pip", "config", "list"], env=whole, capture_output=True,
-                            encoding="utf-8", errors="replace").stdout
+    listed = subprocess.run(
+        [python, "-m", "pip", "config", "list"], env=whole, capture_output=True, encoding="utf-8", errors="replace"
+    ).stdout
     found: dict[str, dict[str, str]] = {"global": {}, "install": {}, ":env:": {}}
     for line in listed.splitlines():
         key, given, value = line.partition("=")

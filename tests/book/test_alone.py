@@ -15,14 +15,23 @@ from bookbuild.alone import LOCK
 
 WAITING = re.compile(r"another make is building here, process (\d+) \(make ([^)]*)\); waiting")
 #: A notebook that says that it runs, and goes on when it is told.
-HELD = ("import pathlib, time\npathlib.Path('started').touch()\n"
-        "while not pathlib.Path('go').exists():\n    time.sleep(0.02)")
+HELD = (
+    "import pathlib, time\npathlib.Path('started').touch()\n"
+    "while not pathlib.Path('go').exists():\n    time.sleep(0.02)"
+)
 
 
 def start(project, *goals: str) -> subprocess.Popen:
     """Start make."""
-    return subprocess.Popen(["make", *goals], cwd=project.root, env=environment(), encoding="utf-8",
-                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
+    return subprocess.Popen(
+        ["make", *goals],
+        cwd=project.root,
+        env=environment(),
+        encoding="utf-8",
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
 
 
 def wait_for(condition, *processes) -> None:
@@ -87,8 +96,12 @@ def test_the_lock_ends_with_who_holds_it(building):
 def test_a_make_within_a_make_does_not_wait_for_it(project):
     project.write("inner.mk", "")
     makefile = project.root / "Makefile"
-    makefile.write_text(makefile.read_text(encoding="utf-8").replace(
-        "\nclean:", "\nwithin: ; @$(MAKE) --no-print-directory book\n\nclean:", 1), encoding="utf-8")
+    makefile.write_text(
+        makefile.read_text(encoding="utf-8").replace(
+            "\nclean:", "\nwithin: ; @$(MAKE) --no-print-directory book\n\nclean:", 1
+        ),
+        encoding="utf-8",
+    )
     done = project.make("within")
     assert done.returncode == 0 and "waiting" not in done.stdout and "is ready" in done.stdout, done.stdout
 
@@ -134,8 +147,21 @@ def test_the_longest_notebook_is_the_first(tmp_path, monkeypatch):
 
 
 def test_python_flags_do_not_reach_a_command(project):
-    done = subprocess.run([sys.executable, "-OO", "-W", "error", "-m", "bookbuild.execute",
-                           "book/part/deeper/second.ipynb", "mine.ipynb"], cwd=project.root, encoding="utf-8",
-                          env=environment() | {"PYTHONPATH": str(project.root / "src")},
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-OO",
+            "-W",
+            "error",
+            "-m",
+            "bookbuild.execute",
+            "book/part/deeper/second.ipynb",
+            "mine.ipynb",
+        ],
+        cwd=project.root,
+        encoding="utf-8",
+        env=environment() | {"PYTHONPATH": str(project.root / "src")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
     assert done.returncode == 0 and "executed" in done.stdout, done.stdout

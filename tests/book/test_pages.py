@@ -41,11 +41,14 @@ def of_result(record: dict) -> None:
     record["executed"] = "0"
 
 
-@pytest.mark.parametrize(("change", "complaint"), [
-    (of_profile, "comes from the full profile, not from quick"),
-    (of_lock, "is not up to date: requirements.txt has changed"),
-    (of_result, "was changed after its run"),
-])
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (of_profile, "comes from the full profile, not from quick"),
+        (of_lock, "is not up to date: requirements.txt has changed"),
+        (of_result, "was changed after its run"),
+    ],
+)
 def test_a_copy_that_is_not_what_its_run_made_is_refused(here, change, complaint):
     path = here.root / EXECUTED.replace(".ipynb", ".provenance.json")
     record = json.loads(path.read_text(encoding="utf-8"))

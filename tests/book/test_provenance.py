@@ -14,8 +14,12 @@ from bookbuild import current, provenance
 
 def git(*arguments: str) -> str:
     """Run git here and return what it prints."""
-    return subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@localhost", *arguments], check=True,
-                          encoding="utf-8", stdout=subprocess.PIPE).stdout.strip()
+    return subprocess.run(
+        ["git", "-c", "user.name=a", "-c", "user.email=a@localhost", *arguments],
+        check=True,
+        encoding="utf-8",
+        stdout=subprocess.PIPE,
+    ).stdout.strip()
 
 
 @pytest.fixture
@@ -39,8 +43,19 @@ def test_a_repository_around_this_folder_says_nothing_of_it(outer, monkeypatch):
     assert provenance.commit() == "not a git checkout"
 
 
-@pytest.mark.parametrize("name", ["_config.yml", "_toc.yml", "book/index.md", "src/bookbuild/site.py", "Makefile",
-                                  "requirements.txt", "CITATION.cff", "pyproject.toml"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "_config.yml",
+        "_toc.yml",
+        "book/index.md",
+        "src/bookbuild/site.py",
+        "Makefile",
+        "requirements.txt",
+        "CITATION.cff",
+        "pyproject.toml",
+    ],
+)
 def test_a_change_in_any_file_that_the_book_is_made_from_is_told(outer, name):
     path = outer / name
     path.parent.mkdir(parents=True, exist_ok=True)

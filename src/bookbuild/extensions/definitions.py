@@ -14,8 +14,21 @@ from docutils import nodes
 
 PAGE = "book/primer/notation"
 #: What is no running prose, or is a link already.
-SKIPPED = (nodes.title, nodes.reference, nodes.literal, nodes.literal_block, nodes.math, nodes.math_block,
-           nodes.raw, nodes.term, nodes.caption, nodes.footnote, nodes.citation, nodes.table, nodes.sidebar)
+SKIPPED = (
+    nodes.title,
+    nodes.reference,
+    nodes.literal,
+    nodes.literal_block,
+    nodes.math,
+    nodes.math_block,
+    nodes.raw,
+    nodes.term,
+    nodes.caption,
+    nodes.footnote,
+    nodes.citation,
+    nodes.table,
+    nodes.sidebar,
+)
 #: Class of a card, which is a link as a whole.
 CARD = "sd-card"
 
@@ -70,7 +83,7 @@ def inside(node: nodes.Node, kinds: tuple[type, ...]) -> bool:
 
 def in_raw_link(text: nodes.Text) -> bool:
     """Whether text stands between the raw tags of a link, as in a badge."""
-    before = text.parent.children[:text.parent.index(text)]
+    before = text.parent.children[: text.parent.index(text)]
     tags = "".join(node.astext() for node in before if isinstance(node, nodes.raw))
     return tags.count("<a ") > tags.count("</a>")
 
@@ -85,9 +98,11 @@ def linked(text: str, waiting: dict[str, str], address: str) -> list[nodes.Node]
         definition = waiting.pop(found[1].lower(), None)
         if definition is None:  # the second use in the same stretch of text
             continue
-        link = (f'<a class="definition" href="{address}#{anchor(found[1])}"'
-                f' data-definition="{escape(definition)}">{escape(found[0])}</a>')
-        parts += [nodes.Text(text[end:found.start()]), nodes.raw("", link, format="html")]
+        link = (
+            f'<a class="definition" href="{address}#{anchor(found[1])}"'
+            f' data-definition="{escape(definition)}">{escape(found[0])}</a>'
+        )
+        parts += [nodes.Text(text[end : found.start()]), nodes.raw("", link, format="html")]
         end = found.end()
     return [*parts, nodes.Text(text[end:])]
 

@@ -27,8 +27,10 @@ RULES = [
     (r'(<button class="btn search-button-field[^>]*?) title="Search" aria-label="Search"', r"\1"),
     (r'<summary aria-label="Toggle hidden content">', "<summary>"),
     # The title of the book stands in no landmark. The theme's own banner is empty.
-    (r'<div class="sidebar-primary-item">(\s*<a class="navbar-brand logo")',
-     r'<div class="sidebar-primary-item" role="banner">\1'),
+    (
+        r'<div class="sidebar-primary-item">(\s*<a class="navbar-brand logo")',
+        r'<div class="sidebar-primary-item" role="banner">\1',
+    ),
     (r'<header id="pst-header"([^>]*)>\s*</header>', r'<div id="pst-header"\1></div>'),
     # The role of an entry of a bibliography is deprecated: it is an item of a list.
     (r'role="doc-biblioentry"', 'role="listitem"'),
@@ -37,7 +39,7 @@ RULES = [
     # Notebooks that install what they need stand on a branch of their own.
     (r'(href="https://colab\.research\.google\.com/github/[^"]*/blob/)main/', rf"\1{BRANCH}/"),
     # All icons there are, 1.5 MB: those of the page are drawn in it.
-    (r'\s*<!-- So that users can add custom icons -->\s*<script [^>]*fontawesome\.js[^>]*></script>', ""),
+    (r"\s*<!-- So that users can add custom icons -->\s*<script [^>]*fontawesome\.js[^>]*></script>", ""),
 ]
 #: The index of the book, for a search without a page of its own, which is switched off.
 SEARCH = r'\s*<script src="[^"]*(?:searchtools|language_data|searchindex)\.js"></script>'
@@ -55,16 +57,17 @@ def read_icons(script: Path) -> Icons:
 def draw(match: re.Match[str], icons: Icons) -> str:
     """An icon as a drawing that is hidden from screen readers: the name stands beside it."""
     classes = match[2].split()
-    names = [each.removeprefix("fa-") for each in classes if each.startswith("fa-")
-             and each not in FAMILIES | SIZES]
+    names = [each.removeprefix("fa-") for each in classes if each.startswith("fa-") and each not in FAMILIES | SIZES]
     if len(names) != 1 or names[0] not in icons:
         raise ExtensionError(f"no icon is drawn for {match[0]}")
     regular = {"far", "fa-regular"} & set(classes)
     width, height, path = icons[names[0]][0 if regular else -1]
     kept = " ".join(["svg-inline--fa", *(each for each in classes if each not in FAMILIES)])
     rest = re.sub(r'\s*\btitle="[^"]*"', "", match[3]).rstrip()
-    return (f'<svg class="{kept}"{rest} aria-hidden="true" viewBox="0 0 {width} {height}">'
-            f'<path fill="currentColor" d="{path}"/></svg>')
+    return (
+        f'<svg class="{kept}"{rest} aria-hidden="true" viewBox="0 0 {width} {height}">'
+        f'<path fill="currentColor" d="{path}"/></svg>'
+    )
 
 
 def mend(page: str, icons: Icons, searches: bool = False) -> str:
