@@ -6,6 +6,7 @@ installed; the Makefile calls its modules with `python -m bookbuild.<module>`.
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable
 
@@ -23,10 +24,12 @@ class BuildError(Exception):
 def exit_with(action: Callable[[], None], settled: bool = True) -> None:
     """Run a command in settled surroundings; on a BuildError print its faults and leave with status 1.
 
+    A command that is told to end (SIGTERM) ends as by the keyboard, and so does what it started.
     `settled=False` is for the command that settles them for another.
     """
     if settled:
         surroundings.settle()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         action()
     except BuildError as error:

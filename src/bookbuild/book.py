@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -72,7 +71,7 @@ def execute(sources: list[Path], profile: str, jobs: int) -> None:
         except BaseException:
             failed.set()
             for process in list(running):
-                process.send_signal(signal.SIGINT)
+                process.terminate()
             raise
     if failed.is_set():
         raise BuildError("the book is not built: a notebook failed")
@@ -84,7 +83,6 @@ def main() -> None:
     parser.add_argument("--profile", default="quick", choices=notebooks.PROFILES)
     parser.add_argument("--jobs", type=int, default=2)
     given = parser.parse_args()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     recover()
     sources = notebooks.find()
     execute(stale(sources, given.profile), given.profile, given.jobs)

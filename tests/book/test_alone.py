@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 from sample_book import environment
 
@@ -91,6 +92,18 @@ def test_the_lock_ends_with_who_holds_it(building):
             except BlockingIOError:
                 assert time.time() < deadline, "a killed make keeps its lock"
                 time.sleep(0.05)
+
+
+def test_a_build_that_is_told_to_end_ends_what_it_started(building):
+    project, first, _ = building
+    below = psutil.Process(first.pid).children(recursive=True)
+    (book,) = (process for process in below if "bookbuild.book" in process.cmdline())
+    assert any("ipykernel_launcher" in process.cmdline() for process in below)
+    book.terminate()
+    said, _ = first.communicate(timeout=60)
+    assert first.returncode != 0 and "*** interrupted" in said and "Traceback" not in said, said
+    _, alive = psutil.wait_procs(below, timeout=30)
+    assert not alive
 
 
 def test_a_make_within_a_make_does_not_wait_for_it(project):
