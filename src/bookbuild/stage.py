@@ -16,7 +16,7 @@ from nbformat import NotebookNode
 
 from bookbuild import dress, media, notebooks
 from bookbuild.pages import Page
-from bookbuild.versions import LATEST
+from bookbuild.versions import LATEST, LIST
 
 STAGE = Path("_build/stage")
 FIGURES = "_figures"
@@ -51,15 +51,15 @@ def settings(stamp: str) -> str:
 
     Once the public address of the project is known, pages get buttons that lead to it and that run
     their notebook on Binder and, from GitHub, on Colab. Once that of the site is known (`url` in CITATION.cff), pages
-    name their own address in its latest version.
+    name their own address in its latest version, and lead to the others.
     """
-    text = Path("_config.yml").read_text(encoding="utf-8").replace("@stamp@", stamp)
-    address, site = public_address(), yaml.safe_load(Path("CITATION.cff").read_text(encoding="utf-8")).get("url")
-    if not address and not site:
-        return text
-    config = yaml.safe_load(text)
+    about = yaml.safe_load(Path("CITATION.cff").read_text(encoding="utf-8"))
+    address, site = about.get("repository-code"), about.get("url", "").rstrip("/")
     if site:
-        config["html"]["baseurl"] = f"{site.rstrip('/')}/{LATEST}/"
+        stamp += f'. <a href="{site}/{LIST}">Other versions</a>'
+    config = yaml.safe_load(Path("_config.yml").read_text(encoding="utf-8").replace("@stamp@", stamp))
+    if site:
+        config["html"]["baseurl"] = f"{site}/{LATEST}/"
     if not address:
         return yaml.safe_dump(config)
     config["repository"] = {"url": address, "branch": "main"}

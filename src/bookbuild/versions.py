@@ -2,7 +2,7 @@
 
 `SITE` is an archive of the newest site, which becomes `latest/`. `RELEASES` is a folder with the archives of earlier
 ones, each named after its tag: `v0.3.1.tar.gz` becomes `v0.3/`, and of the releases with the same first two numbers the
-newest is shown. The root lists them and leads to the latest.
+newest is shown. The root leads to the latest, and `versions.html` lists all.
 
 Only the standard library is used: this runs where nothing is installed.
 """
@@ -19,16 +19,17 @@ from bookbuild import BuildError, exit_with
 
 LATEST = "latest"
 TAG = re.compile(r"v(\d+)\.(\d+)\.(\d+)\.tar\.gz")
-ROOT = """<!DOCTYPE html>
+#: The page that lists the versions; the root leads to the latest at once.
+LIST = "versions.html"
+PAGE = """<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="refresh" content="0; url={latest}/book/index.html">
-<title>Deep Limits</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">{head}
+<title>Deep Limits: {title}</title>
 </head>
 <body>
-<h1>Deep Limits</h1>
+<h1>Deep Limits: {title}</h1>
 <ul>
 {items}
 </ul>
@@ -71,8 +72,12 @@ def assemble(site: Path, releases: Path, target: Path) -> list[str]:
     shown = {LATEST: site, **newest(releases)}
     for name, archive in shown.items():
         unpack(archive, target / name)
-    items = "\n".join(f'<li><a href="{name}/book/index.html">{name}</a></li>' for name in shown)
-    (target / "index.html").write_text(ROOT.format(latest=LATEST, items=items), encoding="utf-8")
+    items = [f'<li><a href="{name}/book/index.html">{name}</a></li>' for name in shown]
+    away = f'\n<meta http-equiv="refresh" content="0; url={LATEST}/book/index.html">'
+    pages = (("index.html", away, "the latest version", items[:1]), (LIST, "", "versions", items))
+    for page, head, title, listed in pages:
+        text = PAGE.format(head=head, title=title, items="\n".join(listed))
+        (target / page).write_text(text, encoding="utf-8")
     return list(shown)
 
 

@@ -4,8 +4,10 @@ import re
 import tarfile
 
 import pytest
+import yaml
+from sample_book import ROOT
 
-from bookbuild import BuildError, versions
+from bookbuild import BuildError, stage, versions
 
 
 def pack(path, text="", name="book/index.html"):
@@ -34,12 +36,27 @@ def test_each_version_has_its_folder_and_the_newest_patch_is_shown(tmp_path, rel
     assert pages == {"latest": "new", "v1.0": "v1.0.0.tar.gz", "v0.10": "v0.10.0.tar.gz", "v0.3": "v0.3.10.tar.gz"}
 
 
-def test_the_root_leads_to_the_latest_and_lists_all(tmp_path, releases):
+def test_the_root_leads_to_the_latest_and_a_page_lists_all(tmp_path, releases):
     versions.assemble(pack(tmp_path / "site.tar.gz"), releases, tmp_path / "public")
-    root = (tmp_path / "public/index.html").read_text()
-    assert 'url=latest/book/index.html"' in root
-    linked = re.findall(r'href="([^"]+)"', root)
+    root, listed = ((tmp_path / "public" / name).read_text() for name in ("index.html", versions.LIST))
+    assert 'url=latest/book/index.html"' in root and "refresh" not in listed
+    linked = re.findall(r'href="([^"]+)"', listed)
     assert len(linked) == 4 and all((tmp_path / "public" / each).is_file() for each in linked)
+
+
+@pytest.mark.parametrize("address", ["https://someone.example/limits", "https://someone.example/limits/"])
+def test_pages_of_a_published_site_name_the_latest_and_lead_to_the_others(tmp_path, monkeypatch, address):
+    about = (ROOT / "CITATION.cff").read_text()
+    (tmp_path / "_config.yml").write_bytes((ROOT / "_config.yml").read_bytes())
+    (tmp_path / "CITATION.cff").write_text(about + f"url: {address}\n")
+    monkeypatch.chdir(tmp_path)
+    published = yaml.safe_load(stage.settings("Version 1"))["html"]
+    assert published["baseurl"] == "https://someone.example/limits/latest/"
+    assert 'Version 1. <a href="https://someone.example/limits/versions.html">' in published["extra_footer"]
+    (tmp_path / "CITATION.cff").write_text(about)
+    unknown = yaml.safe_load(stage.settings("Version 1"))
+    original = yaml.safe_load((ROOT / "_config.yml").read_text().replace("@stamp@", "Version 1"))
+    assert unknown == original and unknown["html"]["baseurl"] == ""
 
 
 def test_without_releases_there_is_the_latest_alone(tmp_path):
