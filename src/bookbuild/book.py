@@ -18,6 +18,10 @@ from bookbuild import BuildError, current, exit_with, notebooks
 from bookbuild.site import INPUTS, SITE, build, recover
 
 
+#: The longest notebooks, for a first run, of which no record tells how long it takes.
+LONG = [notebooks.BOOK / name for name in ("residual/training.ipynb", "reference/engine.ipynb")]
+
+
 def seconds(record: Path) -> float:
     """How long a notebook took the last time, for ever if nobody knows."""
     try:
@@ -33,8 +37,8 @@ def stale(sources: list[Path], profile: str) -> list[Path]:
         copy = notebooks.executed_copy(source, profile)
         record = copy.with_suffix(".provenance.json")
         if not copy.exists() or current.change(record):
-            waiting.append((-seconds(record), source))
-    return [source for _, source in sorted(waiting)]
+            waiting.append((-seconds(record), source not in LONG, source))
+    return [source for *_, source in sorted(waiting)]
 
 
 def execute(sources: list[Path], profile: str, jobs: int) -> None:

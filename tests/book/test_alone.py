@@ -9,7 +9,7 @@ import time
 
 import psutil
 import pytest
-from sample_book import environment
+from sample_book import ROOT, environment
 
 from bookbuild import notebooks
 from bookbuild.alone import LOCK
@@ -157,6 +157,15 @@ def test_the_longest_notebook_is_the_first(tmp_path, monkeypatch):
             copy.with_suffix(".provenance.json").write_text(f'{{"seconds": {seconds}}}', encoding="utf-8")
     sources = [notebooks.BOOK / f"{name}.ipynb" for name in "abc"]
     assert [path.stem for path in book.stale(sources, "quick")] == ["c", "b", "a"]
+    monkeypatch.setattr(book, "LONG", [notebooks.BOOK / "z.ipynb"])
+    sources += [notebooks.BOOK / "z.ipynb"]
+    assert [path.stem for path in book.stale(sources, "quick")] == ["z", "c", "b", "a"], "a first run"
+
+
+def test_the_notebooks_named_as_the_longest_are_there():
+    from bookbuild import book
+
+    assert all((ROOT / path).is_file() for path in book.LONG)
 
 
 def test_python_flags_do_not_reach_a_command(project):
