@@ -17,7 +17,6 @@ from threading import Event
 from bookbuild import BuildError, current, exit_with, notebooks
 from bookbuild.site import INPUTS, SITE, build, recover
 
-
 #: The longest notebooks, for a first run, of which no record tells how long it takes.
 LONG = [notebooks.BOOK / name for name in ("residual/training.ipynb", "reference/engine.ipynb")]
 
