@@ -57,8 +57,10 @@ def newest(releases: Path) -> dict[str, Path]:
 def unpack(archive: Path, folder: Path) -> None:
     """Unpack a site; nothing in it may lie outside its folder.
 
-    Raises: BuildError if the archive holds no book.
+    Raises: BuildError if the archive holds no book, or where Python is too old to unpack with care.
     """
+    if not hasattr(tarfile, "data_filter"):
+        raise BuildError("archives are unpacked by Python 3.11.4 or later")
     folder.mkdir(parents=True)
     with tarfile.open(archive) as packed:
         packed.extractall(folder, filter="data")

@@ -2,9 +2,9 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
-import tarfile
 import tomllib
 import venv
 import zipfile
@@ -97,8 +97,7 @@ def test_the_wheel_holds_the_package_its_licence_and_nothing_else(built):
 
 
 def test_the_source_archive_makes_the_same_wheel(built, tmp_path):
-    with tarfile.open(built[1]) as packed:
-        packed.extractall(tmp_path, filter="data")
+    shutil.unpack_archive(built[1], tmp_path)
     (source,) = tmp_path.iterdir()
     subprocess.run([sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index",
                     "--wheel-dir", tmp_path, source], check=True, timeout=120,
