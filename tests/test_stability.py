@@ -140,7 +140,7 @@ def test_the_stationary_law_is_the_speed_density(beta):
 
 def test_it_is_where_the_law_of_the_norm_goes():
     law = densities.norm(-8.0, 1.0, 10.0)
-    assert law.mean == pytest.approx(stability.stationary(-8.0).mean(), abs=1e-6) == 0.875
+    assert law.mean() == pytest.approx(stability.stationary(-8.0).mean(), abs=1e-6) == 0.875
 
 
 @pytest.mark.parametrize("b", [-1.0, 0.0, 2.0, np.nan])

@@ -14,6 +14,7 @@ from math import factorial
 import numpy as np
 from scipy.integrate import solve_ivp
 from scipy.linalg import solve_banded
+from scipy.special import exprel
 
 from ._checks import FloatArray
 
@@ -52,15 +53,15 @@ def evolve(masses: FloatArray, edges: FloatArray, drift: Callable[[FloatArray], 
     Law: second order in the width of a cell and order 9 in the step, damping what a step cannot
     resolve (the approximation of Pade with degrees 4 and 5, that of Radau IIA with 5 stages).
     A step is at most a share of the time passed since 0, over which the law became as smooth as it
-    is, and at most the time in which the law drifts by its own standard deviation.
+    is, and at most the time in which probability flows over the law's own standard deviation.
     """
     bands = generator(drift(edges), edges[1] - edges[0], absorbing)
-    centres = (edges[:-1] + edges[1:]) / 2
-    speed = np.abs(drift(centres))
+    centres, width = (edges[:-1] + edges[1:]) / 2, edges[1] - edges[0]
     while start < end and masses.sum() > GONE:
         shares = masses / masses.sum()
         spread = np.sqrt(shares @ (centres - shares @ centres) ** 2)
-        step = min(SHARE * start, spread / (shares @ speed + 1e-300), end - start)
+        flow = width * np.abs(bands[2, :-1] * shares[:-1] - bands[0, 1:] * shares[1:]).sum()
+        step = min(SHARE * start, spread / (flow + 1e-300), end - start)
         masses = _step(masses, bands * step)
         start = end if step == end - start else start + step
     return masses if start == end else np.zeros_like(masses)
@@ -83,6 +84,8 @@ def normal_start(drift: Callable[[FloatArray], FloatArray], mean: float, varianc
     deviation of 3 cells, and a drift that noise outweighs within a cell; the second is waited for
     only if the drift is settling. The error is of second order in the time this takes.
     """
+    if start >= end:
+        return start, mean, variance
     nodes, weights = np.polynomial.hermite_e.hermegauss(5)
     weights = weights / weights.sum()
 
@@ -96,7 +99,7 @@ def normal_start(drift: Callable[[FloatArray], FloatArray], mean: float, varianc
         return min(state[1] / (9 * width**2), 1 / (2 * width * speed + 1e-300)) - 1
 
     resolved.terminal = True
-    path = solve_ivp(moments, (start, end), [mean, variance], rtol=1e-9, atol=1e-16,
+    path = solve_ivp(moments, (start, end), [mean, variance], rtol=1e-9, atol=[1e-9 * width, 1e-9 * width**2],
                      events=resolved, first_step=min(0.1 * width**2, (end - start) / 2))
     return path.t[-1], path.y[0, -1], path.y[1, -1]
 
@@ -104,8 +107,8 @@ def normal_start(drift: Callable[[FloatArray], FloatArray], mean: float, varianc
 def _bernoulli(x: FloatArray) -> FloatArray:
     """x / (exp(x) - 1), for any x without overflow or cancellation."""
     size = np.abs(x)
-    tiny = size < 1e-12
-    smaller = np.where(tiny, 1 - size / 2, size / np.where(tiny, 1, np.expm1(np.minimum(size, 700))))
+    with np.errstate(under="ignore"):
+        smaller = 1 / exprel(np.minimum(size, 700))
     return np.where(x < 0, smaller + size, smaller)
 
 

@@ -331,8 +331,8 @@ def test_the_table_says_what_the_networks_and_the_limit_do(page):
     row = page.locator(".dlx tbody tr").first.locator("td").all_inner_texts()
     networks, limit, wide = (float(text.split(" ± ")[0]) for text in row)
     law = densities.correlation(shaped_relu(0, -1).effective(100), 0.3, 1.0)
-    assert limit == pytest.approx(law.mean, abs=1e-3)
-    assert networks == pytest.approx(law.mean, abs=4.5 * np.sqrt(law.variance / NETWORKS) + 1 / 100)
+    assert limit == pytest.approx(law.mean(), abs=1e-3)
+    assert networks == pytest.approx(law.mean(), abs=4.5 * np.sqrt(law.var() / NETWORKS) + 1 / 100)
     assert abs(wide - networks) > 0.03
 
 

@@ -5,9 +5,9 @@ answers in the variable of interest.
 """
 
 from ._correlation import CorrelationDensity, correlation
-from ._laws import Atom, GridLaw, Mirror, NormalLaw
+from ._laws import Atom, GridLaw, Law, Mirror, NormalLaw
 from ._norm import NormDensity, norm
 from ._width_one import OrnsteinUhlenbeck, width_one
 
-__all__ = ["Atom", "CorrelationDensity", "GridLaw", "Mirror", "NormDensity", "NormalLaw", "OrnsteinUhlenbeck",
-           "correlation", "norm", "width_one"]
+__all__ = ["Atom", "CorrelationDensity", "GridLaw", "Law", "Mirror", "NormDensity", "NormalLaw",
+           "OrnsteinUhlenbeck", "correlation", "norm", "width_one"]

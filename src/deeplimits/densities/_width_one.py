@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.integrate import quad, solve_ivp
+from scipy.integrate import IntegrationWarning, quad, solve_ivp
 from scipy.interpolate import CubicHermiteSpline
 from scipy.special import dawsn
 from scipy.stats import norm
 
-from .._checks import FloatArray, real
+from .._checks import FloatArray, real, shown
 from .._finite_volumes import REACH, evolve, normal_start
 from ..activations import Plain, Rectifier
-from ._laws import Atom, Chart, GridLaw, Law, Mirror, NormalLaw, not_nan, with_error
+from ._laws import Atom, GridLaw, Law, Mirror, NormalLaw, not_nan, with_error
 
 #: Coordinates further than this from the start mean an activation that grows too fast.
 FURTHEST = 500.0
@@ -47,7 +49,8 @@ class OrnsteinUhlenbeck:
 
     def __call__(self, x: ArrayLike, width: int | None = None) -> FloatArray:
         """The activation, element-wise, whatever the width. Shapes: any shape, the same shape out."""
-        return np.exp(self.g(x) ** 2)
+        with np.errstate(over="ignore", under="ignore"):
+            return np.exp(self.g(x) ** 2)
 
     def g(self, x: ArrayLike) -> FloatArray:
         """The coordinate in which a neuron is an Ornstein-Uhlenbeck process.
@@ -55,12 +58,13 @@ class OrnsteinUhlenbeck:
         Shapes: any shape, the same shape out.
         Law: Newton's method on a convex function, from above: exact to rounding.
         """
-        target = self.alpha * not_nan("x", x) + self.beta
-        size = np.minimum(np.abs(target), 1e300)
-        # h(z) >= z, and h(z) > exp(z^2) / (2 z) for z >= 1: both starts are above the root.
-        z = np.where(size <= 1, size, np.sqrt(np.log1p(2 * size * np.sqrt(1 + np.log1p(2 * size)))))
-        for _ in range(12):
-            z = z - dawsn(z) + size * np.exp(-z * z)
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+            target = self.alpha * not_nan("x", x) + self.beta
+            size = np.minimum(np.abs(target), 1e300)
+            # h(z) >= z, and h(z) > exp(z^2) / (2 z) for z >= 1: both starts are above the root.
+            z = np.where(size <= 1, size, np.sqrt(np.log1p(2 * size * np.sqrt(1 + np.log1p(2 * size)))))
+            for _ in range(12):
+                z = z - dawsn(z) + size * np.exp(-z * z)
         return np.where(np.isinf(target), target, np.copysign(z, target))
 
     def inverse(self, g: ArrayLike) -> FloatArray:
@@ -69,12 +73,12 @@ class OrnsteinUhlenbeck:
         Shapes: any shape, the same shape out. Law: exact; +-inf beyond |g| = 26.
         """
         g = not_nan("g", g)
-        with np.errstate(over="ignore"):
+        with np.errstate(all="ignore"):
             h = np.exp(g * g) * dawsn(g)
-        return (np.where(np.isinf(g), g, h) - self.beta) / self.alpha
+            return (np.where(np.isinf(g), g, h) - self.beta) / self.alpha
 
 
-def width_one(activation: Rectifier | Plain | OrnsteinUhlenbeck, x0: float, time: float = 1.0) -> Law | Atom | Mirror:
+def width_one(activation: Rectifier | Plain | OrnsteinUhlenbeck, x0: float, time: float = 1.0) -> Law:
     """The law of a residual network with a single neuron and infinitely many layers.
 
     Shapes: x0 and time numbers; time in [0, 1] is layer/depth for weight variance 1.
@@ -84,12 +88,13 @@ def width_one(activation: Rectifier | Plain | OrnsteinUhlenbeck, x0: float, time
     activation vanishes stays: an `Atom`. The mean is x0.
     Source: Hayou 2023, width-1 networks; other activations by Lamperti's coordinate, ours.
     Raises: ValueError for a start that is not finite, a time that is not above 0, a shaped
-    activation, one that grows faster than linearly.
+    activation, one that grows faster than linearly, a time so long that z reaches 500 (about 3600), or that
+    the logarithm of the neuron leaves double precision.
 
     >>> import numpy as np
     >>> from deeplimits import activations, densities
     >>> law = densities.width_one(activations.relu(), 1.0)  # exp(B - 1/2), a geometric Brownian motion
-    >>> law.mean, bool(np.isclose(law.quantile(0.5), np.exp(-0.5)))
+    >>> law.mean(), bool(np.isclose(law.ppf(0.5), np.exp(-0.5)))
     (1.0, True)
     """
     start, end = real("x0", x0), real("time", time, above=0)
@@ -103,66 +108,154 @@ def width_one(activation: Rectifier | Plain | OrnsteinUhlenbeck, x0: float, time
         return law if start > 0 else Mirror(law)
     if not isinstance(activation, Plain):
         raise ValueError("activation must be a plain activation, relu(), linear() or OrnsteinUhlenbeck, "
-                         f"got {activation!r}")
+                         f"got {shown(activation)}")
     if activation(start) == 0:
         return Atom(start)
     spacing = min(np.sqrt(end) / 256, 0.01)
     return with_error(lambda width: _lamperti(activation, start, end, width), spacing)
 
 
+@dataclass(frozen=True)
+class Geometric:
+    """z = log(x / start)."""
+
+    start: float
+
+    def coordinate(self, x: FloatArray) -> FloatArray:
+        """-inf for x <= 0."""
+        with np.errstate(all="ignore"):
+            near = np.log1p((x - self.start) / self.start)
+            far = np.log(np.maximum(x, 0)) - np.log(self.start)
+        return np.where(np.abs(x - self.start) < self.start / 2, near, far)
+
+    def value(self, z: FloatArray) -> FloatArray:
+        """+inf and 0 beyond double precision."""
+        with np.errstate(over="ignore", under="ignore"):
+            return self.start * np.exp(z / 2) * np.exp(z / 2)
+
+    def slope(self, z: FloatArray) -> FloatArray:
+        """1 / x."""
+        with np.errstate(over="ignore", divide="ignore"):
+            return 1 / self.value(z)
+
+
+@dataclass(frozen=True)
+class Exponential:
+    """The coordinate in which a neuron with the activation `OrnsteinUhlenbeck` is such a process."""
+
+    activation: OrnsteinUhlenbeck
+
+    def coordinate(self, x: FloatArray) -> FloatArray:
+        """g of x."""
+        return self.activation.g(x)
+
+    def value(self, z: FloatArray) -> FloatArray:
+        """x of g."""
+        return self.activation.inverse(z)
+
+    def slope(self, z: FloatArray) -> FloatArray:
+        """dg/dx = alpha exp(-g^2)."""
+        with np.errstate(under="ignore", over="ignore"):
+            return self.activation.alpha * np.exp(-z * z)
+
+
 def _geometric(start: float, volatility: float, time: float) -> NormalLaw:
     """start exp(volatility B - volatility^2 time / 2)."""
-
-    def coordinate(x: FloatArray) -> FloatArray:
-        with np.errstate(divide="ignore"):
-            return np.log(np.maximum(x, 0) / start)
-
-    chart = Chart(coordinate, lambda z: start * np.exp(z), lambda z: np.exp(-z) / start)
-    power = volatility**2 * time
-    return NormalLaw(-power / 2, np.sqrt(power), chart, start, start**2 * float(np.expm1(power)))
+    power = volatility * volatility * time
+    if not 0 < power < 1e300:
+        raise ValueError(f"time must keep the logarithm of the neuron within double precision, got {time:g} with the "
+                         f"slope {volatility:g}")
+    with np.errstate(over="ignore", under="ignore"):
+        variance = float(np.float64(start) * start * np.expm1(power))
+    return NormalLaw(-power / 2, float(np.sqrt(power)), Geometric(start), (start, variance))
 
 
 def _ornstein_uhlenbeck(activation: OrnsteinUhlenbeck, x0: float, time: float) -> NormalLaw:
-    start, clock = float(activation.g(x0)), activation.alpha**2 * time
-    chart = Chart(activation.g, activation.inverse, lambda g: activation.alpha * np.exp(-g * g))
+    start, clock = float(activation.g(x0)), activation.alpha * activation.alpha * time
+    if not clock > 0:
+        raise ValueError(f"time must be above 0 after alpha^2 of {activation!r}, got {time:g}")
 
     def rate(s: float) -> float:
-        """E phi(X)^2 where alpha^2 time is s: E exp(2 g^2), finite before the half of log 2."""
+        """E phi(X)^2 where alpha^2 time is s, over its value at the start: E exp(2 g^2), finite before log(2) / 2."""
         left = 2 * np.exp(-2 * s) - 1
-        return np.exp(2 * start**2 * np.exp(-2 * s) / left) / np.sqrt(left) / activation.alpha**2
+        return np.exp(2 * start**2 * (np.exp(-2 * s) / left - 1)) / np.sqrt(left) / activation.alpha**2
 
-    variance = quad(rate, 0, clock)[0] if clock < np.log(2) / 2 else np.inf
-    return NormalLaw(start * np.exp(-clock), np.sqrt(-np.expm1(-2 * clock) / 2), chart, x0, variance)
+    variance = np.inf
+    if clock < np.log(2) / 2:
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore", IntegrationWarning)  # where the variance is beyond double precision
+            found = np.exp(2 * start**2) * quad(rate, 0, clock)[0]
+        variance = float(found) if np.isfinite(found) else np.inf
+    return NormalLaw(start * float(np.exp(-clock)), float(np.sqrt(-np.expm1(-2 * clock) / 2)), Exponential(activation),
+                     (x0, variance))
+
+
+@dataclass(frozen=True)
+class Lamperti:
+    """z = int dx / |phi(x)| from x0, tabulated at the edges of a grid.
+
+    In units of the start, so that neither tables nor their slopes leave double precision.
+    """
+
+    activation: Plain
+    unit: float
+    edges: FloatArray
+    x: FloatArray
+
+    @cached_property
+    def _speed(self) -> FloatArray:
+        return np.abs(self.activation(self.x))
+
+    @cached_property
+    def _moving(self) -> FloatArray:
+        return np.concatenate([[True], np.diff(np.maximum.accumulate(self.x)) > 0])
+
+    @cached_property
+    def _values(self) -> CubicHermiteSpline:
+        return CubicHermiteSpline(self.edges, self.x / self.unit, self._speed / self.unit)
+
+    @cached_property
+    def _places(self) -> CubicHermiteSpline:
+        moving = self._moving
+        return CubicHermiteSpline(self.x[moving] / self.unit, self.edges[moving], self.unit / self._speed[moving])
+
+    def value(self, z: FloatArray) -> FloatArray:
+        """x of z, which is kept within the table."""
+        return self._values(np.clip(z, self.edges[0], self.edges[-1])) * self.unit
+
+    def moved(self, z: FloatArray) -> FloatArray:
+        """x of z less x of 0."""
+        return self.value(z) - self.value(np.array(0.0))
+
+    def coordinate(self, x: FloatArray) -> FloatArray:
+        """-inf and inf beyond the table."""
+        inside = np.clip(x, self.x[0], self.x[self._moving][-1])
+        return np.where(x < self.x[0], -np.inf, np.where(x > self.x[-1], np.inf, self._places(inside / self.unit)))
+
+    def slope(self, z: FloatArray) -> FloatArray:
+        """1 / |phi(x)|."""
+        return 1 / np.abs(self.activation(self.value(z)))
 
 
 def _lamperti(activation: Plain, x0: float, end: float, spacing: float) -> GridLaw:
-    """The law of z = int dx / |phi(x)| from x0: dz = -sign(phi) phi'(x) / 2 dt + dB."""
-    sign = np.sign(activation(x0))
-    reach = REACH * np.sqrt(end)
+    """The law of z = int dx / |phi(x)| from x0, dz = -sign(phi) phi'(x) / 2 dt + dB, in units of sqrt(end)."""
+    sign, root = np.sign(activation(x0)), np.sqrt(end)
+    reach = REACH * root
     for _ in range(3):  # the drift makes the reach longer, and a longer reach may see more drift
+        if not reach <= FURTHEST:
+            raise ValueError(f"time must be moderate and activation grow at most linearly: z would reach {reach:.3g}, "
+                             f"at most {FURTHEST:g} is solved, got time={end:g} and {activation.name} from x0={x0:g}")
         edges = spacing * np.arange(-np.ceil(reach / spacing), np.ceil(reach / spacing) + 1)
         x = _path(activation, x0, edges)
         speed = np.abs(activation.derivative(x)).max() / 2
-        reach = REACH * np.sqrt(end) + speed * end
-    # In units of the start, so that neither tables nor their slopes leave double precision.
-    unit, size = max(abs(x0), float(np.abs(activation(x0)))), np.abs(activation(x))
-    table = CubicHermiteSpline(edges, x / unit, size / unit)
-    moving = np.concatenate([[True], np.diff(np.maximum.accumulate(x)) > 0])
-    places = CubicHermiteSpline(x[moving] / unit, edges[moving], unit / size[moving])
+        reach = REACH * root + speed * end
+    chart = Lamperti(activation, max(abs(x0), float(np.abs(activation(x0)))), edges, x)
 
-    def values(z: FloatArray) -> FloatArray:
-        return table(z) * unit
+    def drift(y: FloatArray) -> FloatArray:
+        return -sign / 2 * root * activation.derivative(chart.value(root * y))
 
-    def coordinate(y: FloatArray) -> FloatArray:
-        inside = np.clip(y, x[0], x[moving][-1])
-        return np.where(y < x[0], -np.inf, np.where(y > x[-1], np.inf, places(inside / unit)))
-
-    def drift(z: FloatArray) -> FloatArray:
-        return -sign / 2 * activation.derivative(values(np.clip(z, edges[0], edges[-1])))
-
-    time, mean, variance = normal_start(drift, 0.0, 0.0, spacing, 0.0, end)
-    masses = evolve(np.diff(norm.cdf(edges, mean, np.sqrt(variance))), edges, drift, time, end)
-    chart = Chart(coordinate, values, lambda z: 1 / np.abs(activation(values(z))))
+    time, mean, variance = normal_start(drift, 0.0, 0.0, spacing / root, 0.0, 1.0)
+    masses = evolve(np.diff(norm.cdf(edges / root, mean, np.sqrt(variance))), edges / root, drift, time, 1.0)
     return GridLaw(edges, masses / masses.sum(), np.nan, chart)
 
 
@@ -172,7 +265,7 @@ def _path(activation: Plain, x0: float, edges: FloatArray) -> FloatArray:
     for side in (-1, 1):
         grid = np.abs(edges[edges * side >= 0])
         grid.sort()
-        with np.errstate(over="ignore", invalid="ignore"):
+        with np.errstate(over="ignore", invalid="ignore", under="ignore"):
             path = solve_ivp(lambda _, x, side=side: side * np.abs(activation(x)), (0, grid[-1]), [x0], "DOP853",
                              t_eval=grid, rtol=1e-12, atol=1e-14 * scale)
         if path.status != 0 or not np.all(np.isfinite(path.y)) or grid[-1] > FURTHEST:
