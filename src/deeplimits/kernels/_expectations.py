@@ -74,6 +74,36 @@ def sigmoidal(height: float, scale: float, covariance: FloatArray) -> tuple[Floa
     return 2 * height**2 / np.pi * np.arctan2(spread, root), 4 * (height * scale) ** 2 / np.pi / root
 
 
+def gaussian_linear(height: float, scale: float, covariance: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """E psi(x_i) psi(x_j) and E psi'(x_i) psi'(x_j) of height x Phi(scale x), the GELU, for centred variables.
+
+    With standard deviations p, q of x + u and y + v, u and v standard normal, and sin the correlation of these sums,
+    E = c (1/4 + angle / 2 pi) + p q [a b (1 - rho^2) / (p q)^2 + sin^2 (1/p^2 + 1/q^2)] / (2 pi cos).
+
+    Shapes: (m, m) -> twice (m, m).
+    Law: exact; no product of two variances is formed, and parallel variables keep their digits.
+    Source: Tsuchida, Pearce, van der Heide, Roosta and Gallagher 2021, GELU kernels; re-derived by Stein's lemma.
+    """
+    with np.errstate(over="ignore", under="ignore"):
+        spread = scale * scale * covariance
+        size = np.diag(spread)
+        root = np.sqrt(size)
+        rho = np.clip(np.divide(spread, np.outer(root, root), out=np.zeros_like(spread),
+                                where=np.outer(root, root) > 0), -1, 1)
+        np.fill_diagonal(rho, np.where(size > 0, 1, 0))
+        p, left = np.sqrt(1 + size), 1 / (1 + size)  # left: the share of u in the variance of x + u
+        share = size * left
+        sine = spread / p[:, None] / p
+        lost = np.outer(share, share) * (1 - rho) * (1 + rho)
+        square = np.outer(left, left) + np.outer(share, left) + np.outer(left, share) + lost
+        cosine = np.sqrt(square)
+        ordinary = 1 / 4 + np.arctan2(sine, cosine) / (2 * np.pi)
+        both = left[:, None] + left
+        values = spread * ordinary + np.outer(p, p) * (lost + sine * sine * both) / (2 * np.pi * cosine)
+        slopes = ordinary + sine / (2 * np.pi * cosine) * (both + np.outer(left, left) / square)
+        return (height / scale) ** 2 * values, height * height * slopes
+
+
 def single(function: Function, mean: float, deviation: float, kinks: Sequence[float] = (),
            length: float = 1.0) -> float:
     """E f(x) of one normal variable, for a function that bends over a length.

@@ -7,11 +7,12 @@ from functools import cached_property
 
 import numpy as np
 from scipy.integrate import solve_ivp
-from scipy.special import erf
+from scipy.special import erf, ndtr
+from scipy.stats import norm
 
 from .._checks import FloatArray
 from ..activations import Plain, Rectifier
-from ._expectations import kinks_of, products, rectified, sigmoidal, single
+from ._expectations import gaussian_linear, kinks_of, products, rectified, sigmoidal, single
 
 #: Relative error of one step of the ODEs, and the absolute one as a share of the state.
 TOLERANCE, ABSOLUTE = 1e-11, 1e-14
@@ -48,6 +49,20 @@ class Expectations:
         return (height, float(scale)) if same else None
 
     @cached_property
+    def gaussian_linear(self) -> tuple[float, float] | None:
+        """Height and scale if the activation is height x Phi(scale x)."""
+        if not isinstance(self.activation, Plain) or self.activation.smoothness < 2:
+            return None
+        with np.errstate(all="ignore"):
+            height = 2 * self.activation.slope0
+            scale = np.divide(self.activation.second0, 2 * height * norm.pdf(0))
+            if not (0 < scale < np.inf and np.isfinite(height)):
+                return None
+            probes = np.concatenate([-PROBES, PROBES]) / scale
+            same = np.allclose(self.activation(probes), height * probes * ndtr(scale * probes), rtol=1e-12, atol=0)
+        return (height, float(scale)) if same else None
+
+    @cached_property
     def odd(self) -> bool:
         """Whether the activation is odd, so that its mean over centred normal units is exactly 0."""
         with np.errstate(all="ignore"):
@@ -74,7 +89,9 @@ class Expectations:
             return None
         if self.slopes:
             return rectified(*self.slopes, covariance)
-        return sigmoidal(*self.error_function, covariance) if self.error_function else None
+        if self.error_function:
+            return sigmoidal(*self.error_function, covariance)
+        return gaussian_linear(*self.gaussian_linear, covariance) if self.gaussian_linear else None
 
     def values(self, mean: FloatArray, covariance: FloatArray) -> FloatArray:
         """E psi(x_i) psi(x_j).

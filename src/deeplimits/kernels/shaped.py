@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.integrate import solve_ivp
 
-from .._checks import FloatArray, covariance, layers, whole
+from .._checks import FloatArray, covariance, layers, reals, whole
 from ..activations import Plain, Rectifier, Smooth, angle_defect, angle_of
 from ._expectations import Function, kinks_of, pair, single
 
@@ -58,9 +58,9 @@ class CovarianceODE:
         an activation without a covariance SDE (unshaped, exponent below 1/2).
         """
         V0 = covariance("V0", V0)
-        times = np.asarray(time, dtype=np.float64)
-        if times.ndim > 1 or times.size == 0 or not np.all(np.isfinite(times) & (times >= 0)):
-            raise ValueError(f"time must be a number or (k,), finite and >= 0, got {time!r}")
+        times = reals("time", time, least=0, what="a number or (k,), finite")
+        if times.ndim > 1 or times.size == 0:
+            raise ValueError(f"time must be a number or (k,), got shape {times.shape}")
         grid, position = np.unique(times, return_inverse=True)
         bend = _bend(self.activation)
         variance = self._variances(V0, grid)
