@@ -196,6 +196,35 @@ def test_a_damaged_copy_is_named_and_fetched_again(server, damage):
     assert np.array_equal(data.mnist(server.url, MD5).pixels, PIXELS) and server.asked == 2
 
 
+def other_pixels(path):
+    with np.load(path) as file:
+        arrays = {name: file[name] for name in file.files}
+    arrays["pixels"] = arrays["pixels"] ^ 1
+    np.savez_compressed(path, **arrays)
+
+
+@pytest.mark.parametrize("put", [
+    other_pixels, lambda path: np.savez(path, pixels=PIXELS, labels=LABELS), lambda path: np.savez(path, a=1),
+    lambda path: np.save(path.open("wb"), PIXELS), lambda path: path.write_text("PK")])
+def test_another_file_in_its_place_is_not_believed(server, put):
+    data.mnist(server.url, MD5)
+    path, = kept()
+    put(path)
+    with pytest.warns(RuntimeWarning, match="is damaged or another file"):
+        assert np.array_equal(data.mnist(server.url, MD5).pixels, PIXELS)
+    assert np.array_equal(data.mnist(server.url, MD5).pixels, PIXELS) and server.asked == 2
+
+
+def test_another_file_in_its_place_is_not_lost_without_a_network(server):
+    data.mnist(server.url, MD5)
+    path, = kept()
+    other_pixels(path)
+    before, server.status = path.read_bytes(), 503
+    with pytest.warns(RuntimeWarning, match="is damaged or another file"), pytest.raises(ConnectionError):
+        data.mnist(server.url, MD5)
+    assert path.read_bytes() == before
+
+
 @pytest.mark.parametrize("body", [b"<html></html>", b"@data\n1,2,3\n", b"@data\n1,2\n1,300\n", b"@data\n"])
 def test_a_file_of_another_kind_is_refused(server, body):
     server.body = body

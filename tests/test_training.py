@@ -417,7 +417,7 @@ def test_a_killed_run_resumes(tmp_path):
     same(train(*run, folder=tmp_path), train(*run))
 
 
-@pytest.mark.parametrize("damage", ["truncated", "flipped", "empty", "of another run"])
+@pytest.mark.parametrize("damage", ["truncated", "flipped", "empty", "of another run", "an array", "other numbers"])
 def test_a_damaged_checkpoint_is_not_believed(damage, tmp_path):
     expected = train(*RUNS["adam on batches"], folder=tmp_path)
     path = next(tmp_path.iterdir())
@@ -426,6 +426,11 @@ def test_a_damaged_checkpoint_is_not_believed(damage, tmp_path):
         train(*RUNS["adam on batches"][:6], 4, folder=tmp_path)
         other = next(p for p in tmp_path.iterdir() if p != path)
         other.replace(path)
+    elif damage == "an array":
+        np.save(path.open("wb"), np.ones(3))
+    elif damage == "other numbers":
+        with np.load(path) as file:
+            np.savez(path, **{name: file[name] * 2 if file[name].dtype.kind == "f" else file[name] for name in file.files})
     else:
         body[len(body) // 2] ^= 255
         path.write_bytes({"truncated": body[:-30], "flipped": body, "empty": b""}[damage])

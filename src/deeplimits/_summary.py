@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import warnings
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._checks import FloatArray, whole
+from ._checks import FloatArray, reals, whole
+from ._files import keep, kept
 from ._tally import Tally
 from .evidence import Estimate
+
+if TYPE_CHECKING:
+    import pandas
+
+#: What a saved summary is, and in which version.
+SCHEMA = "deeplimits summary 1"
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,7 +141,7 @@ class Summary:
         Source: Woodruff 1952, limits of a quantile from those of the distribution function.
         Raises: ValueError for a probability outside (0, 1), or whose quantile is outside the edges.
         """
-        p = np.asarray(probability, np.float64)
+        p = reals("probability", probability)
         if not np.all((p > 0) & (p < 1)):
             raise ValueError(f"probability must lie between 0 and 1, got {probability!r}")
         below = self._binned()[:, :-1].cumsum(axis=1) / self.count
@@ -143,6 +154,57 @@ class Summary:
                  for c, e in zip(below, edges, strict=True)]
         value, within = (self._shaped(np.stack([one[0][part] for one in found])) for part in (0, 1))
         return Quantile(value, self._shaped(np.stack([(high - low) / 2 for _, low, high in found])), within)
+
+    def to_frame(self) -> pandas.DataFrame:
+        """One row for each statistic: count, infinite, mean, its standard error, deviation, minimum and maximum.
+
+        Shapes: a table with k rows, by their names or numbers; NaN where a statistic has too few finite numbers.
+        """
+        import pandas  # it takes a second, comes with seaborn, and serves nothing else
+
+        t = self.tally
+        finite = np.diag(t.pairs)
+        enough, some = finite > 1, np.maximum(finite, 2)
+        deviation = np.where(enough, np.sqrt(np.diag(t.products) / (some - 1)), np.nan)
+        columns = {"count": self.count, "infinite": self.count - finite,
+                   "mean": np.where(finite > 0, np.diag(t.means), np.nan), "error": deviation / np.sqrt(some),
+                   "std": deviation, "minimum": t.minimum, "maximum": t.maximum}
+        return pandas.DataFrame(columns, index=pandas.Index(t.names or range(len(finite)), name="statistic"))
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write the summary to a file, whole at every moment; `Summary.load` reads it.
+
+        Law: exact: what is loaded answers and merges as what was saved.
+        """
+        t = self.tally
+        arrays = {"requested": np.array(self.requested), "count": np.array(t.count),
+                  "single": np.array(t.single), "pairs": t.pairs, "means": t.means, "products": t.products,
+                  "minimum": t.minimum, "maximum": t.maximum}
+        if t.names is not None:
+            arrays["names"] = np.array(t.names, str)
+        if self.edges is not None:
+            arrays |= {"edges": self.edges, "histogram": t.histogram}
+        keep(Path(path), SCHEMA, arrays)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> Summary:
+        """The summary that `save` wrote.
+
+        Raises: FileNotFoundError; ValueError for any other file, a damaged one, and one of another version.
+        """
+        if not os.path.lexists(path):
+            raise FileNotFoundError(f"path must be a file that Summary.save wrote, there is none at {os.fspath(path)!r}")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # what is wrong is said below
+            arrays = kept(Path(path), SCHEMA)
+        if arrays is None:
+            raise ValueError(f"path must be a file that Summary.save wrote ({SCHEMA}), got {os.fspath(path)!r}, which is "
+                             "damaged, of something else, or of another version")
+        names, edges = arrays.pop("names", None), arrays.pop("edges", None)
+        requested, histogram = int(arrays.pop("requested")), arrays.pop("histogram", None)
+        count, single = int(arrays.pop("count")), bool(arrays.pop("single"))
+        return cls(Tally(None if names is None else tuple(names.tolist()), single, count, **arrays,
+                         histogram=histogram), requested, edges)
 
     def __getitem__(self, statistic: str | int) -> Summary:
         if isinstance(statistic, str):

@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike
 from sklearn.datasets import load_digits
 
 from . import _checks
-from ._checks import FloatArray, real, whole
+from ._checks import FloatArray, real, reals, whole
 from ._files import keep, kept
 
 __all__ = ["Digits", "Pictures", "Split", "cache_folder", "digits", "gram", "mnist", "pair", "split"]
@@ -31,6 +31,8 @@ __all__ = ["Digits", "Pictures", "Split", "cache_folder", "digits", "gram", "mni
 MNIST_URL = "https://www.openml.org/data/v1/download/52667/mnist_784.arff"
 MNIST_MD5 = "0298d579eb1b86163de7723944c7e495"
 
+#: The largest entry of an input: its square, and the sum of many, stay within double precision.
+LARGEST = 1e150
 #: Seconds without an answer after which a server counts as out of reach.
 PATIENCE = 30
 
@@ -85,10 +87,11 @@ def gram(inputs: ArrayLike) -> FloatArray:
     array([[1., 0.],
            [0., 1.]])
     """
-    x = np.asarray(inputs, dtype=np.float64)
-    if x.ndim != 2 or x.size == 0 or not np.all(np.isfinite(x)):
+    x = reals("inputs", inputs, least=-LARGEST, most=LARGEST, what="finite numbers of shape (m, n_in)")
+    if x.ndim != 2 or x.size == 0:
         raise ValueError(f"inputs must be finite numbers of shape (m, n_in), got shape {x.shape}")
-    return x @ x.T / x.shape[1]
+    with np.errstate(under="ignore"):
+        return x @ x.T / x.shape[1]
 
 
 def pair(correlation: float) -> Digits:
@@ -173,7 +176,8 @@ def mnist(url: str = MNIST_URL, md5: str = MNIST_MD5) -> Pictures:
     """The 70 000 handwritten digits of MNIST, fetched once and kept in `cache_folder()`.
 
     Shapes: `pixels` (70000, 28, 28) and `labels` (70000,), bytes.
-    Law: the bytes that OpenML serves, of the given MD5 sum. Another `url` (https, http, or file for a copy on this
+    Law: the bytes that OpenML serves, of the given MD5 sum. What is kept has a sum of its own, which is checked
+        whenever it is read; a file without it is replaced, with a warning. Another `url` (https, http, or file for a copy on this
         machine) may serve the same file, or with another sum one like it: square pictures, one in a line.
     Source: Y. LeCun, C. Cortes and C. Burges, the MNIST database; OpenML data set 554.
     Raises: ConnectionError when the server cannot be reached or stops; ValueError when what it sent has another
@@ -188,8 +192,8 @@ def mnist(url: str = MNIST_URL, md5: str = MNIST_MD5) -> Pictures:
     Traceback (most recent call last):
     ValueError: md5 must be 32 hexadecimal digits, got 'any'
     """
-    if not re.fullmatch("[0-9a-f]{32}", md5):
-        raise ValueError(f"md5 must be 32 hexadecimal digits, got {md5!r}")
+    if not isinstance(md5, str) or not re.fullmatch("[0-9a-f]{32}", md5):
+        raise ValueError(f"md5 must be 32 hexadecimal digits, got {_checks.shown(md5)}")
     path = cache_folder() / f"mnist-{md5}.npz"
     found = kept(path, f"mnist {md5}")
     if found is not None:
