@@ -19,7 +19,8 @@ def one(**options):
 
 
 SUMMARIES = {
-    "names and edges": lambda: one(edges=EDGES), "names": one, "a row of edges each": lambda: one(edges=[EDGES, EDGES + 1]),
+    "names and edges": lambda: one(edges=EDGES), "names": one,
+    "a row of edges each": lambda: one(edges=[EDGES, EDGES + 1]),
     "one statistic": lambda: one(edges=EDGES)["log V"],
     "numbers": lambda: summarise(NETWORK, PAIR, 50, 1, ensembles.values, progress=False),
     "infinities": lambda: summarise(NormSDE(smooth("x + x**3/6"), 2.0), 2.0, 500, 1, ensembles.values, progress=False),
@@ -32,7 +33,8 @@ def test_what_is_loaded_is_what_was_saved(make, tmp_path):
     summary.save(tmp_path / "a.npz")
     again = Summary.load(tmp_path / "a.npz")
     for name, value in vars(summary.tally).items():
-        assert np.array_equal(value, getattr(again.tally, name)) and type(value) is type(getattr(again.tally, name)), name
+        found = getattr(again.tally, name)
+        assert np.array_equal(value, found) and type(value) is type(found), name
     assert (again.requested, again.names, repr(again)) == (summary.requested, summary.names, repr(summary))
     assert (again.edges is None) == (summary.edges is None) and np.array_equal(again.mean.value, summary.mean.value)
     assert again.tally.merge(summary.tally).count == 2 * summary.count

@@ -430,7 +430,8 @@ def test_a_damaged_checkpoint_is_not_believed(damage, tmp_path):
         np.save(path.open("wb"), np.ones(3))
     elif damage == "other numbers":
         with np.load(path) as file:
-            np.savez(path, **{name: file[name] * 2 if file[name].dtype.kind == "f" else file[name] for name in file.files})
+            arrays = {name: file[name] for name in file.files}
+        np.savez(path, **{name: 2 * one if one.dtype.kind == "f" else one for name, one in arrays.items()})
     else:
         body[len(body) // 2] ^= 255
         path.write_bytes({"truncated": body[:-30], "flipped": body, "empty": b""}[damage])

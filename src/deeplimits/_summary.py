@@ -193,13 +193,13 @@ class Summary:
         Raises: FileNotFoundError; ValueError for any other file, a damaged one, and one of another version.
         """
         if not os.path.lexists(path):
-            raise FileNotFoundError(f"path must be a file that Summary.save wrote, there is none at {os.fspath(path)!r}")
+            raise FileNotFoundError(f"path must be a file that Summary.save wrote, nothing is at {os.fspath(path)!r}")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # what is wrong is said below
             arrays = kept(Path(path), SCHEMA)
         if arrays is None:
-            raise ValueError(f"path must be a file that Summary.save wrote ({SCHEMA}), got {os.fspath(path)!r}, which is "
-                             "damaged, of something else, or of another version")
+            raise ValueError(f"path must be a file that Summary.save wrote ({SCHEMA}), got {os.fspath(path)!r}, which "
+                             "is damaged, of something else, or of another version")
         names, edges = arrays.pop("names", None), arrays.pop("edges", None)
         requested, histogram = int(arrays.pop("requested")), arrays.pop("histogram", None)
         count, single = int(arrays.pop("count")), bool(arrays.pop("single"))

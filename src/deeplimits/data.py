@@ -176,8 +176,7 @@ def mnist(url: str = MNIST_URL, md5: str = MNIST_MD5) -> Pictures:
     """The 70 000 handwritten digits of MNIST, fetched once and kept in `cache_folder()`.
 
     Shapes: `pixels` (70000, 28, 28) and `labels` (70000,), bytes.
-    Law: the bytes that OpenML serves, of the given MD5 sum. What is kept has a sum of its own, which is checked
-        whenever it is read; a file without it is replaced, with a warning. Another `url` (https, http, or file for a copy on this
+    Law: the bytes that OpenML serves, of the given MD5 sum. Another `url` (https, http, or file for a copy on this
         machine) may serve the same file, or with another sum one like it: square pictures, one in a line.
     Source: Y. LeCun, C. Cortes and C. Burges, the MNIST database; OpenML data set 554.
     Raises: ConnectionError when the server cannot be reached or stops; ValueError when what it sent has another

@@ -119,8 +119,8 @@ def norm(activation: Rectifier | Smooth | float, V0: float, time: float) -> Norm
     norm is an atom at +inf. For b < -1 the equation is followed until the law has settled, to 1e-20.
     Source: Li, Nica and Roy 2022, norm SDE for smooth shaping and finite-time explosion.
     Raises: ValueError for a V0 or a time that is not above 0, an activation without a norm SDE,
-    b V0 above 1000, where the norm explodes at once, b below -1e12, where it settles at once, and a time in which the law spreads over more
-    than 60 000 cells: beyond about 1300 for b = -1, 190 for b = 1.
+    b V0 above 1000, where the norm explodes at once, b below -1e12, where it settles at once, and a
+    time in which the law spreads over more than 60 000 cells: beyond about 1300 for b = -1, 190 for b = 1.
 
     >>> from deeplimits import activations, densities
     >>> law = densities.norm(activations.shaped_relu(0, -1), 2.0, 1.0)
@@ -141,10 +141,11 @@ def norm(activation: Rectifier | Smooth | float, V0: float, time: float) -> Norm
     if b < 0:
         start = min(start, FORGOTTEN / -b * (1 / end + 1 + abs(1 + b)))
     if b < 0 and abs(moved := _path(b, start, 0.0, end)) > MOST_TRAVEL * np.sqrt(end):
-        raise ValueError(f"V0 must be nearer to 1 for b={b:g} at time={time:g}, got {V0:g}: the norm moves by the factor "
-                         f"{np.exp(ROOT2 * moved):.2g}, more than {MOST_TRAVEL:g} times as far as it spreads")
+        raise ValueError(f"V0 must be nearer to 1 for b={b:g} at time={time:g}, got {V0:g}: the norm moves by the "
+                         f"factor {np.exp(ROOT2 * moved):.2g}, more than {MOST_TRAVEL:g} times as far as it spreads")
     if _cells(b, start, end) > MOST_CELLS:
-        most = np.exp(brentq(lambda t: np.log(_cells(b, start, np.exp(t)) / MOST_CELLS), min(-690, np.log(end) - 1), np.log(end), xtol=1e-3))
+        most = np.exp(brentq(lambda t: np.log(_cells(b, start, np.exp(t)) / MOST_CELLS),
+                             min(-690, np.log(end) - 1), np.log(end), xtol=1e-3))
         raise ValueError(f"time must be at most {most:.3g} for b={b:g} and V0={start:g}, got {time!r}: the law would "
                          f"spread over more than {MOST_CELLS} cells")
     return with_error(lambda width: _solve(b, start, end, width), _spacing(b, end))
