@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from deeplimits import activations, networks
+from deeplimits.blocks import Blocks
 
 WIDTH, DEPTH = 500, 100
 V0 = np.array([[1.0, 0.3], [0.3, 1.0]])
@@ -17,9 +18,9 @@ def test_smooth_and_residual_networks(bench):
     relu, linear, tanh = activations.relu(), activations.linear(), activations.plain("tanh")
     others = {f"ShapedMLP, {name}": networks.ShapedMLP(activations.smooth(name), WIDTH, DEPTH)
               for name in ("tanh", "erf", "silu", "gelu")}
-    others |= {"ResNet, ReLU inside": networks.ResNet(WIDTH, DEPTH, relu, linear),
-               "ResNet, tanh inside": networks.ResNet(WIDTH, DEPTH, tanh, linear),
-               "ResNet, tanh inside and outside": networks.ResNet(WIDTH, DEPTH, tanh, tanh)}
+    others |= {"ResNet, ReLU inside": networks.ResNet(Blocks(relu, linear), WIDTH, DEPTH),
+               "ResNet, tanh inside": networks.ResNet(Blocks(tanh, linear), WIDTH, DEPTH),
+               "ResNet, tanh inside and outside": networks.ResNet(Blocks(tanh, tanh), WIDTH, DEPTH)}
 
     def call(network):
         start = V0 if isinstance(network, networks.ShapedMLP) else x0

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from deeplimits import activations, data, kernels
+from deeplimits.blocks import Blocks
 
 from .peers import tangents
 from .racing import Peer
@@ -46,7 +47,7 @@ def test_residual_network_of_infinite_depth(bench):
     """Ours is the limit; theirs approaches it with an error of order 1/depth, which shows here."""
     x = data.digits().inputs[: bench.size(100, 20)]
     K0 = data.gram(x)
-    kernel = kernels.ResidualKernel(activations.relu(), activations.linear())
+    kernel = kernels.ResidualKernel(Blocks(activations.relu(), activations.linear()))
     bench.race("ResidualKernel, ReLU, infinite depth", f"{len(x)} digits, {DEPTH} blocks for theirs, both kernels",
                lambda: np.stack([kernel.at(0.0, K0).covariance, kernel.ntk(0.0, K0, inputs=K0).total]),
                [neural_tangents(BOTH, "residual", DEPTH, "relu", x)], agree=partial(close, error=1 / DEPTH))
@@ -57,7 +58,7 @@ def test_residual_network_of_finite_depth(bench, name, label):
     """Closed forms on both sides."""
     x = data.digits().inputs[: bench.size(300, 50)]
     K0 = data.gram(x)
-    kernel = kernels.ResidualKernel(activations.plain(name), activations.linear())
+    kernel = kernels.ResidualKernel(Blocks(activations.plain(name), activations.linear()))
 
     def ours():
         tangent = kernel.finite_depth_ntk(0.0, K0, DEPTH, inputs=K0)

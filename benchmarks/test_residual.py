@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from deeplimits import activations, attention, diffusions, networks
+from deeplimits.blocks import Blocks, ConvBlocks
 
 from .peers import dense, explicit
 from .racing import Peer, installed, norms_and_correlations, same_means
@@ -15,7 +16,7 @@ V0 = np.array([[1.0, 0.3], [0.3, 1.0]])
 
 def resnet(width: int, depth: int) -> networks.ResNet:
     """The network of Hayou."""
-    return networks.ResNet(width, depth, activations.relu(), activations.linear())
+    return networks.ResNet(Blocks(activations.relu(), activations.linear()), width, depth)
 
 
 def start(width: int) -> np.ndarray:
@@ -50,7 +51,7 @@ def test_beside_dense_weights(bench):
 def test_diffusion_beside_dense_weights(bench):
     n, steps, samples, few = 150, 128, bench.size(2048, 256), bench.size(64, 16)
     inner, outer, x0 = activations.plain("tanh"), activations.plain("silu"), start(n)
-    sde = diffusions.ResidualSDE(n, inner, outer)
+    sde = diffusions.ResidualSDE(Blocks(inner, outer), n)
     bench.race("ResidualSDE, tanh inside, SiLU outside", f"n = {n}, {steps} steps, m = 2, {samples} paths",
                lambda: sde.sample(x0, samples, seed=1, steps=steps),
                [Peer("dense weights, NumPy", lambda seed: explicit.diffusion_with_numpy(
@@ -62,7 +63,7 @@ def test_convolutions_beside_filters(bench):
     channels, depth, samples, few = 32, 32, bench.size(256, 32), bench.size(32, 16)
     tanh = activations.plain("tanh")
     x0 = networks.gaussian_start(np.eye(64), channels, samples=1, seed=1).reshape(channels, 8, 8, 1)
-    network = networks.ConvResNet(channels, depth, tanh, tanh)
+    network = networks.ResNet(ConvBlocks(tanh, tanh), channels, depth)
     bench.race("ConvResNet, tanh", f"8 x 8 pixels, {channels} channels, d = {depth}, {samples} networks",
                lambda: network.sample(x0, samples, seed=1),
                [Peer("filters, PyTorch", lambda seed: explicit.convolutions_with_torch(depth, x0, few, seed),
@@ -71,7 +72,7 @@ def test_convolutions_beside_filters(bench):
 
 def test_jacobians_beside_differentiation(bench):
     n, depth, samples, few = 64, 64, bench.size(512, 64), bench.size(64, 16)
-    network, x0 = networks.ResNet(n, depth, activations.plain("tanh"), activations.linear()), start(n)[:, :1]
+    network, x0 = networks.ResNet(Blocks(activations.plain("tanh"), activations.linear()), n, depth), start(n)[:, :1]
     bench.race("ResNet.jacobians, tanh inside", f"n = d = {n}, m = 1, {samples} networks",
                lambda: network.jacobians(x0, samples, seed=1).jacobian[:, 0],
                [Peer("jacfwd and vmap, PyTorch", lambda seed: explicit.jacobians_with_torch(depth, x0[:, 0], few, seed),

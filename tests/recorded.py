@@ -30,6 +30,7 @@ from deeplimits import (
     stability,
 )
 from deeplimits.activations import linear, plain, relu, shaped_relu, smooth
+from deeplimits.blocks import Blocks, ConvBlocks
 from deeplimits.kernels import layers
 from deeplimits.networks.unshaped import one_layer_moments
 
@@ -62,12 +63,12 @@ def _shaped(name: str, phi, **how) -> dict[str, Callable]:
 def _residual(name: str, inner, outer) -> dict[str, Callable]:
     calls = {}
     for (n, m), x0 in STATE.items():
-        net = networks.ResNet(n, 6, inner, outer, 1.3, 0.2)
+        net = networks.ResNet(Blocks(inner, outer, 1.3, 0.2), n, 6)
         calls[f"ResNet {name} {n} {m}"] = lambda net=net, x0=x0: net.sample(x0, 9, 7, at=[6, 0, 2], first=3)
         if outer.smoothness >= 3 and (inner.regularity >= 2 or outer is LINE):
-            sde = diffusions.ResidualSDE(n, inner, outer, 1.3, 0.2, time=0.7)
+            sde = diffusions.ResidualSDE(Blocks(inner, outer, 1.3, 0.2, time=0.7), n)
             calls[f"ResidualSDE {name} {n} {m}"] = lambda sde=sde, x0=x0: sde.sample(x0, 9, 7, steps=8, at=[0.7, 0.35])
-    net = networks.ResNet(3, 6, inner, outer, 1.3, 0.2)
+    net = networks.ResNet(Blocks(inner, outer, 1.3, 0.2), 3, 6)
     return calls | {
         f"ResNet {name} double": lambda: net.sample(STATE[3, 2], 5, 7, precision="double", noise_depth=12),
         f"ResNet {name} jacobians": lambda: net.jacobians(STATE[3, 2], 5, 7, at=[3, 6]),
@@ -100,20 +101,21 @@ def calls() -> dict[str, Callable]:
         table |= _residual(name, inner, outer)
     general = dict(weight_variance=0.8, row_covariance=SYMMETRIC[3], column_covariance=SYMMETRIC[3] + np.eye(3),
                    weight_mean=0.1 * STATE[3, 3], bias_mean=[0.1, 0.0, -0.2], bias_covariance=SYMMETRIC[3])
-    table["ResNet general"] = lambda: networks.ResNet(3, 6, plain("tanh"), LINE, **general).sample(STATE[3, 2], 9, 7)
+    correlated = Blocks(plain("tanh"), LINE, **general)
+    table["ResNet general"] = lambda: networks.ResNet(correlated, 3, 6).sample(STATE[3, 2], 9, 7)
     table["ResNet general jacobians"] = lambda: networks.ResNet(
-        3, 6, plain("tanh"), plain("tanh"), **general).jacobians(STATE[3, 2], 9, 7)
-    table["ResidualSDE general"] = lambda: diffusions.ResidualSDE(3, plain("tanh"), LINE, **general).sample(
+        Blocks(plain("tanh"), plain("tanh"), **general), 3, 6).jacobians(STATE[3, 2], 9, 7)
+    table["ResidualSDE general"] = lambda: diffusions.ResidualSDE(correlated, 3).sample(
         STATE[3, 2], 9, 7, steps=8)
-    table["JacobianSDE"] = lambda: diffusions.JacobianSDE(3, plain("tanh"), plain("tanh"), 1.0, 0.1).sample(
-        STATE[3, 2], 9, 7, steps=8, at=[0.5, 1.0])
+    table["ResidualSDE jacobians"] = lambda: diffusions.ResidualSDE(
+        Blocks(plain("tanh"), plain("tanh"), 1.0, 0.1), 3).jacobians(STATE[3, 2], 9, 7, steps=8, at=[0.5, 1.0])
     for padding in ("zero", "periodic"):
         for method in (None, "field", "filters"):
-            net = networks.ConvResNet(3, 4, plain("tanh"), LINE, 3, padding, 1.0, 0.1)
-            table[f"ConvResNet {padding} {method}"] = lambda net=net, method=method: net.sample(
+            net = networks.ResNet(ConvBlocks(plain("tanh"), LINE, 1.0, 0.1, kernel=3, padding=padding), 3, 4)
+            table[f"ResNet images {padding} {method}"] = lambda net=net, method=method: net.sample(
                 IMAGES, 5, 7, at=[2, 4], method=method)
-    table["ConvolutionalSDE"] = lambda: diffusions.ConvolutionalSDE(
-        3, relu(), LINE, 3, "zero", 1.0, 0.1, vertical_covariance=SYMMETRIC[3]).sample(IMAGES, 5, 7, steps=8)
+    filters = ConvBlocks(relu(), LINE, 1.0, 0.1, vertical_covariance=SYMMETRIC[3])
+    table["ResidualSDE images"] = lambda: diffusions.ResidualSDE(filters, 3).sample(IMAGES, 5, 7, steps=8)
     table["gaussian_start"] = lambda: networks.gaussian_start(PAIR, 40, 9, 7)
     for name, phi in {"leaky": LEAKY, "line": LINE, "tanh": TANH}.items():
         sde = diffusions.CorrelationSDE(phi, 0.8)
@@ -121,13 +123,12 @@ def calls() -> dict[str, Callable]:
         table[f"CorrelationSDE {name} angle"] = lambda sde=sde: sde.sample(0.3, 9, 7, steps=16, coordinate="angle",
                                                                            precision="double", noise_steps=32)
     for name, phi in {"leaky": LEAKY, "line": LINE, "tanh": TANH, "silu": SILU, "gelu": GELU}.items():
-        sde, tangents, norms = diffusions.CovarianceSDE(phi, 0.8), diffusions.TangentSDE(phi, 0.8), diffusions.NormSDE(
-            phi, 0.8)
+        sde, norms = diffusions.CovarianceSDE(phi, 0.8), diffusions.NormSDE(phi, 0.8)
         for shape, start in {"one": [[1.2]], "pair": PAIR, "close": CLOSE, "four": FOUR}.items():
             table[f"CovarianceSDE {name} {shape}"] = lambda sde=sde, start=start: sde.sample(
                 start, 300, 7, steps=16, at=[0.8, 0.4], first=5)
         table[f"CovarianceSDE {name} double"] = lambda sde=sde: sde.sample(PAIR, 9, 7, steps=16, precision="double")
-        table[f"TangentSDE {name}"] = lambda sde=tangents: sde.sample(FOUR, 9, 7, steps=16, at=[0.4, 0.8])
+        table[f"CovarianceSDE {name} tangents"] = lambda sde=sde: sde.tangents(FOUR, 9, 7, steps=16, at=[0.4, 0.8])
         table[f"NormSDE {name}"] = lambda sde=norms: sde.sample(1.2, 300, 7, steps=16, at=[0.4, 0.8])
         table[f"NormSDE {name} explosions"] = lambda sde=norms: sde.explosion_times(2.0, 300, 7, steps=16)
     sde = diffusions.CovarianceSDE(SILU, 2.0)
@@ -140,7 +141,7 @@ def calls() -> dict[str, Callable]:
     table["AttentionSDE"] = lambda: attention.AttentionSDE(0.7, 1.3, 0.5).sample(FOUR, 9, 7, steps=8, at=[0.25, 0.5])
     table["attention drift"] = lambda: np.stack([attention.attention_drift(FOUR, 0.7, 1.3)])
     table["fractional noise"] = lambda: fractional.fractional_noise(0.7, 16, 3, 4, 7)
-    table["FractionalResNet"] = lambda: fractional.FractionalResNet(4, 8, 0.7, plain("tanh"), LINE).sample(
+    table["FractionalResNet"] = lambda: fractional.FractionalResNet(Blocks(plain("tanh"), LINE), 4, 8, 0.7).sample(
         np.ones((4, 2)), 5, 7, at=[4, 8])
     table["normals"] = lambda: gaussian.normals(7, 5, 50, first=3, stream=9)
     return table | _laws()
@@ -156,12 +157,12 @@ def _laws() -> dict[str, Callable]:
         table[f"CovarianceODE {name} depth"] = lambda ode=ode: ode.finite_depth(FOUR, 40, 6, at=[3, 6])
     for name, (inner, outer) in {"relu line": (relu(), LINE), "tanh tanh": (plain("tanh"), plain("tanh")),
                                  "gelu silu": (plain("gelu"), plain("silu")), "line line": (LINE, LINE)}.items():
-        kernel = kernels.ResidualKernel(inner, outer, 1.1, 0.2)
+        kernel = kernels.ResidualKernel(Blocks(inner, outer, 1.1, 0.2))
         table[f"ResidualKernel {name}"] = lambda kernel=kernel: kernel.at(0.1, PAIR, [0.0, 0.5, 1.0])
         table[f"ResidualKernel {name} ntk"] = lambda kernel=kernel: kernel.ntk(0.1, PAIR)
         table[f"ResidualKernel {name} depth"] = lambda kernel=kernel: kernel.finite_depth(0.1, PAIR, 8)
         table[f"ResidualKernel {name} depth ntk"] = lambda kernel=kernel: kernel.finite_depth_ntk(0.1, PAIR, 8)
-    table["layers"] = lambda: layers.with_layers(kernels.ResidualKernel(relu(), LINE), PAIR)
+    table["layers"] = lambda: layers.with_layers(kernels.ResidualKernel(Blocks(relu(), LINE)), PAIR)
     for name, law in {"correlation": lambda: densities.correlation(LEAKY, 0.3, 0.5),
                       "norm": lambda: densities.norm(SILU, 1.0, 0.5),
                       "norm relu": lambda: densities.norm(LEAKY, 1.0, 0.5),

@@ -144,7 +144,7 @@ def test_times_may_be_rounded():
         (lambda: ShapedAttention(0, 1, 0.5, 1), "width"),
         (lambda: ShapedAttention(9, 1, 1.5, 1), "gamma"),
         (lambda: ShapedAttention(9, 1, 0.5, 0), "temperature"),
-        (lambda: ShapedAttention(2, 1, 0.5, 1).sample(V0, 1, 1), "V0"),
+        (lambda: ShapedAttention(2, 1, 0.5, 1).sample(V0, 1, 1), "initial"),
         (lambda: ShapedAttention(9, 1, 0.5, 1).sample(V0, 1, 1, at=[2]), "at"),
         (lambda: AttentionSDE(0.5, 1, 0), "time"),
         (lambda: attention_drift(V0, np.nan, 1), "gamma must"),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from deeplimits.networks.convolutional import neighbours
 from samples import LEVEL, limit_for, z_scores
 from scipy import stats
 
 from deeplimits.activations import linear, plain, relu
-from deeplimits.diffusions import ConvolutionalSDE, ResidualSDE
-from deeplimits.networks import ConvResNet, ResNet
-from deeplimits.networks.convolutional import neighbours
+from deeplimits.blocks import Blocks, ConvBlocks
+from deeplimits.diffusions import ResidualSDE
+from deeplimits.networks import ResNet
 
 IMAGE = np.random.default_rng(1).standard_normal((2, 3, 3, 1)) * 0.5 + 0.7
 FACTORS = {  # non-symmetric factors: of outputs, rows and columns of the filter, and inputs
@@ -74,7 +75,7 @@ def test_neighbours_are_those_of_padded_windows(padding):
 @pytest.mark.parametrize("padding", ["zero", "periodic"])
 def test_independent_filters_have_the_exact_second_moments(padding, method):
     depth, weight, bias = 15, 0.1, 0.3
-    network = ConvResNet(2, depth, linear(), linear(), padding=padding, weight_variance=weight, bias_variance=bias)
+    network = ResNet(ConvBlocks(linear(), linear(), weight, bias, padding=padding), 2, depth)
     x = network.sample(IMAGE, 20_000, 3, method=method)
     moments = sampled_moments(x)
     exact = second_moments(IMAGE[..., 0], depth, padding, np.eye(2), weight / 2 * np.eye(18), bias * np.eye(2))
@@ -90,9 +91,9 @@ def test_independent_filters_have_the_exact_second_moments(padding, method):
 def test_factorised_filters_have_the_exact_second_moments(kind):
     depth, law = 15, covariances()
     if kind == "network":
-        x = ConvResNet(2, depth, linear(), linear(), **law).sample(IMAGE, 20_000, 3)
+        x = ResNet(ConvBlocks(linear(), linear(), **law), 2, depth).sample(IMAGE, 20_000, 3)
     else:
-        x = ConvolutionalSDE(2, linear(), plain("tanh"), **law).sample(IMAGE, 20_000, 3, steps=depth)
+        x = ResidualSDE(ConvBlocks(linear(), plain("tanh"), **law), 2).sample(IMAGE, 20_000, 3, steps=depth)
     moments = sampled_moments(x)
 
     def expected(law):
@@ -112,7 +113,7 @@ def test_one_layer_has_the_law_of_explicit_filters(method):
     inner, outer = plain("sigmoid"), plain("silu")
     mean = draw.standard_normal((2, 3, 3, 2))
     means = {"weight_mean": mean, "bias_mean": [0.3, -0.2]}
-    network = ConvResNet(2, 1, inner, outer, bias_variance=0.2, **means, **covariances())
+    network = ResNet(ConvBlocks(inner, outer, bias_variance=0.2, **means, **covariances()), 2, 1)
     x = network.sample(x0, 20_000, 3, method=method) - x0
     B = draw.standard_normal((20_000, 2, 3, 3, 2))
     W = np.einsum("ab,sbuvi,uw,vx,ij->sawxj", FACTORS["row"], B, FACTORS["vertical"], FACTORS["horizontal"],
@@ -132,15 +133,15 @@ def test_one_layer_has_the_law_of_explicit_filters(method):
 def test_filter_of_one_tap_on_one_position_is_a_dense_layer():
     x0 = np.array([[1.0, 0.5], [0.2, -0.4], [0.3, 0.3]])
     law = (plain("tanh"), plain("silu"))
-    dense = ResNet(3, 10, *law, 1.5, 0.5).sample(x0, 20_000, 3)
-    variances = {"weight_variance": 1.5, "bias_variance": 0.5}
-    image = ConvResNet(3, 10, *law, kernel=1, **variances).sample(x0[:, None, None], 20_000, 4)
-    dense_limit = ResidualSDE(3, *law, 1.5, 0.5).sample(x0, 20_000, 3, steps=10)
-    limit = ConvolutionalSDE(3, *law, kernel=1, **variances).sample(x0[:, None, None], 20_000, 4, steps=10)
+    flat, filters = Blocks(*law, 1.5, 0.5), ConvBlocks(*law, 1.5, 0.5, kernel=1)
+    dense = ResNet(flat, 3, 10).sample(x0, 20_000, 3)
+    image = ResNet(filters, 3, 10).sample(x0[:, None, None], 20_000, 4)
+    dense_limit = ResidualSDE(flat, 3).sample(x0, 20_000, 3, steps=10)
+    limit = ResidualSDE(filters, 3).sample(x0[:, None, None], 20_000, 4, steps=10)
     for one, other in ((dense, image), (dense_limit, limit)):
         for view in (lambda x: x[:, 0, 0], lambda x: (x[:, :, 0] * x[:, :, 1]).mean(1), lambda x: (x**2).mean((1, 2))):
             assert stats.ks_2samp(view(one), view(other[:, :, 0, 0])).pvalue > LEVEL / 6
-    other = ResNet(3, 10, *law, 2.0, 0.5).sample(x0, 20_000, 3)
+    other = ResNet(Blocks(*law, 2.0, 0.5), 3, 10).sample(x0, 20_000, 3)
     assert stats.ks_2samp((other**2).mean((1, 2)), (image[:, :, 0, 0] ** 2).mean((1, 2))).pvalue < LEVEL
 
 
@@ -148,7 +149,7 @@ def test_second_moments_of_tanh_networks_tend_to_the_limit_as_one_over_depth():
     exact = second_moments(IMAGE[..., 0], 4000, "zero", np.eye(2), 0.05 * np.eye(18), 0.3 * np.eye(2))[8, 8]
     gaps = []
     for depth in (4, 16):
-        network = ConvResNet(2, depth, linear(), plain("tanh"), weight_variance=0.1, bias_variance=0.3)
+        network = ResNet(ConvBlocks(linear(), plain("tanh"), weight_variance=0.1, bias_variance=0.3), 2, depth)
         x = network.sample(IMAGE, 20_000, 3, method="filters")[:, 0, 2, 2, 0]
         gaps.append(exact - np.mean(x**2))
     assert gaps[0] > 0
@@ -156,7 +157,7 @@ def test_second_moments_of_tanh_networks_tend_to_the_limit_as_one_over_depth():
 
 
 def test_coarse_and_fine_diffusions_converge_on_the_same_path():
-    sde, errors = ConvolutionalSDE(2, plain("tanh"), plain("silu"), **covariances()), []
+    sde, errors = ResidualSDE(ConvBlocks(plain("tanh"), plain("silu"), **covariances()), 2), []
     fine = sde.sample(IMAGE, 400, 3, steps=256)
     for steps in (4, 16, 64):
         coarse = sde.sample(IMAGE, 400, 3, steps=steps, noise_steps=256)
@@ -168,7 +169,7 @@ def test_coarse_and_fine_diffusions_converge_on_the_same_path():
 
 @pytest.mark.parametrize("method", ["field", "filters"])
 def test_same_bits_for_any_threads_and_chunks(method):
-    network = ConvResNet(3, 4, relu(), plain("tanh"), padding="periodic", bias_variance=1)
+    network = ResNet(ConvBlocks(relu(), plain("tanh"), bias_variance=1, padding="periodic"), 3, 4)
     starts = np.random.default_rng(1).standard_normal((40, 3, 2, 5, 2))
     whole = network.sample(starts, 40, 7, at=[4, 0, 2], threads=1, method=method)
     assert whole.shape == (40, 3, 3, 2, 5, 2)
@@ -180,35 +181,36 @@ def test_same_bits_for_any_threads_and_chunks(method):
     assert np.array_equal(whole, np.concatenate(parts))
 
 
-GOOD = {"channels": 2, "depth": 3, "inner": relu(), "outer": linear()}
+def network(width=2, **law):
+    return ResNet(ConvBlocks(relu(), linear(), **law), width, 3)
 
 
 @pytest.mark.parametrize(("arguments", "message"), [
     ({"kernel": 4}, "kernel must be odd, so that it has a centre, got 4"),
     ({"kernel": 0}, "kernel must be an integer >= 1, got 0"),
     ({"padding": "reflect"}, "padding must be one of zero, periodic, got 'reflect'"),
-    ({"channels": 0}, "channels must be an integer >= 1, got 0"),
+    ({"width": 0}, "width must be an integer >= 1, got 0"),
     ({"vertical_covariance": np.eye(2)}, r"vertical_covariance must have shape \(3, 3\)"),
     ({"horizontal_covariance": -np.eye(3)}, "horizontal_covariance must be positive semi-definite"),
     ({"weight_mean": np.ones((2, 2))}, r"weight_mean must have shape \(2, 3, 3, 2\)"),
 ])
 def test_bad_networks_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
-        ConvResNet(**{**GOOD, **arguments})
+        network(**arguments)
 
 
 @pytest.mark.parametrize(("arguments", "message"), [
-    ({"x0": np.ones((2, 3, 3))}, r"x0 must have shape \(2, rows, columns, inputs\)"),
-    ({"x0": np.ones((3, 3, 3, 1))}, "x0 must have shape"),
-    ({"x0": np.ones((2, 0, 3, 1))}, "x0 must have shape"),
+    ({"initial": np.ones((2, 3, 3))}, r"initial must have shape \(2, rows, columns, inputs\)"),
+    ({"initial": np.ones((3, 3, 3, 1))}, "initial must have shape"),
+    ({"initial": np.ones((2, 0, 3, 1))}, "initial must have shape"),
     ({"method": "fft"}, "method must be 'field', 'filters' or None, got 'fft'"),
     ({"at": [4]}, "at must be an integer >= 0 and <= 3, got 4"),
 ])
 def test_bad_arguments_are_named(arguments, message):
     with pytest.raises(ValueError, match=message):
-        ConvResNet(**GOOD).sample(**{"x0": np.ones((2, 3, 3, 1)), "samples": 2, "seed": 1, **arguments})
+        network().sample(**{"initial": np.ones((2, 3, 3, 1)), "samples": 2, "seed": 1, **arguments})
 
 
 def test_activations_without_a_diffusion_limit_are_refused():
     with pytest.raises(ValueError, match="outer must have 3 continuous derivatives"):
-        ConvolutionalSDE(2, linear(), relu())
+        ResidualSDE(ConvBlocks(linear(), relu()), 2)

@@ -9,6 +9,7 @@ from scipy import stats
 from scipy.linalg import expm
 
 from deeplimits.activations import linear, plain, relu
+from deeplimits.blocks import Blocks
 from deeplimits.fractional import FractionalResNet, _spectrum, fractional_noise, noise_covariance
 from deeplimits.gaussian import normals
 from deeplimits.networks import ResNet
@@ -76,7 +77,7 @@ def test_same_bits_for_any_threads_and_chunks():
     assert np.array_equal(whole, fractional_noise(0.7, 12, 3, 200, 5, threads=3))
     parts = [fractional_noise(0.7, 12, 3, n, 5, first=k) for k, n in ((0, 1), (1, 150), (151, 49))]
     assert np.array_equal(whole, np.concatenate(parts))
-    network = FractionalResNet(3, 12, 0.7, relu(), linear())
+    network = FractionalResNet(Blocks(relu(), linear()), 3, 12, 0.7)
     x0 = np.random.default_rng(1).standard_normal((200, 3, 2))
     states = network.sample(x0, 200, 5, at=[12, 0, 5], threads=1)
     assert np.array_equal(states, network.sample(x0, 200, 5, at=[12, 0, 5], threads=3))
@@ -86,7 +87,7 @@ def test_same_bits_for_any_threads_and_chunks():
 
 
 def test_blocks_of_samples_do_not_show(monkeypatch):
-    network = FractionalResNet(3, 8, 0.3, plain("tanh"), linear())
+    network = FractionalResNet(Blocks(plain("tanh"), linear()), 3, 8, 0.3)
     large = fractional_noise(0.3, 8, 9, 50, 2), network.sample(np.ones((3, 1)), 50, 2)
     monkeypatch.setattr("deeplimits.fractional.AT_A_TIME", 500)
     small = fractional_noise(0.3, 8, 9, 50, 2), network.sample(np.ones((3, 1)), 50, 2)
@@ -101,7 +102,7 @@ def test_the_stream_is_not_that_of_other_weights():
 
 
 def test_states_follow_from_the_weights():
-    network = FractionalResNet(4, 6, 0.8, plain("tanh"), relu(), weight_variance=2.0)
+    network = FractionalResNet(Blocks(plain("tanh"), relu(), weight_variance=2.0), 4, 6, 0.8)
     x0 = np.random.default_rng(2).standard_normal((4, 3))
     weights, x = network.weights(5, 9), np.broadcast_to(x0, (5, 4, 3))
     for layer in range(6):
@@ -111,8 +112,8 @@ def test_states_follow_from_the_weights():
 
 @pytest.mark.parametrize("hurst", [0.2, 0.5, 0.9])
 def test_weights_have_their_size_and_add_up_to_the_same_at_every_depth(hurst):
-    fine = FractionalResNet(2, 32, hurst, relu(), linear(), weight_variance=3.0)
-    coarse = FractionalResNet(2, 8, hurst, relu(), linear(), weight_variance=3.0)
+    fine = FractionalResNet(Blocks(relu(), linear(), weight_variance=3.0), 2, 32, hurst)
+    coarse = FractionalResNet(Blocks(relu(), linear(), weight_variance=3.0), 2, 8, hurst)
     deep, shallow = fine.weights(4_000, 1), coarse.weights(4_000, 1, noise_depth=32)
     assert shallow == pytest.approx(deep.reshape(4_000, 8, 4, 2, 2).sum(axis=2), abs=1e-12)
     total = deep.sum(axis=1).ravel()
@@ -122,18 +123,18 @@ def test_weights_have_their_size_and_add_up_to_the_same_at_every_depth(hurst):
 
 
 def test_whole_numbers_of_numpy_serve_as_depth_and_index():
-    counted = FractionalResNet(2, np.int64(8), np.int64(1), relu(), linear())
-    usual = FractionalResNet(2, 8, 1.0, relu(), linear())
+    counted = FractionalResNet(Blocks(relu(), linear()), 2, np.int64(8), np.int64(1))
+    usual = FractionalResNet(Blocks(relu(), linear()), 2, 8, 1.0)
     assert np.array_equal(counted.weights(3, 1, noise_depth=np.int64(16)), usual.weights(3, 1, noise_depth=16))
 
 
 def test_one_half_has_the_law_of_the_residual_network():
     x0 = np.array([[1.0, 0.5], [-1.0, 0.2], [0.3, 0.4]])
-    markov = ResNet(3, 10, relu(), linear()).sample(x0, 20_000, 1)
+    markov = ResNet(Blocks(relu(), linear()), 3, 10).sample(x0, 20_000, 1)
     views = (lambda Y: Y[:, 0, 0], lambda Y: (Y[:, :, 0] * Y[:, :, 1]).sum(axis=1),
              lambda Y: np.linalg.norm(np.maximum(Y[:, :, 1], 0), axis=1))
-    half = FractionalResNet(3, 10, 0.5, relu(), linear()).sample(x0, 20_000, 2)
-    remembering = FractionalResNet(3, 10, 0.9, relu(), linear()).sample(x0, 20_000, 2)
+    half = FractionalResNet(Blocks(relu(), linear()), 3, 10, 0.5).sample(x0, 20_000, 2)
+    remembering = FractionalResNet(Blocks(relu(), linear()), 3, 10, 0.9).sample(x0, 20_000, 2)
     assert all(stats.ks_2samp(view(markov), view(half)).pvalue > LEVEL / 3 for view in views)
     assert any(stats.ks_2samp(view(markov), view(remembering)).pvalue < LEVEL / 3 for view in views)
 
@@ -141,7 +142,7 @@ def test_one_half_has_the_law_of_the_residual_network():
 def test_constant_weights_approach_the_matrix_exponential_at_order_one():
     errors = []
     for depth in (32, 64, 128):
-        network = FractionalResNet(4, depth, 1, linear(), linear())
+        network = FractionalResNet(Blocks(linear(), linear()), 4, depth, 1)
         generator = network.weights(20, 3).sum(axis=1)
         errors.append(np.abs(network.sample(np.ones((4, 1)), 20, 3)[..., 0] - expm(generator) @ np.ones(4)).max())
     assert np.log2(np.divide(errors[:-1], errors[1:])) == pytest.approx([1, 1], abs=0.1)
@@ -151,7 +152,7 @@ def test_constant_weights_approach_the_matrix_exponential_at_order_one():
 def test_one_neuron_approaches_ordinary_calculus_at_twice_the_index_less_one(hurst, rate):
     errors = []
     for depth in (64, 256, 1024):
-        total, state = (FractionalResNet(1, depth, hurst, inner, linear()).sample([[begin]], 2_000, 7)[:, 0, 0]
+        total, state = (FractionalResNet(Blocks(inner, linear()), 1, depth, hurst).sample([[begin]], 2_000, 7)[:, 0, 0]
                         for inner, begin in ((plain("1 + 0*x"), 0.0), (linear(), 1.0)))
         errors.append(np.sqrt(np.mean((np.log(state) - total) ** 2)))
     found = np.log(np.divide(errors[:-1], errors[1:])) / np.log(4)
@@ -159,17 +160,17 @@ def test_one_neuron_approaches_ordinary_calculus_at_twice_the_index_less_one(hur
 
 
 def test_infinite_width_has_its_closed_forms():
-    identity = FractionalResNet(1, 12, 0.5, linear(), linear()).infinite_width(2.0)
+    identity = FractionalResNet(Blocks(linear(), linear()), 1, 12, 0.5).infinite_width(2.0)
     times = np.minimum.outer(np.arange(13), np.arange(13))
     assert identity == pytest.approx(2 * (1 + 1 / 12) ** times)  # a martingale
-    rectified = FractionalResNet(1, 12, 0.5, relu(), linear()).infinite_width()
+    rectified = FractionalResNet(Blocks(relu(), linear()), 1, 12, 0.5).infinite_width()
     assert np.diag(rectified) == pytest.approx((1 + 0.5 / 12) ** np.arange(13))
     # With shared weights a row of (I + W/L)^L has squared entries that sum to those of the binomial coefficients / L^k.
     binomials = [np.prod((12 - np.arange(k)) / 12 / np.arange(1, k + 1)) for k in range(13)]
-    shared = FractionalResNet(1, 12, 1, linear(), linear()).infinite_width()
+    shared = FractionalResNet(Blocks(linear(), linear()), 1, 12, 1).infinite_width()
     assert shared[-1, -1] == pytest.approx(np.square(binomials).sum())
     assert abs(shared[-1, -1] - identity[-1, -1] / 2) > 0.3
-    nothing = FractionalResNet(1, 3, 0.7, linear(), linear(), weight_variance=0).infinite_width(0.0)
+    nothing = FractionalResNet(Blocks(linear(), linear(), weight_variance=0), 1, 3, 0.7).infinite_width(0.0)
     assert np.all(nothing == 0)
 
 
@@ -177,24 +178,24 @@ def test_infinite_width_has_its_closed_forms():
 @pytest.mark.parametrize("inner", [linear(), relu()], ids=["linear", "relu"])
 def test_wide_networks_have_the_covariance_of_infinite_width(hurst, inner):
     x0 = np.random.default_rng(3).standard_normal((1_000, 48, 1))
-    network = FractionalResNet(48, 8, hurst, inner, linear())
+    network = FractionalResNet(Blocks(inner, linear()), 48, 8, hurst)
     Y = network.sample(x0, 1_000, 4, at=[4, 8])[..., 0]
     products = (Y * Y[:, 1:]).mean(axis=2)
     allowed = 4.5 * products.std(axis=0) / np.sqrt(len(Y)) + 2 / 48
     assert np.all(np.abs(products.mean(axis=0) - network.infinite_width()[[4, 8], 8]) < allowed)
-    larger = FractionalResNet(48, 8, hurst, inner, linear(), weight_variance=1.3).infinite_width()
+    larger = FractionalResNet(Blocks(inner, linear(), weight_variance=1.3), 48, 8, hurst).infinite_width()
     assert np.any(np.abs(products.mean(axis=0) - larger[[4, 8], 8]) > allowed)
 
 
 def test_states_that_overflow_are_infinite_in_all_inputs_and_never_nan():
-    network = FractionalResNet(2, 600, 1, plain("x**3"), linear(), exponent=0.0)
+    network = FractionalResNet(Blocks(plain("x**3"), linear()), 2, 600, 1, exponent=0.0)
     x = network.sample([[1.0, 0.0], [1.0, 0.0]], 20, 1, at=[0, 600, 300])
     assert not np.any(np.isnan(x)) and np.all(np.isfinite(x[:, 0]))
     blown = np.isinf(x[:, 1, 0, 0])
     assert blown.any() and np.all(x[blown, 1] == np.inf)
 
 
-NETWORK = FractionalResNet(2, 4, 0.7, relu(), linear())
+NETWORK = FractionalResNet(Blocks(relu(), linear()), 2, 4, 0.7)
 
 
 @pytest.mark.parametrize(
@@ -209,20 +210,20 @@ NETWORK = FractionalResNet(2, 4, 0.7, relu(), linear())
         (lambda: fractional_noise(0.5, 4, 1, 1, -1), "seed"),
         (lambda: fractional_noise(0.5, 4, 1, 1, 1, first=2**48), "first"),
         (lambda: fractional_noise(0.5, 4, 1, 1, 1, threads=0), "threads"),
-        (lambda: FractionalResNet(0, 4, 0.5, relu(), linear()), "width"),
-        (lambda: FractionalResNet(2, 0, 0.5, relu(), linear()), "depth"),
-        (lambda: FractionalResNet(2, 4, "rough", relu(), linear()), "hurst"),
-        (lambda: FractionalResNet(2, 4, 0.5, "relu", linear()), "inner"),
-        (lambda: FractionalResNet(2, 4, 0.5, relu(), np.tanh), "outer"),
-        (lambda: FractionalResNet(2, 4, 0.5, relu(), linear(), weight_variance=-1), "weight_variance"),
-        (lambda: FractionalResNet(2, 4, 0.5, relu(), linear(), exponent=np.inf), "exponent"),
-        (lambda: NETWORK.sample(np.ones((3, 1)), 1, 1), "x0"),
+        (lambda: FractionalResNet(Blocks(relu(), linear()), 0, 4, 0.5), "width"),
+        (lambda: FractionalResNet(Blocks(relu(), linear()), 2, 0, 0.5), "depth"),
+        (lambda: FractionalResNet(Blocks(relu(), linear()), 2, 4, "rough"), "hurst"),
+        (lambda: FractionalResNet(Blocks("relu", linear()), 2, 4, 0.5), "inner"),
+        (lambda: FractionalResNet(Blocks(relu(), np.tanh), 2, 4, 0.5), "outer"),
+        (lambda: FractionalResNet(Blocks(relu(), linear(), weight_variance=-1), 2, 4, 0.5), "weight_variance"),
+        (lambda: FractionalResNet(Blocks(relu(), linear()), 2, 4, 0.5, exponent=np.inf), "exponent"),
+        (lambda: NETWORK.sample(np.ones((3, 1)), 1, 1), "initial"),
         (lambda: NETWORK.sample(np.ones((2, 1)), 1, 1, at=[5]), "at"),
         (lambda: NETWORK.sample(np.ones((2, 1)), 1, 1, noise_depth=6), "noise_depth"),
         (lambda: NETWORK.weights(0, 1), "samples"),
         (lambda: NETWORK.infinite_width(-1), "variance"),
-        (lambda: FractionalResNet(2, 4, 0.5, plain("tanh"), linear()).infinite_width(), "inner"),
-        (lambda: FractionalResNet(2, 4, 0.5, relu(), relu()).infinite_width(), "outer"),
+        (lambda: FractionalResNet(Blocks(plain("tanh"), linear()), 2, 4, 0.5).infinite_width(), "inner"),
+        (lambda: FractionalResNet(Blocks(relu(), relu()), 2, 4, 0.5).infinite_width(), "outer"),
     ],
 )
 def test_bad_arguments_are_named(call, name):

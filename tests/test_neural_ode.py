@@ -7,6 +7,7 @@ import pytest
 from scipy.linalg import expm
 
 from deeplimits.activations import linear, plain
+from deeplimits.blocks import Blocks
 from deeplimits.fractional import FractionalResNet
 
 diffrax = pytest.importorskip("diffrax")
@@ -42,9 +43,9 @@ def test_linear_equation_is_the_matrix_exponential():
 
 def test_networks_with_shared_weights_approach_it_at_order_one():
     depths = [32, 64, 128]
-    states = [FractionalResNet(4, L, 1, plain("tanh"), linear()).sample(START[:, None], 1, 3, noise_depth=128)[0, :, 0]
-              for L in depths]
-    shared = FractionalResNet(4, 128, 1, plain("tanh"), linear()).weights(1, 3)[0].sum(axis=0)
+    blocks = Blocks(plain("tanh"), linear())
+    states = [FractionalResNet(blocks, 4, L, 1).sample(START[:, None], 1, 3, noise_depth=128)[0, :, 0] for L in depths]
+    shared = FractionalResNet(Blocks(plain("tanh"), linear()), 4, 128, 1).weights(1, 3)[0].sum(axis=0)
     limit = solved(lambda t, x: shared @ jax.numpy.tanh(x))
     errors = [np.linalg.norm(x - limit) for x in states]
     assert np.log2(np.divide(errors[:-1], errors[1:])) == pytest.approx([1, 1], abs=0.1)

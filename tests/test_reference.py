@@ -9,6 +9,7 @@ import pytest
 
 from deeplimits import reference
 from deeplimits.activations import linear, plain
+from deeplimits.blocks import Blocks
 from deeplimits.kernels import ResidualKernel, with_layers
 
 ROOT = Path(__file__).parents[1]
@@ -20,7 +21,7 @@ NAMES = [f"{network.inner}, depth {network.depth}" for network in SHORT]
 def kernels(inner, depth, weight_variance=RECORDED.weight_variance):
     """Prior and tangent kernel of our recursion over blocks."""
     start = RECORDED.input_variance * RECORDED.inputs @ RECORDED.inputs.T
-    kernel = ResidualKernel(plain(inner), linear(), weight_variance, RECORDED.bias_variance)
+    kernel = ResidualKernel(Blocks(plain(inner), linear(), weight_variance, RECORDED.bias_variance))
     prior = RECORDED.output_variance * kernel.finite_depth(0.0, start, depth).covariance
     tangent = RECORDED.output_variance * kernel.finite_depth_ntk(0.0, start, depth, inputs=start).total
     return prior, tangent + prior
@@ -42,8 +43,8 @@ def test_other_weights_have_other_kernels(network):
 
 def test_the_recorded_kernels_approach_the_limit_like_one_over_depth():
     for inner in ("x", "relu"):
-        limit = with_layers(ResidualKernel(plain(inner), linear(), RECORDED.weight_variance, RECORDED.bias_variance),
-                            RECORDED.inputs @ RECORDED.inputs.T, RECORDED.input_variance)
+        blocks = Blocks(plain(inner), linear(), RECORDED.weight_variance, RECORDED.bias_variance)
+        limit = with_layers(ResidualKernel(blocks), RECORDED.inputs @ RECORDED.inputs.T, RECORDED.input_variance)
         errors = {network.depth: [np.abs(found - exact).max() for found, exact in zip(network[2:], limit, strict=False)]
                   for network in RECORDED.networks if network.inner == inner}
         assert np.log2(np.divide(errors[64], errors[128])) == pytest.approx([1, 1], abs=0.02)

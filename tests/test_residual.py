@@ -9,6 +9,7 @@ from samples import LEVEL, limit_for, z_scores
 from scipy import stats
 
 from deeplimits.activations import linear, plain, relu
+from deeplimits.blocks import Blocks
 from deeplimits.diffusions import ResidualSDE
 from deeplimits.networks import ResNet
 
@@ -22,7 +23,7 @@ def views(x):
 @pytest.mark.parametrize(("inner", "outer", "bias"), [
     (relu(), linear(), 0.0), (plain("tanh"), plain("silu"), 0.5), (plain("erf"), relu(), 0.2)], ids=str)
 def test_rows_have_the_law_of_networks_with_weight_matrices(inner, outer, bias, loops):
-    network = ResNet(3, 20, inner, outer, 1.3, bias)
+    network = ResNet(Blocks(inner, outer, 1.3, bias), 3, 20)
     x0 = np.array([[1.0, 0.8, -0.3], [-0.5, 0.5, 1.0], [0.3, 0.1, 0.2]])
     explicit = views(network_with_weights(network, x0, 20_000, 1))
     for precision in ("single", "double"):
@@ -30,7 +31,7 @@ def test_rows_have_the_law_of_networks_with_weight_matrices(inner, outer, bias, 
         for name, values in rows.items():
             assert stats.ks_2samp(values, explicit[name]).pvalue > LEVEL / 48, (precision, name)
     # Twice the weight variance, as another convention has it, is seen by the same comparison.
-    doubled = views(ResNet(3, 20, inner, outer, 2.6, bias).sample(x0, 20_000, 2))
+    doubled = views(ResNet(Blocks(inner, outer, 2.6, bias), 3, 20).sample(x0, 20_000, 2))
     assert min(stats.ks_2samp(doubled[name], explicit[name]).pvalue for name in doubled) < LEVEL / 48
 
 
@@ -38,8 +39,8 @@ def test_layers_in_compiled_loops_agree_with_each_other(loops):
     """One layer in float32 is one layer in float64, up to rounding, given the same increments."""
     x0 = np.random.default_rng(1).standard_normal((40, 3))
     tanh = plain("tanh")
-    states = ResNet(40, 1, linear(), tanh).sample(x0, 70, 3)
-    increments = ResNet(40, 1, linear(), linear()).sample(x0, 70, 3) - x0
+    states = ResNet(Blocks(linear(), tanh), 40, 1).sample(x0, 70, 3)
+    increments = ResNet(Blocks(linear(), linear()), 40, 1).sample(x0, 70, 3) - x0
     assert states == pytest.approx(x0 + np.tanh(increments), abs=3e-7)
 
 
@@ -64,7 +65,7 @@ def test_one_layer_has_the_drift_and_bracket_of_the_limit_to_first_order(name):
 def test_one_layer_is_sampled_with_the_exact_moments(loops):
     outer, width, step = plain("silu"), 6, 0.5
     x0 = np.random.default_rng(2).standard_normal((width, 2))
-    x = ResNet(width, 1, plain("tanh"), outer, 1.5, 0.3, time=step).sample(x0, 60_000, 5) - x0
+    x = ResNet(Blocks(plain("tanh"), outer, 1.5, 0.3, time=step), width, 1).sample(x0, 60_000, 5) - x0
     variance = step * (0.3 + 1.5 * np.mean(np.tanh(x0) ** 2, axis=0))
     nodes, weights = np.polynomial.hermite_e.hermegauss(60)
     values = outer(nodes[:, None] * np.sqrt(variance))
@@ -75,7 +76,7 @@ def test_one_layer_is_sampled_with_the_exact_moments(loops):
 
 
 def test_increments_vanish_where_the_inner_activation_does():
-    assert np.all(ResNet(4, 5, relu(), linear()).sample(-np.ones((4, 1)), 10, 1) == -1)
+    assert np.all(ResNet(Blocks(relu(), linear()), 4, 5).sample(-np.ones((4, 1)), 10, 1) == -1)
 
 
 # Linear inner activation: exact moments for any width and depth
@@ -85,7 +86,7 @@ def test_increments_vanish_where_the_inner_activation_does():
 def test_covariance_of_linear_networks_is_exact_at_every_width(width, loops):
     depth, weight, bias = 20, 0.8, 0.4
     z = np.array([1.0, 0.5])
-    x = ResNet(width, depth, linear(), linear(), weight, bias).sample(np.tile(z, (width, 1)), 40_000, 3)
+    x = ResNet(Blocks(linear(), linear(), weight, bias), width, depth).sample(np.tile(z, (width, 1)), 40_000, 3)
     grown = (1 + weight / depth) ** depth - 1
     moved = x - z
     assert np.abs(z_scores(moved, 0)).max() < limit_for(2 * width + 3)
@@ -127,7 +128,7 @@ def test_kurtosis_recursion_tends_to_the_limit_of_infinite_depth(width, z, time,
 @pytest.mark.parametrize(("width", "z"), [(10, 0.0), (20, 1.0)])
 def test_one_neuron_has_the_exact_kurtosis_of_its_width(width, z):
     depth = 20
-    y = ResNet(width, depth, linear(), linear(), 1, 1).sample(np.full((width, 1), z), 60_000, 4)[:, :, 0] - z
+    y = ResNet(Blocks(linear(), linear(), 1, 1), width, depth).sample(np.full((width, 1), z), 60_000, 4)[:, :, 0] - z
     y2, y4 = fourth_moment(width, depth, z)
     assert abs(z_scores((y**2).mean(1), y2)) < limit_for(2)
     assert abs(z_scores((y**4).mean(1), y4)) < limit_for(2)
@@ -136,7 +137,7 @@ def test_one_neuron_has_the_exact_kurtosis_of_its_width(width, z):
 
 @pytest.mark.parametrize("width", [2, 10])
 def test_log_norm_is_normal_at_every_width(width):
-    x = ResidualSDE(width, linear(), linear()).sample(np.ones((width, 1)), 20_000, 6, steps=400)
+    x = ResidualSDE(Blocks(linear(), linear()), width).sample(np.ones((width, 1)), 20_000, 6, steps=400)
     log_norm = np.log((x**2).mean((1, 2))) / 2
     law = stats.norm((1 - 2 / width) / 2, np.sqrt(1 / width))
     # The scheme moves mean and variance by less than 1/steps, in units of the deviation.
@@ -167,9 +168,9 @@ def test_matrix_gaussian_parameters_have_the_exact_moments(limit):
     x0, depth = np.array([1.0, -0.5, 0.8]), 15
     starts = np.stack([x0, -x0], axis=1)
     if limit:
-        x = ResidualSDE(3, linear(), linear(), **law).sample(starts, 20_000, 1, steps=depth)
+        x = ResidualSDE(Blocks(linear(), linear(), **law), 3).sample(starts, 20_000, 1, steps=depth)
     else:
-        x = ResNet(3, depth, linear(), linear(), **law).sample(starts, 20_000, 1)
+        x = ResNet(Blocks(linear(), linear(), **law), 3, depth).sample(starts, 20_000, 1)
     mean, second = moments_by_layer(law, x0, depth)
     products = x[:, :, None, 0] * x[:, None, :, 0]
     assert np.abs(z_scores(x[:, :, 0], mean)).max() < limit_for(12)
@@ -185,7 +186,8 @@ def test_matrix_gaussian_weights_are_those_of_the_factors():
     draw = np.random.default_rng(8)
     outer, inner = draw.standard_normal((2, 3, 3))
     x0 = draw.standard_normal((3, 1))
-    network = ResNet(3, 1, plain("tanh"), linear(), row_covariance=outer @ outer.T, column_covariance=inner.T @ inner)
+    law = {"row_covariance": outer @ outer.T, "column_covariance": inner.T @ inner}
+    network = ResNet(Blocks(plain("tanh"), linear(), **law), 3, 1)
     sampled = (network.sample(x0, 40_000, 2) - x0)[:, :, 0]
     explicit = (outer @ draw.standard_normal((40_000, 3, 3)) @ inner @ np.tanh(x0))[:, :, 0]
     for name, one in {"first": lambda x: x[:, 0], "sum": lambda x: x.sum(1), "norm": lambda x: (x**2).sum(1)}.items():
@@ -196,12 +198,12 @@ def test_matrix_gaussian_weights_are_those_of_the_factors():
 
 def test_identity_covariances_give_the_law_of_independent_weights():
     x0 = np.array([[1.0, 0.5], [0.2, -0.4], [0.3, 0.3], [-0.8, 0.1]])
-    laws = [ResNet(4, 10, plain("tanh"), plain("silu"), 1.5, 0.5, **extra).sample(x0, 20_000, 3)
+    laws = [ResNet(Blocks(plain("tanh"), plain("silu"), 1.5, 0.5, **extra), 4, 10).sample(x0, 20_000, 3)
             for extra in ({}, {"row_covariance": np.eye(4), "column_covariance": np.eye(4) / 4})]
     one, other = map(views, laws)
     for name in one:
         assert stats.ks_2samp(one[name], other[name]).pvalue > LEVEL / 4
-    unscaled = ResNet(4, 10, plain("tanh"), plain("silu"), 1.5, 0.5, column_covariance=np.eye(4))
+    unscaled = ResNet(Blocks(plain("tanh"), plain("silu"), 1.5, 0.5, column_covariance=np.eye(4)), 4, 10)
     unscaled = views(unscaled.sample(x0, 20_000, 3))
     assert stats.ks_2samp(one["square"], unscaled["square"]).pvalue < LEVEL / 4
 
@@ -215,7 +217,7 @@ def test_nearly_parallel_inputs_move_by_the_derivative(inner, outer, distance, l
     """The distance of two inputs, in units of the first one, does not depend on how small it is."""
     draw = np.random.default_rng(1)
     x, e = draw.standard_normal((2, 50, 1))
-    network = ResNet(50, 4, inner, outer, 2, 0.5)
+    network = ResNet(Blocks(inner, outer, 2, 0.5), 50, 4)
     near = network.sample(np.hstack([x, x + distance * e]), 4000, 3)
     near = (near[..., 1] - near[..., 0]) / distance
     reference = network_with_weights(network, np.hstack([x, x + 1e-5 * e]), 4000, 4)
@@ -227,7 +229,7 @@ def test_nearly_parallel_inputs_move_by_the_derivative(inner, outer, distance, l
 
 def test_equal_and_opposite_inputs_stay_so():
     x = np.random.default_rng(1).standard_normal((30, 1))
-    out = ResNet(30, 8, plain("tanh"), plain("tanh"), 1, 0).sample(np.hstack([x, x, -x]), 20, 3)
+    out = ResNet(Blocks(plain("tanh"), plain("tanh"), 1, 0), 30, 8).sample(np.hstack([x, x, -x]), 20, 3)
     assert np.array_equal(out[..., 0], out[..., 1])
     assert out[..., 2] == pytest.approx(-out[..., 0], abs=1e-5)
 
@@ -236,7 +238,7 @@ def test_equal_and_opposite_inputs_stay_so():
 def test_multiples_of_an_input_stay_multiples_of_its_state(precision, error, loops):
     """A Gram matrix of rank 1 in both coordinates: rounding must not add a direction."""
     x = np.random.default_rng(0).standard_normal((100, 1))
-    states = ResNet(100, 50, relu(), linear()).sample(np.hstack([x, 1.7 * x]), 4, 1, precision=precision)
+    states = ResNet(Blocks(relu(), linear()), 100, 50).sample(np.hstack([x, 1.7 * x]), 4, 1, precision=precision)
     assert np.abs(states[..., 1] - 1.7 * states[..., 0]).max() < error * np.abs(states).max()
 
 
@@ -244,7 +246,7 @@ def test_multiples_of_an_input_stay_multiples_of_its_state(precision, error, loo
 def test_many_inputs_on_a_line_stay_on_a_smooth_curve_in_single_precision(width):
     """Functions of one variable with a Gram matrix of rank 2: rounding of its entries must not bend them."""
     x0 = np.tile(np.linspace(-2, 2, 25), (width, 1))
-    network = ResNet(width, 300, linear(), plain("tanh"), 1, 0.25)
+    network = ResNet(Blocks(linear(), plain("tanh"), 1, 0.25), width, 300)
     single, double = (np.diff(network.sample(x0, 4, 1, precision=precision), 2, axis=2)
                       for precision in ("single", "double"))
     assert np.sqrt(np.mean(single**2)) < 1.5 * np.sqrt(np.mean(double**2))

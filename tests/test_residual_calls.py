@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from samples import limit_for, z_scores
 
 from deeplimits.activations import linear, plain, relu
+from deeplimits.blocks import Blocks
 from deeplimits.diffusions import ResidualSDE
 from deeplimits.networks import ResNet, gaussian_start
 
@@ -22,7 +23,7 @@ def test_gaussian_starts_have_their_gram_matrix_and_a_stream_of_their_own():
     products = np.einsum("swa,swb->sab", x0, x0) / 20
     assert np.abs(z_scores(products, gram)).max() < limit_for(4)
     assert np.array_equal(x0[10:20], gaussian_start(gram, 20, 10, 3, first=10))
-    layer = ResNet(20, 1, linear(), linear(), 0, 1).sample(np.zeros((20, 1)), 4000, 3)
+    layer = ResNet(Blocks(linear(), linear(), 0, 1), 20, 1).sample(np.zeros((20, 1)), 4000, 3)
     assert abs(np.corrcoef(x0[..., 0].ravel(), layer.ravel())[0, 1]) < limit_for(1) / np.sqrt(80_000)
 
 
@@ -35,11 +36,11 @@ def test_singular_gram_gives_equal_inputs():
 
 
 PROCESSES = {
-    "one input": (ResNet(5, 4, relu(), linear()), 1),
-    "two inputs": (ResNet(5, 4, plain("tanh"), plain("silu"), 1, 1), 2),
-    "three inputs": (ResNet(5, 4, plain("tanh"), plain("silu"), 1, 1), 3),
-    "correlated": (ResNet(5, 4, plain("tanh"), plain("silu"), row_covariance=np.eye(5)), 2),
-    "diffusion": (ResidualSDE(5, plain("tanh"), plain("silu"), 1, 1), 2),
+    "one input": (ResNet(Blocks(relu(), linear()), 5, 4), 1),
+    "two inputs": (ResNet(Blocks(plain("tanh"), plain("silu"), 1, 1), 5, 4), 2),
+    "three inputs": (ResNet(Blocks(plain("tanh"), plain("silu"), 1, 1), 5, 4), 3),
+    "correlated": (ResNet(Blocks(plain("tanh"), plain("silu"), row_covariance=np.eye(5)), 5, 4), 2),
+    "diffusion": (ResidualSDE(Blocks(plain("tanh"), plain("silu"), 1, 1), 5), 2),
 }
 
 
@@ -72,7 +73,7 @@ def test_layers_come_in_the_order_asked_for_and_do_not_change_the_path(name):
 
 def test_explosion_is_infinite_and_never_nan(loops):
     """A branch that squares the state overflows: infinite from then on, in all layers asked for."""
-    x = ResNet(2, 60, plain("x**2"), linear(), 50.0).sample(np.full((2, 2), [5, 4.0]), 200, 1, at=[0, 10, 60])
+    x = ResNet(Blocks(plain("x**2"), linear(), 50.0), 2, 60).sample(np.full((2, 2), [5, 4.0]), 200, 1, at=[0, 10, 60])
     assert not np.any(np.isnan(x))
     assert np.all(np.isfinite(x[:, 0]))
     exploded = np.isinf(x[:, 2]).any((1, 2))
@@ -86,10 +87,12 @@ def test_explosion_is_infinite_and_never_nan(loops):
        seed=st.integers(0, 2**64 - 1))
 def test_finite_starts_give_finite_states(width, inputs, depth, scale, weight, bias, inner, seed):
     x0 = scale * np.random.default_rng(seed).standard_normal((width, inputs))
-    assert np.all(np.isfinite(ResNet(width, depth, plain(inner), plain("tanh"), weight, bias).sample(x0, 3, seed)))
+    blocks = Blocks(plain(inner), plain("tanh"), weight, bias)
+    assert np.all(np.isfinite(ResNet(blocks, width, depth).sample(x0, 3, seed)))
 
 
-GOOD = {"width": 3, "depth": 4, "inner": relu(), "outer": linear()}
+def network(width=3, depth=4, **law):
+    return ResNet(Blocks(**{"inner": relu(), "outer": linear(), **law}), width, depth)
 
 
 @pytest.mark.parametrize(("arguments", "message"), [
@@ -108,7 +111,7 @@ GOOD = {"width": 3, "depth": 4, "inner": relu(), "outer": linear()}
 ])
 def test_bad_networks_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
-        ResNet(**{**GOOD, **arguments})
+        network(**arguments)
 
 
 @pytest.mark.parametrize(("arguments", "message"), [
@@ -127,7 +130,7 @@ def test_bad_networks_are_refused(arguments, message):
 ])
 def test_bad_arguments_are_named(arguments, message):
     with pytest.raises(ValueError, match=message):
-        ResNet(**GOOD).sample(**{"initial": np.ones((3, 1)), "samples": 2, "seed": 1, **arguments})
+        network().sample(**{"initial": np.ones((3, 1)), "samples": 2, "seed": 1, **arguments})
 
 
 @pytest.mark.parametrize(("inner", "outer", "message"), [
@@ -138,7 +141,7 @@ def test_bad_arguments_are_named(arguments, message):
 ])
 def test_activations_without_a_diffusion_limit_are_refused(inner, outer, message):
     with pytest.raises(ValueError, match=message):
-        ResidualSDE(3, inner, outer)
+        ResidualSDE(Blocks(inner, outer), 3)
 
 
 @pytest.mark.parametrize(("arguments", "message"), [
@@ -146,10 +149,10 @@ def test_activations_without_a_diffusion_limit_are_refused(inner, outer, message
     ({"at": []}, "at must name"), ({"noise_steps": 9}, "noise_steps must be a multiple of 8, got 9")])
 def test_bad_times_are_named(arguments, message):
     with pytest.raises(ValueError, match=message):
-        ResidualSDE(3, relu(), linear()).sample(np.ones((3, 1)), 2, 1, **{"steps": 8, **arguments})
+        ResidualSDE(Blocks(relu(), linear()), 3).sample(np.ones((3, 1)), 2, 1, **{"steps": 8, **arguments})
 
 
 def test_one_layer_too_many_changes_the_bits_of_no_earlier_layer():
     x0 = np.ones((5, 2)) * [1, 0.3]
-    short, long = (ResNet(5, depth, relu(), linear(), time=depth).sample(x0, 9, 1, at=[3]) for depth in (3, 6))
+    short, long = (ResNet(Blocks(relu(), linear(), time=depth), 5, depth).sample(x0, 9, 1, at=[3]) for depth in (3, 6))
     assert np.array_equal(short, long)

@@ -9,6 +9,7 @@ from scipy.integrate import solve_ivp
 
 from deeplimits import activations
 from deeplimits.activations import linear, plain, relu
+from deeplimits.blocks import Blocks
 from deeplimits.kernels import CovarianceODE, ResidualKernel, _expectations, with_layers
 
 TANH, SILU, ERF = plain("tanh"), plain("silu"), plain("erf(sqrt(pi)/2*x)")
@@ -21,9 +22,9 @@ E = np.e
 
 
 def test_without_a_second_derivative_means_stay_and_covariances_are_affine():
-    unit = ResidualKernel(linear(), TANH, 1.0, 1.0).at([0, 1], TWO)
+    unit = ResidualKernel(Blocks(linear(), TANH, 1.0, 1.0)).at([0, 1], TWO)
     assert unit.mean == pytest.approx([0, 1]) and unit.covariance == pytest.approx((E - 1) * np.array([[1, 1], [1, 2]]))
-    unit = ResidualKernel(plain("x"), plain("2*tanh(x)"), 0.3, 0.2, time=2.0).at([0.5, -1], 0.4 * GRAM)
+    unit = ResidualKernel(Blocks(plain("x"), plain("2*tanh(x)"), 0.3, 0.2, time=2.0)).at([0.5, -1], 0.4 * GRAM)
     C = 4 * 0.3 * 2
     start = 0.4 * GRAM + np.outer([0.5, -1], [0.5, -1])
     assert unit.covariance == pytest.approx(0.4 * GRAM + (start + 0.2 / 0.3) * (np.exp(C) - 1))
@@ -33,7 +34,7 @@ def test_without_a_second_derivative_means_stay_and_covariances_are_affine():
     (-2, -1.050903, 2.053494, 5.563), (0, 0.290926, 0.375563, 4.837), (1, 1.793395, 4.009662, 2.773),
     (2, 5.117930, 29.311136, 1.722)])
 def test_a_second_derivative_moves_the_mean_and_explodes_at_the_published_time(z, mean, power, explosion):
-    kernel = ResidualKernel(linear(), SILU, 1.0, 1.0)
+    kernel = ResidualKernel(Blocks(linear(), SILU, 1.0, 1.0))
     unit = kernel.at(z, 0.0)
     assert unit.mean == pytest.approx([mean], abs=6e-7)
     assert unit.covariance + unit.mean**2 == pytest.approx(np.array([[power]]), abs=6e-7)
@@ -41,7 +42,7 @@ def test_a_second_derivative_moves_the_mean_and_explodes_at_the_published_time(z
 
 
 def test_the_covariance_of_two_inputs_with_a_second_derivative():
-    unit = ResidualKernel(linear(), SILU, 1.0, 1.0).at([0, 1], TWO)
+    unit = ResidualKernel(Blocks(linear(), SILU, 1.0, 1.0)).at([0, 1], TWO)
     assert unit.covariance[0, 1] == pytest.approx(0.338701, abs=6e-7)
     # The printed drift without phi'(0)^2 in front of the second-order terms gives 2.5193 for lambda.
     second_moment = unit.covariance[0, 1] + unit.mean[0] * unit.mean[1]
@@ -49,14 +50,14 @@ def test_the_covariance_of_two_inputs_with_a_second_derivative():
 
 
 def test_the_mean_is_not_zero_as_the_equation_without_drift_would_have_it():
-    assert ResidualKernel(linear(), SILU, 1.0, 1.0).at(0.0, 0.0).mean[0] == pytest.approx(0.29093, abs=6e-6)
+    assert ResidualKernel(Blocks(linear(), SILU, 1.0, 1.0)).at(0.0, 0.0).mean[0] == pytest.approx(0.29093, abs=6e-6)
 
 
 @given(m=st.floats(-3, 3), k=st.floats(0, 4), weights=st.floats(0, 3), biases=st.floats(0, 2),
        outer=st.sampled_from(["silu", "expm1", "x - x**2/4", "x**2 - sin(x)", "2*tanh(x)"]))
 @settings(max_examples=80, deadline=None, derandomize=True)
 def test_the_closed_form_solves_its_equation_in_every_branch(m, k, weights, biases, outer):
-    kernel = ResidualKernel(linear(), plain(outer), weights, biases)
+    kernel = ResidualKernel(Blocks(linear(), plain(outer), weights, biases))
     slope, second = kernel.outer.slope0, kernel.outer.second0
     when = kernel.explosion_time(m, k)[0]
     end = min(1.0, 0.9 * when)
@@ -75,14 +76,14 @@ def test_the_closed_form_solves_its_equation_in_every_branch(m, k, weights, bias
 
 
 def test_every_start_but_the_one_at_rest_explodes_with_a_second_derivative():
-    still = ResidualKernel(linear(), SILU, 1.0, 0.0)
+    still = ResidualKernel(Blocks(linear(), SILU, 1.0, 0.0))
     assert still.explosion_time([0.0, 1e-3, -5.0], np.zeros((3, 3)))[0] == np.inf
     assert np.all(np.isfinite(still.explosion_time([0.0, 1e-3, -5.0], np.zeros((3, 3)))[1:]))
-    assert np.all(np.isinf(ResidualKernel(linear(), TANH, 1.0, 1.0).explosion_time([0, 9.0], TWO)))
+    assert np.all(np.isinf(ResidualKernel(Blocks(linear(), TANH, 1.0, 1.0)).explosion_time([0, 9.0], TWO)))
 
 
 def test_after_an_explosion_only_the_inputs_involved_are_infinite():
-    kernel = ResidualKernel(linear(), plain("x - x**2/4"), 1.0, 1.0, time=3.0)
+    kernel = ResidualKernel(Blocks(linear(), plain("x - x**2/4"), 1.0, 1.0, time=3.0))
     when = kernel.explosion_time([0.0, -2.0], TWO)
     unit = kernel.at([0.0, -2.0], TWO, times=[0.0, 1.01 * when[1], 3.0])
     assert when[1] < 3 < when[0]
@@ -93,8 +94,8 @@ def test_after_an_explosion_only_the_inputs_involved_are_infinite():
 
 
 def test_a_small_second_derivative_is_a_small_change():
-    limit = ResidualKernel(linear(), TANH, 1.0, 0.5).at([0.4, 1], GRAM)
-    near = ResidualKernel(linear(), plain("x + 0.000000001*x**2"), 1.0, 0.5).at([0.4, 1], GRAM)
+    limit = ResidualKernel(Blocks(linear(), TANH, 1.0, 0.5)).at([0.4, 1], GRAM)
+    near = ResidualKernel(Blocks(linear(), plain("x + 0.000000001*x**2"), 1.0, 0.5)).at([0.4, 1], GRAM)
     assert near.mean == pytest.approx(limit.mean, abs=1e-7)
     assert near.covariance == pytest.approx(limit.covariance, abs=1e-7)
 
@@ -103,7 +104,7 @@ def test_a_small_second_derivative_is_a_small_change():
 
 
 def test_relu_grows_at_half_the_rate_and_bends_the_angle():
-    kernel = ResidualKernel(relu(), linear())
+    kernel = ResidualKernel(Blocks(relu(), linear()))
     assert kernel.at(0.0, 1.0).covariance[0, 0] == pytest.approx(np.exp(0.5))
     unit = kernel.at(0.0, [[1, 0.5], [0.5, 1]])
     assert unit.covariance[0, 1] == pytest.approx(0.9073, abs=6e-5)
@@ -112,35 +113,36 @@ def test_relu_grows_at_half_the_rate_and_bends_the_angle():
 def test_relu_residual_networks_are_shaped_relu_networks():
     start = np.array([[1, 0.1], [0.1, 1]])
     shaped = CovarianceODE(activations.shaped_relu(np.sqrt(2), 0)).at(start, 1.0)
-    assert ResidualKernel(relu(), linear(), 2.0).at(0.0, start).covariance / E == pytest.approx(shaped, abs=1e-12)
+    residual = ResidualKernel(Blocks(relu(), linear(), 2.0)).at(0.0, start).covariance
+    assert residual / E == pytest.approx(shaped, abs=1e-12)
     assert shaped[0, 1] == pytest.approx(0.3180, abs=6e-5)
     # Weight variance 1 goes half as fast.
-    slower = ResidualKernel(relu(), linear()).at(0.0, start).covariance[0, 1] / np.sqrt(E)
+    slower = ResidualKernel(Blocks(relu(), linear())).at(0.0, start).covariance[0, 1] / np.sqrt(E)
     assert slower == pytest.approx(CovarianceODE(activations.shaped_relu(1, 0)).at(start, 1.0)[0, 1])
     assert slower < shaped[0, 1] - 0.05
 
 
 def test_correlations_under_relu_approach_1_like_the_inverse_square_of_time():
-    kernel = ResidualKernel(relu(), linear(), time=1000.0)
+    kernel = ResidualKernel(Blocks(relu(), linear(), time=1000.0))
     unit = kernel.at(0.0, [[1, 0], [0, 1]])
     correlation = unit.covariance[0, 1] / unit.covariance[0, 0]
     assert (1 - correlation) == pytest.approx(1.728e-4, rel=1e-3)
 
 
 def test_relu_after_finite_depth():
-    kernel = ResidualKernel(relu(), linear())
+    kernel = ResidualKernel(Blocks(relu(), linear()))
     found = [kernel.finite_depth(0.0, 1.0, depth).covariance[0, 0] for depth in (1, 10, 100)]
     assert found == pytest.approx([1.5, 1.628895, 1.646668], abs=6e-7)
 
 
 def test_the_general_equation_continues_the_closed_forms():
     start = np.array([[1.0, 0.5], [0.5, 2.0]])
-    exact = ResidualKernel(relu(), linear()).at(0.0, start).covariance
-    biased = ResidualKernel(relu(), linear(), bias_variance=1e-12).at(0.0, start).covariance
+    exact = ResidualKernel(Blocks(relu(), linear())).at(0.0, start).covariance
+    biased = ResidualKernel(Blocks(relu(), linear(), bias_variance=1e-12)).at(0.0, start).covariance
     assert biased == pytest.approx(exact, abs=1e-9)
-    moved = ResidualKernel(relu(), linear()).at(1e-12, start).covariance
+    moved = ResidualKernel(Blocks(relu(), linear())).at(1e-12, start).covariance
     assert moved == pytest.approx(exact, abs=1e-9)
-    leaky = ResidualKernel(plain("relu(x) - 0.3*relu(-x)"), linear()).at(0.0, 1.0).covariance
+    leaky = ResidualKernel(Blocks(plain("relu(x) - 0.3*relu(-x)"), linear())).at(0.0, 1.0).covariance
     assert leaky[0, 0] == pytest.approx(np.exp((1 + 0.09) / 2))
 
 
@@ -148,7 +150,7 @@ def test_the_general_equation_continues_the_closed_forms():
 
 
 def test_erf_inside_follows_the_closed_kernel_equation():
-    kernel = ResidualKernel(ERF, linear(), 0.6, 0.5)
+    kernel = ResidualKernel(Blocks(ERF, linear(), 0.6, 0.5))
     start = 0.8 * GRAM
 
     def rates(_, state):
@@ -165,32 +167,32 @@ def test_erf_inside_follows_the_closed_kernel_equation():
 
 
 def test_tanh_inside_makes_the_kernel_bend():
-    kernel = ResidualKernel(TANH, TANH, 1.0, 1.0)
+    kernel = ResidualKernel(Blocks(TANH, TANH, 1.0, 1.0))
     unit = kernel.at([0, 1], TWO)
     assert unit.covariance == pytest.approx(np.array([[1.27537, 1.16546], [1.16546, 1.54938]]), abs=6e-6)
     inputs = np.arange(-3.0, 4.0)
     row = kernel.at(inputs, np.zeros((7, 7))).covariance[4]
     assert row == pytest.approx([0.425, 0.492, 0.695, 1.165, 1.549, 1.619, 1.609], abs=6e-4)
-    affine = ResidualKernel(linear(), TANH, 1.0, 1.0).at(inputs, np.zeros((7, 7))).covariance[4]
+    affine = ResidualKernel(Blocks(linear(), TANH, 1.0, 1.0)).at(inputs, np.zeros((7, 7))).covariance[4]
     assert np.abs(np.diff(affine, 2)).max() < 1e-12 < 0.1 < np.abs(np.diff(row, 2)).max()
 
 
 def test_general_explosions_agree_with_the_closed_form_where_there_is_one():
-    kernel = ResidualKernel(linear(), SILU, 1.0, 1.0)
+    kernel = ResidualKernel(Blocks(linear(), SILU, 1.0, 1.0))
     for z in (-2.0, 0.0, 1.0, 2.0):
         found = kernel._flow.explosion_time(z, 0.0, 100.0)
         assert found == pytest.approx(kernel.explosion_time(z, 0.0)[0], rel=1e-5)
     # x' = x^3 in the variance: E (x^2)^2 = 3 k^2 and k' = 3 k^2 ends at 1 / (3 k0).
-    square = ResidualKernel(plain("x**2"), linear())
+    square = ResidualKernel(Blocks(plain("x**2"), linear()))
     assert square.explosion_time(0.0, 0.5) == pytest.approx([2 / 3], rel=1e-5)
     assert square.at(0.0, 0.1).covariance[0, 0] == pytest.approx(1 / (10 - 3))
-    assert np.isinf(ResidualKernel(TANH, SILU).explosion_time(0.0, 1.0)[0])
+    assert np.isinf(ResidualKernel(Blocks(TANH, SILU)).explosion_time(0.0, 1.0)[0])
 
 
 @pytest.mark.parametrize("inner, outer", [("tanh", "sin(x) + x"), ("relu", "tanh"), ("x", "silu"), ("tanh", "silu"),
                                           ("softsign", "asinh")])
 def test_blocks_of_finite_length_approach_the_limit_like_one_over_depth(inner, outer):
-    kernel = ResidualKernel(plain(inner), plain(outer), 0.8, 0.3)
+    kernel = ResidualKernel(Blocks(plain(inner), plain(outer), 0.8, 0.3))
     start = [0.2, 1.0], 0.5 * GRAM
     limit, tangent = kernel.at(*start), kernel.ntk(*start).total
     errors = []
@@ -207,7 +209,7 @@ def test_blocks_of_finite_length_approach_the_limit_like_one_over_depth(inner, o
 
 
 def test_the_tangent_kernel_of_a_linear_block_is_closed():
-    kernel = ResidualKernel(linear(), TANH, 0.7, 0.4, time=1.5)
+    kernel = ResidualKernel(Blocks(linear(), TANH, 0.7, 0.4, time=1.5))
     lam, ratio, C = 0.5 * GRAM + np.outer([1, 2], [1, 2]), 0.4 / 0.7, 0.7 * 1.5
     tangent = kernel.ntk([1, 2], 0.5 * GRAM)
     biases = ratio * (np.exp(C) - 1)
@@ -221,7 +223,7 @@ def test_the_tangent_kernel_of_a_linear_block_is_closed():
 @pytest.mark.parametrize("depth, weights, biases", [
     (15, 2.7778, 0.9341), (50, 4.4004, 1.3031), (150, 5.5083, 1.5337), (300, 5.9218, 1.6168)])
 def test_the_published_approach_to_the_limit_is_an_effect_of_depth(depth, weights, biases):
-    tangent = ResidualKernel(linear(), TANH, 1.0, 1.0).finite_depth_ntk([1, 2], TWO, depth)
+    tangent = ResidualKernel(Blocks(linear(), TANH, 1.0, 1.0)).finite_depth_ntk([1, 2], TWO, depth)
     assert [tangent.weights[0, 1], tangent.biases[0, 1]] == pytest.approx([weights, biases], abs=6e-5)
 
 
@@ -236,7 +238,8 @@ def test_tangents_are_updated_from_the_state_before_the_block():
 
 
 def test_input_and_output_layers_give_bayesian_linear_regression():
-    kernels = with_layers(ResidualKernel(linear(), TANH, 0.6, 0.5), GRAM, input_variance=0.8, output_variance=1.3)
+    kernel = ResidualKernel(Blocks(linear(), TANH, 0.6, 0.5))
+    kernels = with_layers(kernel, GRAM, input_variance=0.8, output_variance=1.3)
     C, ratio = 0.6, 0.5 / 0.6
     growth = np.exp(C)
     prior = 1.3 * (0.8 * growth * GRAM + ratio * (growth - 1))
@@ -248,12 +251,12 @@ def test_input_and_output_layers_give_bayesian_linear_regression():
 
 @pytest.mark.parametrize("depth, prior", [(25, 0.85025), (100, 0.92003), (400, 0.94039)])
 def test_finite_depth_kernels_of_an_erf_network(depth, prior):
-    unit = ResidualKernel(linear(), ERF, 0.6, 0.5).finite_depth(0.0, 0.8 * GRAM, depth)
+    unit = ResidualKernel(Blocks(linear(), ERF, 0.6, 0.5)).finite_depth(0.0, 0.8 * GRAM, depth)
     assert unit.covariance[0, 1] == pytest.approx(prior, abs=6e-6)
 
 
 def test_a_second_derivative_moves_the_prior_mean_into_the_kernel():
-    kernel = ResidualKernel(linear(), SILU, 1.0, 1.0)
+    kernel = ResidualKernel(Blocks(linear(), SILU, 1.0, 1.0))
     unit = kernel.at(0.0, GRAM)
     assert with_layers(kernel, GRAM).prior == pytest.approx(unit.covariance + np.outer(unit.mean, unit.mean))
 
@@ -269,7 +272,7 @@ def test_a_wide_network_has_these_moments():
         power = (0.6 * np.tanh(x).T @ np.tanh(x) / width + 0.4) / depth
         h = rng.standard_normal((width, 2)) @ np.linalg.cholesky(power + 1e-15 * np.eye(2)).T
         x = x + h / (1 + np.exp(-h))
-    unit = ResidualKernel(TANH, SILU, 0.6, 0.4).finite_depth([0, 1], TWO, depth)
+    unit = ResidualKernel(Blocks(TANH, SILU, 0.6, 0.4)).finite_depth([0, 1], TWO, depth)
     spread = np.sqrt(np.diag(unit.covariance) / width)
     assert np.all(np.abs(x.mean(0) - unit.mean) < 6 * spread)
     assert np.cov(x.T) == pytest.approx(unit.covariance, abs=6 * np.sqrt(2 / width) * unit.covariance.max())
@@ -284,7 +287,7 @@ def test_a_wide_network_has_these_moments():
        inner=st.sampled_from(["x", "tanh", "silu", "sin"]), outer=st.sampled_from(["tanh", "silu", "expm1"]))
 @settings(max_examples=40, deadline=None, derandomize=True)
 def test_laws_stay_laws_or_are_reported_as_exploded(z, k, rho, weights, biases, time, inner, outer):
-    kernel = ResidualKernel(plain(inner), plain(outer), weights, biases, time)
+    kernel = ResidualKernel(Blocks(plain(inner), plain(outer), weights, biases, time))
     K0 = k * np.array([[1, rho], [rho, 1]])
     when = kernel.explosion_time(z, K0)
     assert np.all(when > 0)
@@ -296,12 +299,12 @@ def test_laws_stay_laws_or_are_reported_as_exploded(z, k, rho, weights, biases, 
 
 
 def test_times_and_blocks_keep_their_order_and_shape():
-    kernel = ResidualKernel(TANH, TANH, time=2.0)
+    kernel = ResidualKernel(Blocks(TANH, TANH, time=2.0))
     unit = kernel.at(0.5, GRAM, times=[2.0, 0.0, 1.0])
     assert unit.mean.shape == (3, 2) and unit.covariance.shape == (3, 2, 2)
     assert unit.covariance[1] == pytest.approx(GRAM)
     assert np.array_equal(unit.covariance[0], kernel.at(0.5, GRAM).covariance)
-    assert unit.covariance[2] == pytest.approx(ResidualKernel(TANH, TANH).at(0.5, GRAM).covariance)
+    assert unit.covariance[2] == pytest.approx(ResidualKernel(Blocks(TANH, TANH)).at(0.5, GRAM).covariance)
     blocks = kernel.finite_depth(0.5, GRAM, 6, at=[6, 0, 3])
     assert blocks.mean.shape == (3, 2) and np.array_equal(blocks.covariance[1], GRAM)
     assert np.array_equal(blocks.covariance[0], kernel.finite_depth(0.5, GRAM, 6).covariance)
@@ -314,7 +317,7 @@ def test_times_and_blocks_keep_their_order_and_shape():
     ({"bias_variance": np.nan}, "bias_variance must"), ({"time": 0}, "time must")])
 def test_networks_without_this_limit_are_refused(change, message):
     with pytest.raises(ValueError, match=message):
-        ResidualKernel(**({"inner": linear(), "outer": TANH} | change))
+        ResidualKernel(Blocks(**({"inner": linear(), "outer": TANH} | change)))
 
 
 @pytest.mark.parametrize("call, message", [
@@ -328,4 +331,4 @@ def test_networks_without_this_limit_are_refused(change, message):
     (lambda k: with_layers(k, [[1, 3], [3, 1]]), "gram must")])
 def test_starts_that_cannot_be_are_refused(call, message):
     with pytest.raises(ValueError, match=message):
-        call(ResidualKernel(linear(), TANH))
+        call(ResidualKernel(Blocks(linear(), TANH)))

@@ -7,6 +7,7 @@ import pytest
 from samples import limit_for, same_everywhere, z_scores
 
 from deeplimits.activations import linear, plain, shaped_relu, smooth
+from deeplimits.blocks import Blocks
 from deeplimits.gaussian import WEIGHTS, normals
 from deeplimits.kernels import ResidualKernel
 from deeplimits.networks import ResNet, ShapedMLP
@@ -47,7 +48,7 @@ def output(network, x0, parameters, readout):
 @pytest.mark.parametrize("law", [{"weight_variance": 1.5, "bias_variance": 0.5}, matrix_gaussian(3)],
                          ids=["iid", "matrix"])
 def test_kernel_is_the_product_of_numerical_gradients(law):
-    network = ResNet(3, 4, plain("tanh"), plain("silu"), **law)
+    network = ResNet(Blocks(plain("tanh"), plain("silu"), **law), 3, 4)
     x0, readout = np.array([[1.0, 0.3], [-0.5, 0.2], [0.8, 2.0]]), np.array([1.0, -2.0, 0.5])
     found = network.ntk(x0, 2, 1, readout=readout, precision="double")
     layers = [normals(1, 2, 32, layer=layer, stream=WEIGHTS, dtype=np.float64)[:, :12] for layer in range(4)]
@@ -65,12 +66,13 @@ def test_kernel_is_the_product_of_numerical_gradients(law):
         assert found.total[i] == pytest.approx(weights.T @ weights + biases.T @ biases, rel=1e-6)
     if "row_covariance" in law:  # the roots on the wrong sides
         swapped = law | {"row_covariance": 3 * law["column_covariance"], "column_covariance": law["row_covariance"] / 3}
-        other = ResNet(3, 4, plain("tanh"), plain("silu"), **swapped).ntk(x0, 2, 1, readout=readout, precision="double")
+        network = ResNet(Blocks(plain("tanh"), plain("silu"), **swapped), 3, 4)
+        other = network.ntk(x0, 2, 1, readout=readout, precision="double")
         assert np.all(np.abs(other.weights / found.weights - 1) > 1e-2)
 
 
 def test_what_comes_before_the_blocks_is_carried_by_the_jacobian():
-    network, x0 = ResNet(4, 6, plain("tanh"), plain("silu"), 1.5, 0.5), np.arange(8.0).reshape(4, 2) / 4
+    network, x0 = ResNet(Blocks(plain("tanh"), plain("silu"), 1.5, 0.5), 4, 6), np.arange(8.0).reshape(4, 2) / 4
     before = np.array([[1.0, 0.4], [0.4, 2.0]])
     J = network.jacobians(x0, 5, 1).jacobian[:, :, 0]
     kernel = network.ntk(x0, 5, 1, inputs=before)
@@ -81,9 +83,9 @@ def test_what_comes_before_the_blocks_is_carried_by_the_jacobian():
 @pytest.mark.parametrize("width", [1, 3])
 def test_mean_kernel_of_linear_networks_is_that_of_infinite_width_at_every_width(width):
     outer, x0 = plain("x/2"), np.ones((width, 2)) * [1.0, 2.0]
-    found = ResNet(width, 12, linear(), outer, 1.5, 0.5).ntk(x0, 40_000, 1)
+    found = ResNet(Blocks(linear(), outer, 1.5, 0.5), width, 12).ntk(x0, 40_000, 1)
     K0 = np.outer([1.0, 2.0], [1.0, 2.0])
-    expected = ResidualKernel(linear(), outer, 1.5, 0.5).finite_depth_ntk(0, K0, 12)
+    expected = ResidualKernel(Blocks(linear(), outer, 1.5, 0.5)).finite_depth_ntk(0, K0, 12)
     for kernel, mean in zip(found[:2], expected[:2], strict=True):
         assert np.all(np.abs(z_scores(kernel, mean)) < limit_for(8))
         assert np.all(np.abs(z_scores(kernel, 4 * mean)) > 2 * limit_for(8))  # without the square of outer'(0)
@@ -92,8 +94,8 @@ def test_mean_kernel_of_linear_networks_is_that_of_infinite_width_at_every_width
 def check_row(size, samples, weights, biases, widths_first):
     """Peluchetti and Favaro's inputs 1 and 2: means as measured elsewhere, with their errors, and the recursion's."""
     x0, outer = np.ones((size, 2)) * [1.0, 2.0], plain("tanh")
-    found = ResNet(size, size, linear(), outer, 1, 1).ntk(x0, samples, 1)
-    kernel = ResidualKernel(linear(), outer, 1, 1)
+    found = ResNet(Blocks(linear(), outer, 1, 1), size, size).ntk(x0, samples, 1)
+    kernel = ResidualKernel(Blocks(linear(), outer, 1, 1))
     recursion = kernel.finite_depth_ntk(0, np.outer([1, 2], [1, 2]), size)
     limit = kernel.ntk(0, np.outer([1, 2], [1, 2]))
     for values, (mean, error), first, wide, deep in zip(found[:2], (weights, biases), widths_first, recursion[:2],
@@ -117,11 +119,11 @@ def test_kernels_of_size_50():
 
 @pytest.mark.slow
 def test_mean_kernel_tends_to_the_limit_with_the_depth_alone():
-    kernel = ResidualKernel(linear(), plain("tanh"), 1, 1)
+    kernel = ResidualKernel(Blocks(linear(), plain("tanh"), 1, 1))
     limit = kernel.ntk(0, [[1.0]]).total[0, 0]
     means, errors = [], []
     for depth in (100, 200):
-        values = ResNet(3, depth, linear(), plain("tanh"), 1, 1).ntk(np.ones((3, 1)), 20_000, 1).total[:, 0, 0]
+        values = ResNet(Blocks(linear(), plain("tanh"), 1, 1), 3, depth).ntk(np.ones((3, 1)), 20_000, 1).total[:, 0, 0]
         means.append(values.mean())
         errors.append(values.std() / np.sqrt(len(values)))
     extrapolated, error = 2 * means[1] - means[0], np.hypot(2 * errors[1], errors[0])
@@ -130,7 +132,7 @@ def test_mean_kernel_tends_to_the_limit_with_the_depth_alone():
 
 
 def test_threads_and_chunks_change_nothing():
-    x0, network = np.ones((5, 2)) * [1.0, 2.0], ResNet(5, 6, plain("tanh"), plain("silu"), 1, 1)
+    x0, network = np.ones((5, 2)) * [1.0, 2.0], ResNet(Blocks(plain("tanh"), plain("silu"), 1, 1), 5, 6)
     same_everywhere(lambda samples, seed, **how: network.ntk(x0, samples, seed, **how).total)
     for phi in (shaped_relu(0, -1), smooth("tanh")):
         shaped = ShapedMLP(phi, 20, 5)
@@ -141,6 +143,6 @@ def test_threads_and_chunks_change_nothing():
 
 
 def test_kernel_that_overflows_is_infinite():
-    network = ResNet(2, 40, plain("x**3"), linear(), 100.0)
+    network = ResNet(Blocks(plain("x**3"), linear(), 100.0), 2, 40)
     kernel = network.ntk(np.ones((2, 1)) * 1e6, 3, 1).total
     assert np.all(kernel == np.inf)

@@ -9,7 +9,8 @@ from scipy import special, stats
 from scipy.integrate import solve_ivp
 
 from deeplimits.activations import linear, plain, relu, shaped_relu, smooth
-from deeplimits.diffusions import CovarianceSDE, NormSDE, TangentSDE
+from deeplimits.blocks import Blocks
+from deeplimits.diffusions import CovarianceSDE, NormSDE
 from deeplimits.loops import tangents
 from deeplimits.loops.lanes import LANES
 from deeplimits.networks import ResNet, ShapedMLP
@@ -190,7 +191,7 @@ def correlation(M):
 
 def test_tangents_of_rectifiers_move_like_two_inputs_of_a_linear_network():
     for phi in (shaped_relu(1, -1), linear()):
-        M = TangentSDE(phi, 0.5).sample(GRAM, 40_000, 1, steps=32)
+        M = CovarianceSDE(phi, 0.5).tangents(GRAM, 40_000, 1, steps=32)
         V = CovarianceSDE(linear(), 0.5).sample(GRAM, 40_000, 2, steps=32)
         assert stats.ks_2samp(correlation(M), correlation(V)).pvalue > LEVEL / 4
         assert stats.kstest((np.log(M[:, 1, 1] / 1.2) + 0.5), "norm").pvalue > LEVEL / 4
@@ -200,7 +201,7 @@ def test_tangents_of_rectifiers_move_like_two_inputs_of_a_linear_network():
 
 def test_forward_norm_is_that_of_the_norm_sde_through_explosions():
     phi = smooth("silu")
-    M = TangentSDE(phi, 1.0).sample(GRAM, 40_000, 1, steps=64)
+    M = CovarianceSDE(phi, 1.0).tangents(GRAM, 40_000, 1, steps=64)
     V = NormSDE(phi, 1.0).sample(1.0, 40_000, 2, steps=64)
     assert stats.ks_2samp(np.minimum(M[:, 0, 0], 1e6), np.minimum(V, 1e6)).pvalue > LEVEL
     exploded = np.isinf(M).any(axis=(1, 2))
@@ -210,11 +211,11 @@ def test_forward_norm_is_that_of_the_norm_sde_through_explosions():
 
 
 def test_error_of_a_step_is_of_second_order():
-    sde, steps = TangentSDE(smooth("silu"), 1.0), [2, 4, 8]
+    sde, steps = CovarianceSDE(smooth("silu"), 1.0), [2, 4, 8]
 
     def mean(count):
         """Of exp(-V) rho, which vanishes continuously at explosions."""
-        M = sde.sample([[1.0, 0.6], [0.6, 1.2]], 60_000, 1, steps=count, noise_steps=64)
+        M = sde.tangents([[1.0, 0.6], [0.6, 1.2]], 60_000, 1, steps=count, noise_steps=64)
         M = M[np.isfinite(M[:, 0, 0])]
         return np.sum(np.exp(-M[:, 0, 0]) * correlation(M)) / 60_000
 
@@ -225,17 +226,17 @@ def test_error_of_a_step_is_of_second_order():
 def test_networks_tend_to_the_tangent_sde():
     phi = smooth("tanh")
     M = ShapedMLP(phi, 200, 100).tangents(GRAM, 10_000, 1)
-    S = TangentSDE(phi, 0.5).sample(GRAM, 40_000, 2)
+    S = CovarianceSDE(phi, 0.5).tangents(GRAM, 40_000, 2)
     for view in (correlation, lambda M: M[:, 0, 0], lambda M: M[:, 1, 1]):
         assert stats.ks_2samp(view(M), view(S)).pvalue > LEVEL / 3
-    straight = TangentSDE(linear(), 0.5).sample(GRAM, 40_000, 2)
+    straight = CovarianceSDE(linear(), 0.5).tangents(GRAM, 40_000, 2)
     assert stats.ks_2samp(M[:, 1, 1], straight[:, 1, 1]).pvalue < LEVEL
 
 
 def test_gradients_and_norms_have_the_joint_limit_of_a_tangent_across_the_input():
     found = ShapedMLP(shaped_relu(1, -1), 64, 32).gradients(1.0, 3000, 1)
     V, norms = found.tangents[:, 0, 0], found.norms
-    S = TangentSDE(shaped_relu(1, -1), 0.5).sample(np.eye(2), 40_000, 2)
+    S = CovarianceSDE(shaped_relu(1, -1), 0.5).tangents(np.eye(2), 40_000, 2)
     limit = S[:, 0, 0], S[:, 1, 1]
     for view in (lambda v, u: u, lambda v, u: v / u):
         assert stats.ks_2samp(view(V, norms), view(*limit)).pvalue > LEVEL / 2
@@ -247,13 +248,13 @@ def test_gradients_and_norms_have_the_joint_limit_of_a_tangent_across_the_input(
 
 def test_diffusion_does_not_depend_on_threads_or_chunks():
     for phi in (shaped_relu(1, -1), smooth("silu")):
-        sde = TangentSDE(phi, 0.5)
+        sde = CovarianceSDE(phi, 0.5)
         same_everywhere(lambda *a, s=sde, **how: s.sample(GRAM, *a, at=[0.5, 0.25], steps=4, **how))
-    path = sde.sample(GRAM, 5, 1, at=[0.5, 0.0], steps=4)
+    path = sde.tangents(GRAM, 5, 1, at=[0.5, 0.0], steps=4)
     assert path.shape == (5, 2, 2, 2) and np.all(path[:, 1] == GRAM)
 
 
-RESNET = ResNet(3, 4, linear(), plain("tanh"))
+RESNET = ResNet(Blocks(linear(), plain("tanh")), 3, 4)
 MLP = ShapedMLP(smooth("tanh"), 3, 4)
 BAD = [
     (lambda: RESNET.ntk(np.ones((3, 2)), 5, 1, inputs=-np.eye(2)), "inputs must be positive semi-definite"),
@@ -273,10 +274,10 @@ BAD = [
     (lambda: MLP.tangents(GRAM, 5, 1, precision="half"), "precision must be"),
     (lambda: MLP.gradients(np.eye(4), 5, 1), "gram must have at most width=3 rows"),
     (lambda: MLP.gradients(GRAM, 5, 1, at=[]), "at must name at least one layer"),
-    (lambda: TangentSDE(smooth("tanh", exponent=0.25), 1.0), "exponent=0.25 has no covariance SDE"),
-    (lambda: TangentSDE(smooth("tanh"), 0.0), "time must be"),
-    (lambda: TangentSDE(smooth("tanh"), 1.0).sample([[1, 2], [2, 1]], 5, 1), "initial must be positive semi-definite"),
-    (lambda: TangentSDE(smooth("tanh"), 1.0).sample(GRAM, 5, 1, at=[0.3], steps=4), "at must lie on the grid"),
+    (lambda: CovarianceSDE(smooth("tanh", exponent=0.25), 1.0), "exponent=0.25 has no covariance SDE"),
+    (lambda: CovarianceSDE(smooth("tanh"), 0.0), "time must be"),
+    (lambda: CovarianceSDE(smooth("tanh"), 1.0).tangents([[1, 2], [2, 1]], 5, 1), "initial must be positive semi"),
+    (lambda: CovarianceSDE(smooth("tanh"), 1.0).tangents(GRAM, 5, 1, at=[0.3], steps=4), "at must lie on the grid"),
 ]
 
 

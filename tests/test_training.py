@@ -17,15 +17,16 @@ from sklearn.kernel_ridge import KernelRidge
 from deeplimits import networks, training
 from deeplimits.activations import linear, plain, relu
 from deeplimits.activations.expressions import FUNCTIONS
+from deeplimits.blocks import Blocks, ConvBlocks
 from deeplimits.kernels import ResidualKernel
 from deeplimits.training import Model, Optimiser, _checkpoints, descent, train
 from deeplimits.training.model import elementwise
 
 RNG = np.random.default_rng(1)
 X, Y, WATCHED = RNG.standard_normal((12, 4)), RNG.standard_normal((12, 2)), RNG.standard_normal((5, 4))
-TANH = networks.ResNet(6, 3, inner=linear(), outer=plain("tanh"), bias_variance=0.3)
+TANH = networks.ResNet(Blocks(inner=linear(), outer=plain("tanh"), bias_variance=0.3), 6, 3)
 MODEL = Model(TANH, inputs=4, outputs=2)
-FILTERS = networks.ConvResNet(3, 2, inner=plain("tanh"), outer=plain("tanh"), bias_variance=0.3)
+FILTERS = networks.ResNet(ConvBlocks(inner=plain("tanh"), outer=plain("tanh"), bias_variance=0.3), 3, 2)
 IMAGES = RNG.standard_normal((4, 5, 4, 2))
 
 
@@ -125,7 +126,7 @@ def test_rectifiers_mean_the_same_to_jax(activation):
 
 
 def test_a_dense_model_is_the_recursion_of_the_book():
-    blocks = networks.ResNet(6, 3, plain("sin"), plain("tanh"), weight_variance=0.7, bias_variance=0.3, time=2)
+    blocks = networks.ResNet(Blocks(plain("sin"), plain("tanh"), weight_variance=0.7, bias_variance=0.3, time=2), 6, 3)
     model = Model(blocks, 4, 2, input_variance=0.5, output_variance=3)
     p = one(model.parameters(2, seed=5), 1)
     x = X @ p["input"].T * np.sqrt(0.5 / 4)
@@ -136,8 +137,8 @@ def test_a_dense_model_is_the_recursion_of_the_book():
 
 @pytest.mark.parametrize("padding, boundary", [("zero", "fill"), ("periodic", "wrap")])
 def test_a_convolutional_model_is_the_recursion_of_the_book(padding, boundary):
-    blocks = networks.ConvResNet(3, 2, inner=plain("sin"), outer=plain("tanh"), padding=padding, bias_variance=0.3)
-    model = Model(blocks, 2, 2)
+    blocks = ConvBlocks(plain("sin"), plain("tanh"), bias_variance=0.3, padding=padding)
+    model = Model(networks.ResNet(blocks, 3, 2), 2, 2)
     p = one(model.parameters(1, seed=5))
     x = IMAGES @ p["input"].T / np.sqrt(2)
     for weights, biases in zip(p["weights"].reshape(2, 3, 3, 3, 3), p["biases"], strict=True):
@@ -150,10 +151,10 @@ def test_a_convolutional_model_is_the_recursion_of_the_book(padding, boundary):
 
 
 def test_the_untrained_outputs_have_the_covariance_of_the_kernel():
-    blocks = networks.ResNet(5, 4, inner=linear(), outer=linear(), weight_variance=0.5, bias_variance=0.4)
+    blocks = networks.ResNet(Blocks(inner=linear(), outer=linear(), weight_variance=0.5, bias_variance=0.4), 5, 4)
     history = train(Model(blocks, 4, 2, 0.8, 1.5), X[:3], Y[:3], Optimiser("sgd", 0.1), 0, samples=20_000, seed=3)
     products = np.einsum("sko,slo->skl", history.outputs, history.outputs) / 2
-    kernel = ResidualKernel(linear(), linear(), 0.5, 0.4).finite_depth(0.0, 0.8 * X[:3] @ X[:3].T / 4, 4)
+    kernel = ResidualKernel(Blocks(linear(), linear(), 0.5, 0.4)).finite_depth(0.0, 0.8 * X[:3] @ X[:3].T / 4, 4)
     error = products.std(axis=0) / np.sqrt(len(products))
     assert np.all(np.abs(products.mean(axis=0) - 1.5 * kernel.covariance) < 5 * error)
     assert not np.all(np.abs(products.mean(axis=0) - kernel.covariance) < 5 * error)
@@ -161,14 +162,14 @@ def test_the_untrained_outputs_have_the_covariance_of_the_kernel():
 
 def test_the_kernels_of_the_limit_are_the_closed_forms():
     gram, growth = X @ X.T / 4, np.e**0.6
-    limit = Model(networks.ResNet(6, 3, linear(), plain("tanh"), 0.6, 0.5), 4, 2, 0.8, 1.2).limit(gram)
+    limit = Model(networks.ResNet(Blocks(linear(), plain("tanh"), 0.6, 0.5), 6, 3), 4, 2, 0.8, 1.2).limit(gram)
     assert np.allclose(limit.prior, 1.2 * (0.8 * growth * gram + 0.5 / 0.6 * (growth - 1)), atol=1e-9)
     assert np.allclose(limit.tangent, 1.2 * (0.8 * 2.6 * growth * gram + 0.5 / 0.6 * (1.6 * growth - 1)), atol=1e-8)
 
 
 @pytest.mark.parametrize("changes, message", [
     ({"blocks": "tanh"}, "blocks must be a networks.ResNet"),
-    ({"blocks": networks.ResNet(2, 2, linear(), linear(), bias_mean=[1.0, 0.0])}, "got bias_mean"),
+    ({"blocks": networks.ResNet(Blocks(linear(), linear(), bias_mean=[1.0, 0.0]), 2, 2)}, "got bias_mean"),
     ({"inputs": 0}, "inputs must be"), ({"outputs": 1.5}, "outputs must be"),
     ({"input_variance": 0}, "input_variance must be"), ({"output_variance": -1}, "output_variance must be"),
     ({"trained": "none"}, "trained must be one of all, blocks, output"),
@@ -188,7 +189,7 @@ def test_the_tangent_kernel_of_the_output_layer_is_that_of_the_hidden_states(blo
 
 
 def test_linear_networks_have_the_tangent_kernel_of_their_depth_in_the_mean():
-    blocks, depth, variance = networks.ResNet(6, 3, linear(), linear(), weight_variance=0.8), 3, 0.8
+    blocks, depth, variance = networks.ResNet(Blocks(linear(), linear(), weight_variance=0.8), 6, 3), 3, 0.8
     found = {trained: Model(blocks, 4, 1, trained=trained) for trained in ("all", "blocks", "output")}
     found = {name: m.tangent_kernels(m.parameters(4_000, seed=2), X[:2])[:, 0, 1] for name, m in found.items()}
     growth, gram = 1 + variance / depth, X[0] @ X[1] / 4
@@ -232,7 +233,8 @@ def test_training_the_output_layer_alone_is_linear_regression_on_the_hidden_stat
 
 def test_a_wide_network_follows_its_own_tangent_kernel():
     def gap(width):
-        model = Model(networks.ResNet(width, 2, inner=plain("sin"), outer=plain("tanh"), bias_variance=0.3), 4, 1)
+        blocks = Blocks(plain("sin"), plain("tanh"), bias_variance=0.3)
+        model = Model(networks.ResNet(blocks, width, 2), 4, 1)
         history = train(model, X[:5], Y[:5, :1], Optimiser("sgd", 0.02), 100, samples=1, seed=4, watched=X[:8])
         p = one(model.parameters(1, 4))
         kernel = model.tangent_kernels(model.parameters(1, 4), X[:8])[0]
@@ -246,7 +248,7 @@ def test_a_wide_network_follows_its_own_tangent_kernel():
 
 
 def test_adam_is_that_of_the_paper():
-    model = Model(networks.ResNet(3, 1, linear(), linear(), weight_variance=0), 4, 1, trained="output")
+    model = Model(networks.ResNet(Blocks(linear(), linear(), weight_variance=0), 3, 1), 4, 1, trained="output")
     history = train(model, X, Y[:, :1], Optimiser("adam", 0.01), 3, samples=1, seed=4)
     p = one(model.parameters(1, 4))
     phi, w, m, v = hidden(model, p, X), p["output"].astype(float), 0.0, 0.0
@@ -325,7 +327,7 @@ def test_many_images_are_looked_at_in_blocks_with_the_same_outputs(blocks, input
 
 def test_long_steps_are_done_one_by_one_so_that_a_run_can_be_saved(monkeypatch, tmp_path):
     def task(width, samples=2):
-        blocks = networks.ResNet(width, width, linear(), plain("tanh"))
+        blocks = networks.ResNet(Blocks(linear(), plain("tanh")), width, width)
         return descent.Task.checked(Model(blocks, 4, 2), X, Y, Optimiser("sgd", 0.1), 10, samples, 1, None, None)
 
     assert task(4).chunk == descent.CHUNK and task(1000).chunk == 1

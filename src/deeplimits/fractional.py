@@ -14,12 +14,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.fft import irfft, rfft
 
-from ._checks import FloatArray, real, whole
+from ._checks import FloatArray, real, shown, whole
 from ._parallel import over_samples
 from ._run import Coupled, Network, pieces
 from .activations import Rectifier, angle_defect, angle_of
+from .blocks import Blocks, ConvBlocks, checked_blocks
 from .gaussian import FRACTIONAL_WEIGHTS, MOST_SAMPLES, normals
-from .networks._branches import Activation, start
+from .networks._branches import start
 
 __all__ = ["FractionalResNet", "fractional_noise", "noise_covariance"]
 
@@ -98,33 +99,29 @@ def _hurst(value: object) -> float:
 class FractionalResNet(Network):
     """A residual network x + outer(W inner(x)) whose weights are increments of fractional Brownian motion in depth.
 
-    A weight of any layer has variance weight_variance / (width depth^(2 exponent)). Those of different layers in the
-    same place have correlation `noise_covariance`, those in different places are independent. The exponent is `hurst`
-    unless another is given: then the weights up to a layer add up to sqrt(weight_variance / width) times
-    fractional Brownian motion at layer/depth. hurst = 1/2 is `networks.ResNet` with time 1; hurst = 1 has the same
-    weights in all layers, with a factor 1/depth.
+    A weight of any layer has variance weight_variance / (width (depth/time)^(2 exponent)). Those of different layers in
+    the same place have correlation `noise_covariance`, those in different places are independent. The exponent is
+    `hurst` unless another is given: then the weights up to a layer add up to sqrt(weight_variance / width) times
+    fractional Brownian motion at the time of the layer. hurst = 1/2 is `networks.ResNet`; hurst = 1 has the same
+    weights in all layers, with a factor time/depth.
 
     Source: Marion, Fermanian, Biau and Vert 2025, residual networks with fractional weights.
     Raises: ValueError that names the argument, its value and what is allowed.
     """
 
+    blocks: Blocks
     width: int
     depth: int
     hurst: float
-    inner: Activation
-    outer: Activation
-    weight_variance: float = 1.0
     exponent: float | None = None
 
     def __post_init__(self) -> None:
-        whole("width", self.width)
+        checked_blocks(self.blocks).fitting(self.width)
         whole("depth", self.depth)
-        for name in ("inner", "outer"):
-            if not isinstance(getattr(self, name), Activation):
-                raise ValueError(f"{name} must be activations.plain(...), relu() or linear(), "
-                                 f"got {getattr(self, name)!r}")
+        if isinstance(self.blocks, ConvBlocks) or not self.blocks.independent or self.blocks.bias_variance:
+            raise ValueError("blocks must be dense, with centred independent weights and no bias, got "
+                             f"{shown(self.blocks)}")
         _hurst(self.hurst)
-        real("weight_variance", self.weight_variance, least=0)
         if self.exponent is not None:
             real("exponent", self.exponent)
 
@@ -132,7 +129,7 @@ class FractionalResNet(Network):
     def scale(self) -> float:
         """The standard deviation of a weight."""
         exponent = self.hurst if self.exponent is None else self.exponent
-        return float(np.sqrt(self.weight_variance / self.width) * float(self.depth) ** -exponent)
+        return float(np.sqrt(self.blocks.weight_variance / self.width) * (self.depth / self.blocks.time) ** -exponent)
 
     def weights(self, samples: int, seed: int, **how: Unpack[Coupled]) -> FloatArray:
         """The weights of independent networks.
@@ -181,7 +178,7 @@ class FractionalResNet(Network):
         with np.errstate(over="ignore", invalid="ignore"):
             for place, layer in enumerate(records):
                 for W in weights[done:layer]:
-                    x = x + self.outer(W @ self.inner(x))
+                    x = x + self.blocks.outer(W @ self.blocks.inner(x))
                 done = layer
                 out[:, place] = x
                 out[~np.all(np.isfinite(out[:, place]), axis=(1, 2)), place] = np.inf
@@ -196,11 +193,12 @@ class FractionalResNet(Network):
         Raises: ValueError for a negative variance, an inner activation that is not linear() or relu(), an outer one
             that is not linear().
         """
-        if not isinstance(self.inner, Rectifier) or not isinstance(self.outer, Rectifier):
-            raise ValueError(f"inner must be linear() or relu() and outer linear(), got {self.inner!r}, {self.outer!r}")
-        plus, minus = self.inner.slopes(self.width)
-        if self.outer.slopes(self.width) != (1.0, 1.0):
-            raise ValueError(f"outer must be linear(), got {self.outer!r}")
+        inner, outer = self.blocks.inner, self.blocks.outer
+        if not isinstance(inner, Rectifier) or not isinstance(outer, Rectifier):
+            raise ValueError(f"inner must be linear() or relu() and outer linear(), got {inner!r}, {outer!r}")
+        plus, minus = inner.slopes(self.width)
+        if outer.slopes(self.width) != (1.0, 1.0):
+            raise ValueError(f"outer must be linear(), got {outer!r}")
         K = np.full((self.depth + 1, self.depth + 1), real("variance", variance, least=0))
         memory = self.scale**2 * self.width * noise_covariance(np.arange(self.depth), self.hurst)
         for layer in range(self.depth):

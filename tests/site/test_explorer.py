@@ -11,6 +11,7 @@ from scipy import stats
 
 from deeplimits import densities
 from deeplimits.activations import correlation_of, linear, plain, relu, shaped_relu, smooth
+from deeplimits.blocks import Blocks
 from deeplimits.diffusions import CovarianceSDE, ResidualSDE
 from deeplimits.kernels import CovarianceODE, ResidualKernel
 from deeplimits.networks import ResNet, ShapedMLP, gaussian_start
@@ -178,7 +179,7 @@ def test_residual_networks_have_the_law_of_the_engine(name, limit, call):
     setting, phi = RESIDUAL[name]
     z, size = drawn(call, network="residual", limit=limit, width=6, depth=20, norm=1, **setting)
     x0 = gaussian_start(gram(), 6, SAMPLES, seed=2)
-    process = ResidualSDE(6, phi, linear()) if limit else ResNet(6, 20, inner=phi, outer=linear())
+    process = ResidualSDE(Blocks(phi, linear()), 6) if limit else ResNet(Blocks(inner=phi, outer=linear()), 6, 20)
     x = process.sample(x0, SAMPLES, seed=1, **(dict(steps=512) if limit else {}))
     V = np.einsum("snk,snl->skl", x, x) / 6
     assert same_law(z, coordinates(V)[0]) and same_law(size, coordinates(V)[1])
@@ -231,7 +232,7 @@ def test_an_infinitely_wide_network_explodes_when_the_engine_says_so(call):
 def test_infinitely_wide_residual_networks_are_those_of_the_engine(name, call):
     setting, phi = RESIDUAL[name]
     path = call("wide", network="residual", width=10, depth=100, rho=RHO, **setting)
-    unit = ResidualKernel(phi, linear()).at(0.0, gram(), np.linspace(0, 1, len(path)))
+    unit = ResidualKernel(Blocks(phi, linear())).at(0.0, gram(), np.linspace(0, 1, len(path)))
     assert [place["first"] for place in path] == pytest.approx(unit.covariance[:, 0, 0], abs=2e-4)
     found = np.tanh([place["z"] for place in path])
     assert found == pytest.approx(correlation_of(unit.covariance)[:, 0, 1], abs=2e-4)

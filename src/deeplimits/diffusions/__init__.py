@@ -1,24 +1,14 @@
 """Diffusions: the limits of networks whose depth grows with their width.
 
-Time is depth/width. A diffusion answers to the same `sample` call as the network it is the limit of.
+Time is depth/width. A diffusion answers to the same `sample` call as the network it is the limit of. Another one is a
+subclass of `Equation` that writes its drift and its noise.
 """
 
 from .correlation import CorrelationSDE
 from .covariance import CovarianceSDE
-from .jacobian import JacobianPaths, JacobianSDE
+from .equation import Equation
 from .norm import NormSDE
-from .residual import ConvolutionalSDE, ResidualSDE
-from .tangent import TangentSDE
+from .residual import JacobianPaths, ResidualSDE
 from .unshaped import SingularSDE
 
-__all__ = [
-    "ConvolutionalSDE",
-    "CorrelationSDE",
-    "CovarianceSDE",
-    "JacobianPaths",
-    "JacobianSDE",
-    "NormSDE",
-    "ResidualSDE",
-    "SingularSDE",
-    "TangentSDE",
-]
+__all__ = ["CorrelationSDE", "CovarianceSDE", "Equation", "JacobianPaths", "NormSDE", "ResidualSDE", "SingularSDE"]

@@ -13,10 +13,11 @@ from .. import _checks
 from .._checks import FloatArray, real
 from .._run import Diffusion, Run, Steps
 from ..activations import Rectifier, Smooth, correlation_of
-from ..gaussian import COVARIANCE_PATHS
+from ..gaussian import COVARIANCE_PATHS, TANGENT_PATHS
 from ..loops import matrices as _matrices
 from ..loops import pairs as _pairs
 from ..loops import smooth as _smooth
+from ..loops import tangents as _tangents
 from ..loops.flow import BOUNDED_CELLS, decrement_table, ratio_flow
 from ..loops.lanes import FARTHEST, LANES, squarings
 from ._grid import checked_limit
@@ -87,6 +88,45 @@ class CovarianceSDE(Diffusion):
         if isinstance(self.activation, Smooth):
             return self._run_smooth(V0, run, radius)[1]
         return np.full(run.samples, np.inf)
+
+    def tangents(self, initial: ArrayLike, samples: int, seed: int, at: Sequence[float] | None = None,
+                 **how: Unpack[Steps]) -> FloatArray:
+        """Gram matrices of an input and of derivatives along directions, in networks of infinite width and depth.
+
+        For shaped rectifiers it is the covariance of a linear network. For smooth activations the noise is the
+        same, V is the norm, and with p = (phi''^2 + phi''')/a^2 the drift is b C (2 V - 1) for the inner products
+        C of directions with the input and (p V - b) U + 2 p C C^T for those among directions: for a single one, the
+        drift of U is U [p V (1 + 2 rho^2) - b], rho the correlation with the input.
+
+        A random direction at the start of an input with norm V, initial [[V, 0], [0, 1]], gives (V, |J u|^2); this is
+        also the limit of (V, |J^T g|^2) for a random direction g at the end.
+
+        Shapes: initial is (1 + k, 1 + k), the Gram <., .>/n_in of the input and of k directions. Returns
+            (samples, 1 + k, 1 + k) at `time`, or (samples, len(at), 1 + k, 1 + k) at the times `at` (depth/width,
+            multiples of time/steps), in their order; 0 is the start.
+        Law: weak order 2 in the step; positive semi-definite at any step. The drift is solved exactly but for
+            one integral, by Simpson's rule, which is 0 for odd activations; the noise is that of
+            `sample`. Every entry is +infinity from the explosion of V on. It is the limit of
+            `networks.ShapedMLP.tangents`, with error O(1/width). Normals, samples and `noise_steps` as for `sample`.
+        Source: ours, after the covariance SDE of Li, Nica and Roy 2022.
+        Raises: ValueError for an initial value that is not a covariance, a time off the grid, samples or steps
+            below 1, noise_steps that are no multiple of steps, an unknown precision.
+        """
+        start = _checks.covariance("initial", initial)
+        run = self._run(samples, seed, at, how)
+        step = self.time / run.count
+        largest = np.sqrt(step / 2) * FARTHEST + len(start) * step / 2
+        times = np.empty(run.samples)
+        b, bend = 0.0, 0.0
+        if isinstance(self.activation, Smooth) and self.activation.exponent == 0.5:
+            b, bend = self.activation.b, (self.activation.second / (2 * self.activation.a)) ** 2
+
+        def kernel(out: FloatArray, begin: int) -> None:
+            rows = slice(begin - run.first, begin - run.first + len(out))
+            _tangents.walk(out, times[rows], begin, run.records, start, step, squarings(largest), b, bend,
+                           run.prototype, run.refinement, TANGENT_PATHS, run.seed)
+
+        return run.paths(kernel, start.shape, LANES)
 
     def _run_rectifier(self, V0: FloatArray, run: Run) -> FloatArray:
         gap2, step = self.activation.gap2, self.time / run.count

@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike
 from scipy.integrate import solve_ivp
 
 from .. import _checks
-from .._checks import FloatArray, real, reals, whole
-from ..activations import Plain, Rectifier
+from .._checks import FloatArray, reals, whole
+from ..blocks import Blocks, ConvBlocks, checked_blocks
 from ._identity import Riccati
 from ._units import ABSOLUTE, TOLERANCE, Expectations, Flow
 from .shaped import angle_flow, assemble, separation
@@ -62,13 +62,12 @@ class Tangent(NamedTuple):
 class ResidualKernel:
     """Residual blocks x + outer(dW inner(x) + db) of infinite width.
 
-    The weights of a block of length dt have variance weight_variance dt / width, the biases
-    bias_variance dt; `time` is the sum of all dt. Units are independent and, after infinitely
+    The blocks must be dense, with independent parameters. Units are independent and, after infinitely
     many blocks, normal. The network of Hayou is inner = ReLU, outer = identity, no bias.
 
     Source: Peluchetti and Favaro 2021, doubly infinite residual networks; Hayou 2023, infinite
     depth then infinite width. Any inner activation, and the mean for outer''(0) != 0: ours.
-    Raises: ValueError for a variance or a time out of range, an outer activation that is not 0 at
+    Raises: ValueError for convolutional blocks or dependent parameters, an outer activation that is not 0 at
     0 or has fewer than three continuous derivatives there (its blocks would not shrink).
 
     >>> import numpy as np
@@ -79,24 +78,23 @@ class ResidualKernel:
     True
     """
 
-    inner: Plain | Rectifier
-    outer: Plain | Rectifier
-    weight_variance: float = 1.0
-    bias_variance: float = 0.0
-    time: float = 1.0
+    blocks: Blocks
 
     def __post_init__(self) -> None:
-        for role in ("inner", "outer"):
-            if not isinstance(getattr(self, role), Plain | Rectifier):
-                raise ValueError(f"{role} must be a plain activation, relu() or linear(), got {getattr(self, role)!r}")
-        for name in ("weight_variance", "bias_variance"):
-            object.__setattr__(self, name, real(name, getattr(self, name), least=0))
-        object.__setattr__(self, "time", real("time", self.time, above=0))
-        if not self.outer.smoothness >= 3:
-            raise ValueError(f"outer must have 3 continuous derivatives at 0, {self.outer.name} has "
-                             f"{self.outer.smoothness:g}; it may be the inner activation")
-        if self.outer.value0 != 0:
-            raise ValueError(f"outer must be 0 at 0, {self.outer.name} is {self.outer.value0:g} there; subtract it")
+        if isinstance(checked_blocks(self.blocks), ConvBlocks) or not self.blocks.independent:
+            raise ValueError("blocks must be dense with independent parameters of mean zero to have a kernel, got "
+                             f"{_checks.shown(self.blocks)}")
+        if not self.blocks.outer.smoothness >= 3:
+            raise ValueError(f"outer must have 3 continuous derivatives at 0, {self.blocks.outer.name} has "
+                             f"{self.blocks.outer.smoothness:g}; it may be the inner activation")
+        if self.blocks.outer.value0 != 0:
+            raise ValueError(f"outer must be 0 at 0, {self.blocks.outer.name} is {self.blocks.outer.value0:g} there; "
+                             "subtract it")
+
+    @property
+    def time(self) -> float:
+        """The time that the blocks cover."""
+        return self.blocks.time
 
     def at(self, mean0: ArrayLike, K0: ArrayLike, times: ArrayLike | None = None) -> Unit:
         """The law of a unit after infinitely many blocks, given the normal law it starts with.
@@ -187,20 +185,21 @@ class ResidualKernel:
         mean, K = self._start(mean0, K0)
         if self._flow.inner.linear:
             return self._riccati(mean, K).explosion_time()
-        if self.outer.second0 == 0 and self._flow.inner.grows_linearly():
+        if self.blocks.outer.second0 == 0 and self._flow.inner.grows_linearly():
             return np.full(len(mean), np.inf)
         return np.array([self._flow.explosion_time(m, k, HORIZON * self.time)
                          for m, k in zip(mean, np.diag(K), strict=True)])
 
     @cached_property
     def _flow(self) -> Flow:
-        return Flow(Expectations(self.inner), self.outer.slope0, self.outer.second0, self.weight_variance,
-                    self.bias_variance)
+        blocks = self.blocks
+        return Flow(Expectations(blocks.inner), blocks.outer.slope0, blocks.outer.second0, blocks.weight_variance,
+                    blocks.bias_variance)
 
     def _riccati(self, mean: FloatArray, K: FloatArray) -> Riccati:
-        slope = self._flow.inner.slopes[0]
-        return Riccati(self.outer.slope0, self.outer.second0, slope**2 * self.weight_variance, self.bias_variance,
-                       mean, np.diag(K))
+        slope, blocks = self._flow.inner.slopes[0], self.blocks
+        return Riccati(blocks.outer.slope0, blocks.outer.second0, slope**2 * blocks.weight_variance,
+                       blocks.bias_variance, mean, np.diag(K))
 
     def _start(self, mean0: ArrayLike, K0: ArrayLike) -> tuple[FloatArray, FloatArray]:
         K = _semidefinite("K0", K0)
@@ -212,19 +211,19 @@ class ResidualKernel:
     def _unit(self, mean: FloatArray, K: FloatArray, alive: FloatArray, time: float) -> Unit:
         """The law of a unit at a time, of which some inputs have exploded."""
         both = np.ix_(alive, alive)
-        found = Unit(np.full(len(mean), np.copysign(np.inf, self.outer.second0)), np.full(K.shape, np.inf))
+        found = Unit(np.full(len(mean), np.copysign(np.inf, self.blocks.outer.second0)), np.full(K.shape, np.inf))
         if np.any(alive):
             found.mean[alive], found.covariance[both] = self._moments(mean[alive], K[both], time)
         return found
 
     def _moments(self, mean: FloatArray, K: FloatArray, time: float) -> tuple[FloatArray, FloatArray]:
         units, slopes = self._flow, self._flow.inner.slopes
-        rate = units.slope**2 * self.weight_variance
+        rate = units.slope**2 * self.blocks.weight_variance
         if time == 0:
             return mean, K
         if units.inner.linear:
             return self._linear(mean, K, time)
-        if slopes and not np.any(mean) and self.bias_variance == units.second == 0 and np.all(np.diag(K) > 0):
+        if slopes and not np.any(mean) and self.blocks.bias_variance == units.second == 0 and np.all(np.diag(K) > 0):
             gain = rate * (slopes[0] ** 2 + slopes[1] ** 2) / 2
             clock = rate * (slopes[0] - slopes[1]) ** 2 * time
             return mean, assemble(np.diag(K) * np.exp(gain * time), angle_flow(separation(K), np.array([clock]))[0])
@@ -251,15 +250,15 @@ class ResidualKernel:
                    tangents: FloatArray | None) -> dict[int, tuple[FloatArray, FloatArray, FloatArray | None]]:
         """Mean, covariance and tangents after the blocks wanted, all from the state of the block before."""
         mean, K = self._start(mean0, K0)
-        inner, outer, dt = Expectations(self.inner), Expectations(self.outer), self.time / depth
+        inner, outer, dt = Expectations(self.blocks.inner), Expectations(self.blocks.outer), self.time / depth
         path = {0: (mean, K, tangents)}
         for block in range(1, max(wanted) + 1):
             values, slopes = inner.both(mean, K) if tangents is not None else (inner.values(mean, K), None)
-            weights = self.weight_variance * dt * values
-            power = weights + self.bias_variance * dt
+            weights = self.blocks.weight_variance * dt * values
+            power = weights + self.blocks.bias_variance * dt
             if tangents is not None:
-                gain = self.weight_variance * dt * slopes
-                sources = np.array([weights, np.full_like(K, self.bias_variance * dt), np.zeros_like(K)])
+                gain = self.blocks.weight_variance * dt * slopes
+                sources = np.array([weights, np.full_like(K, self.blocks.bias_variance * dt), np.zeros_like(K)])
                 tangents = tangents + outer.derivatives(np.zeros_like(mean), power) * (sources + gain * tangents)
             shift = outer.means(np.diag(power))
             K = K + outer.values(np.zeros_like(mean), power) - np.outer(shift, shift)

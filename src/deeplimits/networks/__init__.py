@@ -5,9 +5,8 @@ for each neuron. A layer of width n therefore costs n m normals instead of n^2 w
 """
 
 from ._gradients import Gradients
-from .convolutional import ConvResNet
 from .residual import Jacobians, ResNet, gaussian_start
 from .shaped import ShapedMLP
 from .unshaped import UnshapedChain
 
-__all__ = ["ConvResNet", "Gradients", "Jacobians", "ResNet", "ShapedMLP", "UnshapedChain", "gaussian_start"]
+__all__ = ["Gradients", "Jacobians", "ResNet", "ShapedMLP", "UnshapedChain", "gaussian_start"]

@@ -5,26 +5,28 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .. import _checks
 from .._run import Run
 from ..activations import programs
+from ..blocks import Blocks
 from ..gaussian import WEIGHTS
 from ..kernels import Tangent
 from ..loops.tangent_kernel import _kernels
-from ._branches import Branches, Start, _finite, _square
+from ._branches import Start
 from .weights import _law, functions_of
 
 
-def tangent_kernels(branches: Branches, x0: Start, inputs: ArrayLike | None, readout: ArrayLike | None,
+def tangent_kernels(blocks: Blocks, x0: Start, inputs: ArrayLike | None, readout: ArrayLike | None,
                     run: Run) -> Tangent:
     """The tangent kernels of networks, by the parameters that move.
 
     Shapes: x0 is (samples, width, m), inputs (m, m), readout (width,) or (samples, width).
     """
-    m = x0.states.shape[2]
-    before = _square("inputs", inputs, m)
-    readouts = _readouts(readout, branches.width, run.samples)
-    law = _law(branches, branches.time / run.count, run.refinement, limit=False)
-    functions = functions_of(branches)
+    width, m = x0.states.shape[1:]
+    before = None if inputs is None else _checks.semidefinite("inputs", inputs, m)
+    readouts = _readouts(readout, width, run.samples)
+    law = _law(blocks, width, blocks.time / run.count, run.refinement, limit=False)
+    functions = functions_of(blocks, width)
     starts = x0._replace(states=np.ascontiguousarray(x0.states.swapaxes(1, 2)))
     out = np.empty((3, run.samples, m, m))
 
@@ -43,5 +45,8 @@ def _readouts(readout: ArrayLike | None, width: int, samples: int) -> NDArray[np
     """The vectors that read the outputs, (samples or 1, width): the first neuron by default."""
     if readout is None:
         return np.eye(1, width)
-    shape = (width,) if np.ndim(readout) == 1 else (samples, width)
-    return np.atleast_2d(_finite("readout", readout, shape))
+    given = _checks.reals("readout", readout)
+    shape = (width,) if given.ndim == 1 else (samples, width)
+    if given.shape != shape:
+        raise ValueError(f"readout must have shape {shape}, got {given.shape}")
+    return np.atleast_2d(given)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import NamedTuple, Unpack
 
 import numpy as np
@@ -11,11 +11,12 @@ from numpy.typing import ArrayLike
 
 from .. import _checks
 from .._checks import FloatArray, whole
-from .._run import Layers, Network
+from .._run import MOST_STEPS, Layers, Network
+from ..blocks import Blocks, checked_blocks
 from ..gaussian import MOST_SAMPLES, STARTS, normals
 from ..kernels import Tangent
 from ..wishart import factor_of
-from ._branches import Activation, Branches, simulate, start
+from ._branches import dense_start, states
 from ._tangent_kernel import tangent_kernels
 from .weights import derivatives, log_determinants
 
@@ -49,47 +50,31 @@ class Jacobians(NamedTuple):
     log_determinant: FloatArray
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class ResNet(Network):
-    """A residual network x + outer(dW inner(x) + db) of finite width and depth.
+    """A residual network of finite width and depth: each of the `depth` layers is a block that covers time/depth.
 
-    Each of the `depth` layers covers dt = time/depth. Independent weights have variance weight_variance dt/width
-    and biases bias_variance dt. With inner=relu(), outer=linear() and the defaults this is the network of Hayou;
-    with smooth activations that of Peluchetti and Favaro. More generally the weights are
-    weight_mean dt + sqrt(dt) eps with cov(eps[o, i], eps[p, j]) = weight_variance row_covariance[o, p]
-    column_covariance[i, j], where row_covariance is the identity by default and column_covariance the identity
-    over width, and the biases have mean bias_mean dt and covariance bias_covariance dt.
+    With `ConvBlocks` it is convolutional, its states are images of any size, and the width is in channels.
 
-    Shapes: weight_mean and the covariances (width, width), bias_mean (width,).
-    Source: Hayou 2023, residual network; Peluchetti and Favaro 2021, fully iid and matrix Gaussian parameters.
+    Source: Hayou 2023, residual network; Peluchetti and Favaro 2021, fully connected and convolutional networks.
     Raises: ValueError that names the argument, its value and what is allowed.
     """
 
+    blocks: Blocks
     width: int
     depth: int
-    inner: Activation
-    outer: Activation
-    weight_variance: float = 1.0
-    bias_variance: float = 0.0
-    time: float = 1.0
-    weight_mean: ArrayLike | None = None
-    bias_mean: ArrayLike | None = None
-    row_covariance: ArrayLike | None = None
-    column_covariance: ArrayLike | None = None
-    bias_covariance: ArrayLike | None = None
 
     def __post_init__(self) -> None:
-        whole("depth", self.depth, most=2**31 - 1)
-        given = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "depth"}
-        object.__setattr__(self, "_branches", Branches(**given))
+        whole("depth", self.depth, most=MOST_STEPS)
+        checked_blocks(self.blocks).fitting(self.width)
 
-    def sample(self, initial: ArrayLike, samples: int, seed: int, at: Sequence[int] | None = None,
-               **how: Unpack[Layers]) -> FloatArray:
+    def sample(self, initial: ArrayLike, samples: int, seed: int, at: Sequence[int] | None = None, *,
+               method: str | None = None, **how: Unpack[Layers]) -> FloatArray:
         """States of independent networks.
 
         Shapes: initial is (width, m), the same for all networks, or (samples, width, m). Returns
             (samples, width, m) at the last layer, or (samples, len(at), width, m) at the layers `at`, in their
-            order; layer 0 is the start, layer `depth` the last.
+            order; layer 0 is the start, layer `depth` the last. Images: (width, rows, columns, m) instead.
         Law: exact at any width and depth. Given a layer, the pre-activations of the m inputs are one Gaussian row
             for each neuron, so m normals a neuron are drawn and no weights. Normals and activations have single
             precision, states and sums over neurons double; `precision="double"` draws and evaluates in double.
@@ -100,12 +85,16 @@ class ResNet(Network):
             Sample i depends only on (seed, first + i) and the start. With `noise_depth`, a multiple of `depth`, each
             layer uses the normalised sum of the normals of several layers of a network so deep: both then follow
             the same Brownian path. A state that overflows is infinite from there on, in all its inputs.
-        Source: Hayou 2023, the layer law; Peluchetti and Favaro 2021, fully iid parameters.
+            Images: the pre-activations of a channel are one Gaussian vector over positions and inputs, whose
+            covariance is the Gram matrix of the patches. Its factor is the triangular one (`method` "field") or
+            the patches themselves ("filters", whose normals are filters); None takes the first where positions
+            times inputs are fewer than channels. `noise_depth` couples samples of the same method.
+        Source: Hayou 2023, the layer law; Peluchetti and Favaro 2021, fully iid parameters, convolutional networks.
         Raises: ValueError for a start of another shape or not finite, samples below 1, layers outside 0..depth,
-            noise_depth that is no multiple of depth, or an unknown precision.
+            noise_depth that is no multiple of depth, an unknown precision or method.
         """
         run = self._run(samples, seed, at, how)
-        return simulate(self._branches, start(initial, (self.width,), run.samples), run, limit=False)
+        return states(self.blocks, self.width, initial, run, method, limit=False)
 
     def jacobians(self, initial: ArrayLike, samples: int, seed: int, at: Sequence[int] | None = None,
                   **how: Unpack[Layers]) -> Jacobians:
@@ -117,13 +106,13 @@ class ResNet(Network):
         Law: exact, J = product over layers of I + diag(phi'(h)) W diag(psi'(x)). Weights have single precision, or
             double with `precision="double"`, everything else is double. Sample i depends only on (seed, first + i)
             and x0, and not on the numbers of `sample`. `noise_depth` sums the weights of several layers of a
-            network so deep, which is how networks of other depths and `diffusions.JacobianSDE` are coupled.
+            network so deep, which is how networks of other depths and `diffusions.ResidualSDE.jacobians` are coupled.
             A sample that overflows is +inf from there on, in all that is returned.
         Source: Peluchetti and Favaro 2021, gradients in residual networks.
         Raises: ValueError as for `sample`.
         """
         run = self._run(samples, seed, at, how)
-        state, jacobian = derivatives(self._branches, start(initial, (self.width,), run.samples), run, limit=False)
+        state, jacobian = derivatives(self.blocks, dense_start(self.blocks, self.width, initial, run), run, limit=False)
         return Jacobians(state, jacobian, log_determinants(jacobian))
 
     def ntk(self, initial: ArrayLike, samples: int, seed: int, *, inputs: ArrayLike | None = None,
@@ -146,4 +135,4 @@ class ResNet(Network):
             readout of another shape or not finite.
         """
         run = self._run(samples, seed, None, how)
-        return tangent_kernels(self._branches, start(initial, (self.width,), run.samples), inputs, readout, run)
+        return tangent_kernels(self.blocks, dense_start(self.blocks, self.width, initial, run), inputs, readout, run)

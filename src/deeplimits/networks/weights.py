@@ -7,20 +7,21 @@ import numpy as np
 from .._checks import FloatArray
 from .._run import Run
 from ..activations import programs
+from ..blocks import Blocks
 from ..gaussian import WEIGHTS
 from ..loops.weights import Functions, Law, propagate
-from ._branches import Branches, Start, root
+from ._branches import Start, root
 
 
-def derivatives(branches: Branches, x0: Start, run: Run, *, limit: bool) -> tuple[FloatArray, ...]:
+def derivatives(blocks: Blocks, x0: Start, run: Run, *, limit: bool) -> tuple[FloatArray, ...]:
     """States, Jacobians with respect to the start, and for the diffusion their inverses.
 
     Shapes: x0 is (samples, width, m); returns (samples, times?, width, m) and once or twice
         (samples, times?, m, width, width). A sample that overflows is +inf in all of them from there on.
     """
-    width, step, inputs = branches.width, branches.time / run.count, x0.states.shape[2]
-    law = _law(branches, step, run.refinement, limit)
-    functions = functions_of(branches)
+    (width, inputs), step = x0.states.shape[1:], blocks.time / run.count
+    law = _law(blocks, width, step, run.refinement, limit)
+    functions = functions_of(blocks, width)
     starts = x0._replace(states=np.ascontiguousarray(x0.states.swapaxes(1, 2)))
     shape = (run.samples, len(run.records), inputs)
     states, jacobians = np.empty((*shape, width)), np.empty((*shape, width, width))
@@ -47,22 +48,22 @@ def log_determinants(jacobians: FloatArray) -> FloatArray:
     return np.where(gone, np.inf, np.linalg.slogdet(whole)[1])
 
 
-def functions_of(branches: Branches) -> Functions:
-    """The activations of the branches for the loops with weights."""
-    return Functions(*(one.program(branches.width, np.float64, derivative=slope)
-                       for one in (branches.inner, branches.outer) for slope in (False, True)))
+def functions_of(blocks: Blocks, width: int) -> Functions:
+    """The activations of the blocks for the loops with weights."""
+    return Functions(*(one.program(width, np.float64, derivative=slope)
+                       for one in (blocks.inner, blocks.outer) for slope in (False, True)))
 
 
-def _law(branches: Branches, step: float, refinement: int, limit: bool) -> Law:
+def _law(blocks: Blocks, width: int, step: float, refinement: int, limit: bool) -> Law:
     """The law of the weights in a step."""
-    width, identity = branches.width, np.eye(branches.width)
-    slope, second = branches.taylor() if limit else (1.0, 0.0)
-    columns = identity / width if branches.column_covariance is None else branches.column_covariance
-    biases = branches.bias_variance * identity if branches.bias_covariance is None else branches.bias_covariance
+    identity = np.eye(width)
+    slope, second = blocks.taylor() if limit else (1.0, 0.0)
+    columns = identity / width if blocks.column_covariance is None else blocks.column_covariance
+    biases = blocks.bias_variance * identity if blocks.bias_covariance is None else blocks.bias_covariance
     return Law(
-        np.sqrt(branches.weight_variance * step),
-        identity if branches.row_covariance is None else root(branches.row_covariance),
+        np.sqrt(blocks.weight_variance * step),
+        identity if blocks.row_covariance is None else root(blocks.row_covariance),
         root(columns), np.sqrt(step) * root(biases),
-        np.zeros((width, width)) if branches.weight_mean is None else step * branches.weight_mean,
-        np.zeros(width) if branches.bias_mean is None else step * branches.bias_mean,
+        np.zeros((width, width)) if blocks.weight_mean is None else step * blocks.weight_mean,
+        np.zeros(width) if blocks.bias_mean is None else step * blocks.bias_mean,
         limit, slope, second, refinement)

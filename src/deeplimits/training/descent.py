@@ -292,7 +292,7 @@ def hidden(model: Model, inputs: Any) -> int:
 
 def operations(model: Model, inputs: Any) -> int:
     """The multiplications by which one network answers one input."""
-    return hidden(model, inputs) * model.width * (model.blocks.depth + 1)
+    return hidden(model, inputs) * model.width * (model.network.depth + 1)
 
 
 def _loss(model: Model, parameters: Any, inputs: Any, targets: Any) -> Any:

@@ -3,35 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._checks import real, whole
+from .._checks import real, shown, whole
 from .._checks import seed as checked_seed
 from ..activations import Plain, Rectifier, formula
 from ..activations.expressions import Node
+from ..blocks import Blocks, ConvBlocks
 from ..kernels import Kernels, ResidualKernel, with_layers
-from ..networks import ConvResNet, ResNet
+from ..networks import ResNet
 from ._libraries import jax
 
 #: The parameters that move, by what is trained.
 TRAINED = {"all": ("input", "weights", "biases", "output"), "blocks": ("weights", "biases"), "output": ("output",)}
-
-#: What blocks with dependent parameters are made of; those have no weights to train here.
-DEPENDENT = ("weight_mean", "bias_mean", "row_covariance", "column_covariance", "bias_covariance",
-             "vertical_covariance", "horizontal_covariance")
-
 
 @dataclass(frozen=True)
 class Model:
     """A residual network with an input layer before its blocks and an output layer after them.
 
     Of an input z the blocks see A z with A ~ N(0, input_variance / inputs), and the outputs are G x with
-    G ~ N(0, output_variance / width), both without bias. The blocks are those of `networks.ResNet`, or of
-    `networks.ConvResNet`: then A acts on the `inputs` channels of an image, position by position, and x is the
+    G ~ N(0, output_variance / width), both without bias. The network is a `networks.ResNet`, dense or of
+    `ConvBlocks`: then A acts on the `inputs` channels of an image, position by position, and x is the
     mean over positions. All parameters are kept as standard normal numbers; their variances are factors of
     the network, so that gradients have the size that the tangent kernel counts. What moves is "all", the
     "blocks" alone, or the "output" layer alone.
@@ -40,7 +36,7 @@ class Model:
     Raises: ValueError that names the argument, its value and what is allowed.
     """
 
-    blocks: ResNet | ConvResNet
+    network: ResNet
     inputs: int
     outputs: int
     input_variance: float = 1.0
@@ -48,12 +44,11 @@ class Model:
     trained: str = "all"
 
     def __post_init__(self) -> None:
-        if not isinstance(self.blocks, ResNet | ConvResNet):
-            raise ValueError(f"blocks must be a networks.ResNet or networks.ConvResNet, got {self.blocks!r}")
-        given = [field.name for field in fields(self.blocks)
-                 if field.name in DEPENDENT and getattr(self.blocks, field.name) is not None]
-        if given:
-            raise ValueError(f"blocks must have independent parameters of mean zero to be trained, got {given[0]}")
+        if not isinstance(self.network, ResNet):
+            raise ValueError(f"network must be a networks.ResNet, got {shown(self.network)}")
+        if not self.blocks.independent:
+            raise ValueError("network must have independent parameters of mean zero to be trained, got "
+                             f"{shown(self.blocks)}")
         for name in ("inputs", "outputs"):
             whole(name, getattr(self, name))
         for name in ("input_variance", "output_variance"):
@@ -64,12 +59,17 @@ class Model:
     @property
     def convolutional(self) -> bool:
         """Whether the inputs are images, (k, rows, columns, inputs), and not vectors (k, inputs)."""
-        return isinstance(self.blocks, ConvResNet)
+        return isinstance(self.blocks, ConvBlocks)
+
+    @property
+    def blocks(self) -> Blocks:
+        """The blocks of the network."""
+        return self.network.blocks
 
     @property
     def width(self) -> int:
         """The width of the blocks, or their channels."""
-        return self.blocks.channels if self.convolutional else self.blocks.width
+        return self.network.width
 
     def parameters(self, samples: int, seed: int) -> dict[str, np.ndarray]:
         """Standard normal parameters of independent networks.
@@ -80,7 +80,7 @@ class Model:
         Law: exact; sample i depends only on (seed, i). The numbers are not those of `networks`.
         Raises: ValueError for samples below 1 or a seed out of range.
         """
-        depth, width = self.blocks.depth, self.width
+        depth, width = self.network.depth, self.width
         taps = self.blocks.kernel**2 if self.convolutional else 1
         shapes = {"input": (width, self.inputs), "weights": (depth, width, taps * width), "biases": (depth, width),
                   "output": (self.outputs, width)}
@@ -97,7 +97,7 @@ class Model:
         """
         jnp, blocks, width = jax().numpy, self.blocks, self.width
         inner, outer = (elementwise(phi) for phi in (blocks.inner, blocks.outer))
-        step = blocks.time / blocks.depth
+        step = blocks.time / self.network.depth
         weight_scale, bias_scale = (np.sqrt(v * step) for v in (blocks.weight_variance / width, blocks.bias_variance))
         x = jnp.asarray(inputs) @ parameters["input"].T * float(np.sqrt(self.input_variance / self.inputs))
 
@@ -139,10 +139,8 @@ class Model:
         Raises: ValueError for a gram that is not a covariance, and for filters.
         """
         if self.convolutional:
-            raise ValueError("limit is known for fully connected blocks only, got networks.ConvResNet")
-        blocks = self.blocks
-        kernel = ResidualKernel(blocks.inner, blocks.outer, blocks.weight_variance, blocks.bias_variance, blocks.time)
-        return with_layers(kernel, gram, self.input_variance, self.output_variance)
+            raise ValueError("limit is known for fully connected blocks only, got ConvBlocks")
+        return with_layers(ResidualKernel(self.blocks), gram, self.input_variance, self.output_variance)
 
     def _patches(self, x: Any) -> Any:
         """What the filter sees from each position: (k, rows, columns, kernel^2 width)."""
