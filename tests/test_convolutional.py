@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from deeplimits.networks.convolutional import neighbours
 from samples import LEVEL, limit_for, z_scores
 from scipy import stats
 
@@ -12,6 +11,7 @@ from deeplimits.activations import linear, plain, relu
 from deeplimits.blocks import Blocks, ConvBlocks
 from deeplimits.diffusions import ResidualSDE
 from deeplimits.networks import ResNet
+from deeplimits.networks._branches import neighbours
 
 IMAGE = np.random.default_rng(1).standard_normal((2, 3, 3, 1)) * 0.5 + 0.7
 FACTORS = {  # non-symmetric factors: of outputs, rows and columns of the filter, and inputs

@@ -109,5 +109,5 @@ def test_a_drift_of_another_shape_is_named():
         def drift(self, x):
             return x.sum()
 
-    with pytest.raises(ValueError, match=r"drift must have the shape \(3, 1\) of the states, got \(\)"):
-        Wrong(0.1, 1.0).sample([1.0], 3, 1)
+    with pytest.raises(ValueError, match=r"drift must have the shape \(1, 1\) of the states, got \(\)"):
+        Wrong(0.1, 1.0).sample([1.0], 1, 1)
