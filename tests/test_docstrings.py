@@ -8,7 +8,7 @@ import pytest
 import deeplimits
 
 SECTIONS = ("Shapes:", "Law:", "Source:", "Raises:")
-PROCESSES = ("attention", "densities", "diffusions", "fractional", "kernels", "networks")
+PROCESSES = ("architectures", "attention", "densities", "diffusions", "fractional", "kernels", "networks")
 
 
 def surface():

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from . import activations as activations
+    from . import architectures as architectures
     from . import attention as attention
     from . import blocks as blocks
     from . import data as data
@@ -30,9 +31,9 @@ if TYPE_CHECKING:
 
 __version__ = "0.2.0"
 __all__ = [
-    "activations", "attention", "blocks", "data", "densities", "diffusions", "ensembles", "evidence", "figures",
-    "fractional", "gaussian", "growth", "kernels", "lazy", "networks", "reference", "stability", "training",
-    "verdicts", "wishart",
+    "activations", "architectures", "attention", "blocks", "data", "densities", "diffusions", "ensembles",
+    "evidence", "figures", "fractional", "gaussian", "growth", "kernels", "lazy", "networks", "reference",
+    "stability", "training", "verdicts", "wishart",
 ]
 
 

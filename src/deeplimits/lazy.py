@@ -14,24 +14,25 @@ and from the left in the same way.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _checks
 from ._checks import FloatArray, real, whole
+from ._directions import new_directions
 from ._jit import njit
 from ._parallel import over_samples
 from .gaussian import LAZY, MOST_SAMPLES, fill, u64
 
 __all__ = ["GaussianMatrix", "Transposed"]
 
-#: A direction is new if a unit vector along the question has more than this left beside the known directions.
-TOLERANCE = 1e-12
-#: Below this remainder a question counts as nearly known, and is orthogonalised on its own, twice.
-SOUND = 1e-4
 #: A matrix is drawn whole before more than this share of its smaller side is known.
 DENSE_SHARE = 0.5
+
+#: Questions with larger entries than this are refused.
+LARGEST = 1e150
 
 #: What a counter is for: answers from the right, from the left, and the rows of what is left when it turns dense.
 RIGHT, LEFT, REST = 0, 1, 2
@@ -108,10 +109,12 @@ class GaussianMatrix:
 
     >>> import numpy as np
     >>> from deeplimits.lazy import GaussianMatrix
+    >>> import numpy as np
+    >>> from deeplimits.lazy import GaussianMatrix
     >>> W = GaussianMatrix(50_000, 40_000, std=0.02, seed=1, name="up")
     >>> x, g = np.ones((40_000, 1)), np.ones((50_000, 1))
     >>> y = W @ x
-    >>> bool(np.isclose(g.T @ y, (W.T @ g).T @ x)), W.rank
+    >>> bool(np.isclose(g.T @ y, (W.T @ g).T @ x).item()), W.rank
     (True, 2)
 
     Shapes: without `samples`, X is (inputs,) or (inputs, m) and W @ X (outputs, m). With them there is one matrix a
@@ -156,6 +159,11 @@ class GaussianMatrix:
         return int(self._right.known.max() + self._left.known.max())
 
     @property
+    def is_dense(self) -> bool:
+        """Whether all of it is drawn."""
+        return self._whole is not None
+
+    @property
     def nbytes(self) -> int:
         """The memory that is held."""
         if self._whole is not None:
@@ -171,7 +179,10 @@ class GaussianMatrix:
         return self._checked(X, self.inputs, self.ask)
 
     def ask(self, X: FloatArray) -> FloatArray:
-        """W X without checks. Shapes: (samples or 1, inputs, m) -> (samples, outputs, m)."""
+        """W X without checks; NaN for samples whose question has no finite norm.
+
+        Shapes: (samples or 1, inputs, m) -> (samples, outputs, m).
+        """
         return self._answer(X, from_left=False)
 
     def ask_left(self, G: FloatArray) -> FloatArray:
@@ -184,20 +195,18 @@ class GaussianMatrix:
         Shapes: (outputs, inputs), or (samples, outputs, inputs).
         Law: exact, jointly with all answers; later answers are products with it.
         """
-        if self._whole is None:
-            self._draw_whole()
-        W = self.std * self._whole.astype(np.float64)
+        W = np.multiply(self.std, self._draw_whole() if self._whole is None else self._whole)
         return W[0] if self.samples is None else W
 
-    def _checked(self, X: ArrayLike, size: int, ask) -> FloatArray:
+    def _checked(self, X: ArrayLike, size: int, ask: Callable[[FloatArray], FloatArray]) -> FloatArray:
         X = _checks.numbers("X", X)
         batched = self.samples is not None and X.ndim == 3
         allowed = (X.ndim in (1, 2) and len(X) == size) or (batched and X.shape[:2] == (self.samples, size))
         if not allowed or not X.size:
             more = "" if self.samples is None else f" or ({self.samples}, {size}, m)"
             raise ValueError(f"X must have shape ({size},), ({size}, m){more}, got {X.shape}")
-        if not np.all(np.isfinite(X)):
-            raise ValueError("X must be finite, got infinite or missing numbers")
+        if not np.all(np.abs(X) < LARGEST):  # so that squares are finite; false for missing numbers
+            raise ValueError(f"X must be finite and below {LARGEST:g} in size, got infinite, missing or larger numbers")
         flat = X.ndim == 1
         Y = ask(X.reshape(1, size, -1) if X.ndim < 3 else X)
         Y = Y[..., 0] if flat else Y
@@ -206,6 +215,10 @@ class GaussianMatrix:
     def _answer(self, X: FloatArray, *, from_left: bool) -> FloatArray:
         if self._whole is None and self._turns_dense(X.shape[-1]):
             self._draw_whole()
+        finite = np.isfinite(np.einsum("snm,snm->s", X, X))
+        if not finite.all():
+            answers = self._answer(np.where(finite[:, None, None], X, 0.0), from_left=from_left)
+            return np.where(finite[:, None, None], answers, np.nan)
         if self._whole is not None:
             return self.std * ((self._whole.swapaxes(1, 2) if from_left else self._whole) @ X)
         side, other = (self._left, self._right) if from_left else (self._right, self._left)
@@ -235,7 +248,7 @@ class GaussianMatrix:
         change = new @ other.answers.swapaxes(1, 2) - drawn @ other.basis.swapaxes(1, 2)
         return drawn + (change * present[..., None]) @ other.basis
 
-    def _draw_whole(self) -> None:
+    def _draw_whole(self) -> FloatArray:
         """Draw the matrix with std 1: the answers, and fresh entries where nothing is known."""
         samples, (right, left) = len(self._right.known), (self._right, self._left)
         index = np.broadcast_to(np.arange(self.outputs), (samples, self.outputs))
@@ -244,7 +257,9 @@ class GaussianMatrix:
             W = W + (right.answers.swapaxes(1, 2) - W @ right.basis.swapaxes(1, 2)) @ right.basis
         if left.rank:
             W = W + left.basis.swapaxes(1, 2) @ (left.answers - left.basis @ W)
-        self._whole, self._right, self._left = W, *self._sides(samples)
+        self._right, self._left = self._sides(samples)
+        self._whole = W.astype(np.float64, copy=False)
+        return self._whole
 
 
 class Transposed:
@@ -260,76 +275,3 @@ class Transposed:
 
     def __matmul__(self, G: ArrayLike) -> FloatArray:
         return self.T._checked(G, self.T.outputs, self.T.ask_left)
-
-
-def new_directions(basis: FloatArray, questions: FloatArray) -> FloatArray:
-    """Orthonormal rows that span, with the basis, the questions as well, in the order of the questions.
-
-    Shapes: basis (samples or 1, k, n), questions (samples or 1, m, n) -> (samples or 1, r, n) with r <= m; rows of
-        zeros where a sample has fewer new directions than another.
-    """
-    rows = np.ascontiguousarray(questions)
-    size = _size(rows)
-    rest = _beside(basis, rows / np.where(size > 0, size, 1))
-    new = (_size(rest)[..., 0] > TOLERANCE).any(axis=0)
-    if not new.any():
-        return rest[:, :0]
-    if not new.all():
-        rest = rest[:, new]
-    triangle, sound = _triangle(rest @ rest.swapaxes(1, 2))
-    rows = np.linalg.inv(triangle) @ rest
-    if not sound.all():
-        rows[~sound] = _one_by_one(basis if len(basis) == 1 else basis[~sound], rest[~sound])
-    rows = _beside(basis, rows)
-    rows = np.linalg.inv(_triangle(rows @ rows.swapaxes(1, 2))[0]) @ rows
-    present = rows.any(axis=(0, 2))
-    return rows if present.all() else rows[:, present]
-
-
-def _size(rows: FloatArray) -> FloatArray:
-    """The norms of rows, their axis kept."""
-    return np.sqrt(np.einsum("smn,smn->sm", rows, rows))[..., None]
-
-
-def _beside(basis: FloatArray, rows: FloatArray) -> FloatArray:
-    """Rows without their parts along the basis."""
-    return rows - (rows @ basis.swapaxes(1, 2)) @ basis if basis.shape[1] else rows
-
-
-def _triangle(gram: FloatArray) -> tuple[FloatArray, NDArray[np.bool_]]:
-    """Cholesky factors, and whether each is far from singular; the identity where there is none.
-
-    A row and column of zeros, an absent direction, counts as 1 on the diagonal.
-    """
-    diagonal = np.arange(gram.shape[-1])
-    gram[:, diagonal, diagonal] += gram[:, diagonal, diagonal] == 0
-    try:
-        triangle = np.linalg.cholesky(gram)
-    except np.linalg.LinAlgError:
-        triangle = np.stack([_cholesky(one) for one in gram])
-    return triangle, triangle[:, diagonal, diagonal].min(axis=-1) > SOUND
-
-
-def _cholesky(gram: FloatArray) -> FloatArray:
-    try:
-        return np.linalg.cholesky(gram)
-    except np.linalg.LinAlgError:
-        return 0.5 * SOUND * np.eye(len(gram))
-
-
-def _one_by_one(basis: FloatArray, rows: FloatArray) -> FloatArray:
-    """Gram and Schmidt row by row, each projected twice at its own scale; rows of zeros where nothing is left.
-
-    What counts is the remainder beside the basis of a unit question: the rows come with their size.
-    """
-    found = np.zeros_like(rows)
-    for j in range(rows.shape[1]):
-        row = _beside(found[:, :j], _beside(basis, rows[:, j : j + 1]))
-        for again in range(2):
-            size = _size(row)
-            if not again:
-                present = size > TOLERANCE
-            row = _beside(found[:, :j], _beside(basis, row / np.where(size > 0, size, 1)))
-        size = _size(row)
-        found[:, j : j + 1] = np.where(present, row / np.where(size > 0, size, 1), 0)
-    return found

@@ -1,0 +1,170 @@
+"""One call of `Network.sample`: chunks of networks, forward, and back with every layer run again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from .._checks import FloatArray
+from .._parallel import cores, over_samples
+from .._run import Run
+from ._block import Size
+from ._parameters import Store
+
+if TYPE_CHECKING:
+    from .network import Network
+
+#: Numbers that a chunk of networks holds at once, about: 512 MiB.
+ROOM = 2**26
+
+Cotangent = Callable[[FloatArray], FloatArray]
+
+
+class Gradients(NamedTuple):
+    """States of networks, jointly with the gradients of a loss.
+
+    Shapes: states and gradients (samples, layers?, ...) at the same layers: the gradient with respect to the state
+        there. parameters: by name, the squared norm of the gradient with respect to a matrix or a vector, (samples,).
+    """
+
+    states: FloatArray
+    gradients: FloatArray
+    parameters: dict[str, FloatArray]
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is asked of the networks beside their states."""
+
+    backward: bool | Cotangent
+    observe: Callable[[FloatArray], FloatArray] | None
+    method: str | None
+
+    def checked(self) -> Task:
+        """Raises: ValueError for what is neither a flag nor a function."""
+        if not isinstance(self.backward, bool) and not callable(self.backward):
+            raise ValueError(f"backward must be True, False or a function of the last state, got {self.backward!r}")
+        if self.observe is not None and not callable(self.observe):
+            raise ValueError(f"observe must be a function of a state or None, got {self.observe!r}")
+        return self
+
+    def cotangent(self, y: FloatArray) -> FloatArray:
+        """The gradient of the loss with respect to the last state."""
+        if not callable(self.backward):
+            return y
+        g = np.asarray(self.backward(y), np.float64)
+        if g.shape != y.shape:
+            raise ValueError(f"backward must return the shape of the last state {y.shape}, got {g.shape}")
+        return g
+
+    def look(self, state: FloatArray, gone: FloatArray, samples: int) -> FloatArray:
+        """What is kept of a state; +inf for networks that have overflowed."""
+        state = np.broadcast_to(state, (samples, *state.shape[1:]))
+        seen = state if self.observe is None else np.asarray(self.observe(state), np.float64)
+        if len(seen) != samples:
+            raise ValueError(f"observe must keep the axis of {samples} samples, got shape {seen.shape}")
+        return np.where(gone.reshape(-1, *(1,) * (seen.ndim - 1)), np.inf, seen) if gone.any() else seen
+
+
+class Sampler:
+    """One call of `Network.sample`."""
+
+    def __init__(self, network: Network, task: Task, run: Run, x: FloatArray, sizes: list[Size]) -> None:
+        self.network, self.task, self.run, self.x = network, task, run, x
+        held = sizes[-1].held if task.backward else max(b.held - a.held for a, b in zip(sizes, sizes[1:], strict=False))
+        self.rows = max(1, ROOM // cores() // max(held + sum(int(np.prod(size.shape)) for size in sizes), 1))
+        if task.observe is None and len({sizes[layer].shape for layer in run.records}) > 1:
+            shapes = [sizes[layer].shape for layer in run.records]
+            raise ValueError(f"at must name layers of one shape unless observe= is given, got shapes {shapes}")
+        self.kept: dict[str, FloatArray] = {}
+        self.parameters: dict[str, FloatArray] = {}
+
+    def all(self) -> FloatArray | Gradients:
+        """All samples, chunk by chunk."""
+        # The first network alone: it tells the shape of what is kept.
+        self._chunk(slice(0, 1), self.run.first)
+
+        def piece(start: int, stop: int) -> None:
+            for low in range(start + 1, stop + 1, self.rows):
+                self._chunk(slice(low, min(low + self.rows, stop + 1)), self.run.first + low)
+
+        if self.run.samples > 1:
+            # A network that fills the room has all threads for itself.
+            over_samples(piece, self.run.samples - 1, self.run.threads if self.rows > 1 else 1)
+        states = self.run.shown(self.kept["states"])
+        if not self.task.backward:
+            return states
+        return Gradients(states, self.run.shown(self.kept["gradients"]), self.parameters)
+
+    def _chunk(self, rows: slice, first: int) -> None:
+        with np.errstate(over="ignore", invalid="ignore"):  # a network that overflows is marked, not a warning
+            self._forward(rows, first)
+
+    def _forward(self, rows: slice, first: int) -> None:
+        """States from the first to the last; then the way back."""
+        run, count = self.run, rows.stop - rows.start
+        threads = 1 if self.rows > 1 else run.threads
+        store = Store(int(run.seed), first, count, threads, "single" if run.dtype == np.float32 else "double",
+                      self.task.method)
+        x = self.x if len(self.x) == 1 else self.x[rows]
+        gone = np.zeros(count, bool)
+        path: list[FloatArray] = []
+        for number in range(run.count + 1):
+            if number:
+                layer = self.network.layers[number - 1]
+                x, _ = layer.forward(x, store)
+                x, gone = _stopped(x, gone)
+                if not self.task.backward and not layer.tied:
+                    store.release(layer.path)
+            if self.task.backward:
+                path.append(x)
+            if number in run.records:
+                self._keep("states", rows, number, self.task.look(x, gone, count))
+            elif number > run.records[-1] and not self.task.backward:
+                break
+        if self.task.backward:
+            self._back(rows, store, path, gone)
+
+    def _back(self, rows: slice, store: Store, path: list[FloatArray], gone: FloatArray) -> None:
+        """Gradients from the last state to the first. A layer is run again, with known answers, for its way back."""
+        count = rows.stop - rows.start
+        g = self.task.cotangent(np.broadcast_to(path[-1], (count, *path[-1].shape[1:])))
+        for number in range(self.run.count, -1, -1):
+            if number in self.run.records:
+                self._keep("gradients", rows, number, self.task.look(g, gone, count))
+            if number:
+                layer = self.network.layers[number - 1]
+                path.pop()
+                g, gone = _stopped(layer.forward(path[-1], store)[1](g), gone)
+                if not layer.tied:
+                    self._norms(rows, store, layer.path, gone)
+        self._norms(rows, store, None, gone)
+
+    def _norms(self, rows: slice, store: Store, path: str | None, gone: FloatArray) -> None:
+        """Keep the norms of the gradients of a layer and forget it; of all that is left for None."""
+        for key, squared in store.take_gradients(path).items():
+            if key not in self.parameters:
+                self.parameters[key] = np.empty(self.run.samples)
+            self.parameters[key][rows] = np.where(np.isfinite(squared) & ~gone, squared, np.inf)
+        if path is not None:
+            store.release(path)
+
+    def _keep(self, name: str, rows: slice, number: int, seen: FloatArray) -> None:
+        if name not in self.kept:
+            self.kept[name] = np.empty((self.run.samples, len(self.run.records), *seen.shape[1:]))
+        out = self.kept[name]
+        if out.shape[2:] != seen.shape[1:]:
+            raise ValueError(f"observe must return one shape at all layers asked for, got {out.shape[2:]} and "
+                             f"{seen.shape[1:]}")
+        out[rows, np.searchsorted(self.run.records, number)] = seen
+
+
+def _stopped(x: FloatArray, gone: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """A state in which networks that have overflowed are zero, and which they are."""
+    finite = np.isfinite(x.sum(axis=tuple(range(1, x.ndim))))
+    if finite.all():
+        return x, gone
+    return np.where(finite.reshape(-1, *(1,) * (x.ndim - 1)), x, 0.0), gone | ~finite
