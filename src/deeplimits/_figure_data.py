@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -15,6 +16,8 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
 from matplotlib.patches import Polygon, Rectangle, StepPatch
+
+from ._checks import FloatArray
 
 #: The media type under which a notebook carries the table beside the picture.
 MIME = "application/vnd.deeplimits.figure+csv"
@@ -65,7 +68,7 @@ def _series(ax: Axes) -> Iterator[tuple[str, str, Iterator[Row]]]:
                 break
 
 
-def _label(artist: Artist) -> str:
+def _label(artist: Artist | ErrorbarContainer) -> str:
     """The label in the legend; Matplotlib's own begin with an underscore."""
     label = str(artist.get_label() or "")
     return "" if label.startswith("_") else label
@@ -73,7 +76,7 @@ def _label(artist: Artist) -> str:
 
 def _error_bars(line: Line2D | None, bars: tuple[LineCollection, ...]) -> Iterator[Row]:
     ends = [segment for bar in bars for segment in bar.get_segments()]
-    middles = line.get_xydata() if line is not None else [None] * len(ends)
+    middles: list[Any] = [None] * len(ends) if line is None else list(np.asarray(line.get_xydata(), np.float64))
     for middle, segment in zip(middles, ends, strict=False):
         (x0, y0), (x1, y1) = segment[0], segment[-1]
         x, y = middle if middle is not None else ((x0 + x1) / 2, (y0 + y1) / 2)
@@ -82,14 +85,15 @@ def _error_bars(line: Line2D | None, bars: tuple[LineCollection, ...]) -> Iterat
 
 def _line(line: Line2D) -> Iterator[Row]:
     axes = line.axes
+    assert isinstance(axes, Axes)  # it was found among the children of one
     across_x = line.get_transform() == axes.get_yaxis_transform(which="grid")
     across_y = line.get_transform() == axes.get_xaxis_transform(which="grid")
     x, y = np.atleast_1d(line.get_xdata(orig=False)), np.atleast_1d(line.get_ydata(orig=False))
     if across_x or across_y:
         yield (None, y[0], None, None) if across_x else (x[0], None, None, None)
         return
-    for pair in zip(x, y, strict=True):
-        yield *(float(value) for value in pair), None, None
+    for one, other in zip(x, y, strict=True):
+        yield float(one), float(other), None, None
 
 
 def _steps(patch: StepPatch) -> Iterator[Row]:
@@ -117,7 +121,7 @@ def _points(points: PathCollection) -> Iterator[Row]:
 def _area(area: PolyCollection) -> Iterator[Row]:
     """A band between two curves: its outline runs along one and back along the other."""
     for path in area.get_paths():
-        vertices = path.vertices
+        vertices = np.asarray(path.vertices, np.float64)
         for x in np.unique(vertices[:, 0]):
             heights = vertices[vertices[:, 0] == x, 1]
             yield x, None, heights.min(), heights.max()
@@ -130,7 +134,8 @@ def _segments(lines: LineCollection) -> Iterator[Row]:
 
 
 def _mesh(mesh: QuadMesh) -> Iterator[Row]:
-    places, values = mesh.get_coordinates(), np.ma.filled(mesh.get_array(), np.nan).ravel()
+    places = np.asarray(mesh.get_coordinates(), np.float64)
+    values: FloatArray = np.ma.filled(np.ma.asarray(mesh.get_array()), np.nan).ravel()
     if len(values) < places[..., 0].size:  # cells between corners; otherwise colours run from corner to corner
         places = (places[:-1, :-1] + places[1:, 1:]) / 2
     for (x, y), value in zip(places.reshape(-1, 2), values, strict=True):
@@ -138,7 +143,7 @@ def _mesh(mesh: QuadMesh) -> Iterator[Row]:
 
 
 def _image(image: AxesImage) -> Iterator[Row]:
-    values = np.ma.filled(image.get_array(), np.nan)
+    values: FloatArray = np.ma.filled(np.ma.asarray(image.get_array()), np.nan)
     if values.ndim != 2:  # a photograph, not a map of numbers
         return
     left, right, bottom, top = image.get_extent()
@@ -151,6 +156,7 @@ def _image(image: AxesImage) -> Iterator[Row]:
 
 
 #: What is read of an artist, the first that fits.
-READERS = (("line", Line2D, _line), ("histogram", StepPatch, _steps), ("bar", Rectangle, _bar),
-           ("outline", Polygon, _outline), ("points", PathCollection, _points), ("map", QuadMesh, _mesh),
-           ("lines", LineCollection, _segments), ("band", PolyCollection, _area), ("map", AxesImage, _image))
+READERS: tuple[tuple[str, type[Artist], Callable[[Any], Iterator[Row]]], ...] = (
+    ("line", Line2D, _line), ("histogram", StepPatch, _steps), ("bar", Rectangle, _bar),
+    ("outline", Polygon, _outline), ("points", PathCollection, _points), ("map", QuadMesh, _mesh),
+    ("lines", LineCollection, _segments), ("band", PolyCollection, _area), ("map", AxesImage, _image))

@@ -35,13 +35,14 @@ class _Read(NamedTuple):
 @functools.cache
 def _read(file: Path) -> _Read:
     """A module without its comments and docstrings."""
-    imports, package = set(), list(file.relative_to(PACKAGE).parts[:-1])
+    imports: set[Path | None] = set()
+    package = list(file.relative_to(PACKAGE).parts[:-1])
     tree = _sources.tree(file.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.level:
             base = package[: len(package) + 1 - node.level] + (node.module.split(".") if node.module else [])
             imports |= {_file(base), *(_file([*base, name.name]) for name in node.names)}
-    return _Read(frozenset(imports - {None}), _sources.digest(tree))
+    return _Read(frozenset(file for file in imports if file is not None), _sources.digest(tree))
 
 
 def _file(parts: list[str]) -> Path | None:
@@ -77,7 +78,8 @@ def state(file: Path) -> str:
 @functools.cache
 def folder() -> Path | None:
     """Where machine code is kept: NUMBA_CACHE_DIR, else the user's cache, else nowhere if neither can be written."""
-    place = Path(config.CACHE_DIR or AppDirs("deeplimits", appauthor=False).user_cache_dir) / "machine-code"
+    chosen = getattr(config, "CACHE_DIR", "") or AppDirs("deeplimits", appauthor=False).user_cache_dir
+    place = Path(chosen) / "machine-code"
     try:
         place.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=place).close()
@@ -89,15 +91,16 @@ def folder() -> Path | None:
 class _Locator(caching._CacheLocator):
     """Where the machine code of one function of the package is kept."""
 
-    def __init__(self, function: FunctionType, file: str) -> None:
+    def __init__(self, function: FunctionType, file: str, within: Path) -> None:
         self._py_file, self._code = file, function.__code__
         where = Path(file).relative_to(PACKAGE)
-        self._path = folder() / f"{'.'.join(where.with_suffix('').parts)}-{state(Path(file))}"
+        self._path = within / f"{'.'.join(where.with_suffix('').parts)}-{state(Path(file))}"
 
     @classmethod
     def from_function(cls, function: FunctionType, file: str) -> _Locator | None:
         """The place for a function of the package; other functions keep numba's own places."""
-        return cls(function, file) if Path(file).is_relative_to(PACKAGE) and folder() else None
+        within = folder()
+        return cls(function, file, within) if within is not None and Path(file).is_relative_to(PACKAGE) else None
 
     def get_cache_path(self) -> str:
         return str(self._path)
@@ -112,7 +115,8 @@ class _Locator(caching._CacheLocator):
         return hashlib.sha256(repr((code.co_code, code.co_names, constants)).encode()).hexdigest()[:8]
 
 
-caching.CacheImpl._locator_classes.insert(0, _Locator)
+_places: list[type] = caching.CacheImpl._locator_classes
+_places.insert(0, _Locator)
 
 
 def njit(function: Callable[..., Any] | None = None, **options: Any) -> Any:

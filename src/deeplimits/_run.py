@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -153,26 +152,25 @@ def known(how: Mapping[str, Any], allowed: type) -> dict[str, Any]:
     return dict(how)
 
 
-class Process(ABC):
+class Process:
     """A random process along the depth of a network, or along the time of its limit.
 
     A network and its limit answer to the same call, so that they can be laid side by side.
     """
 
-    @abstractmethod
-    def sample(self, initial: ArrayLike, samples: int, seed: int, at: Sequence[Any] | None = None,
-               **how: Any) -> FloatArray:
-        """Independent samples.
-
-        Shapes: (samples, ...) at the last moment, or (samples, len(at), ...) at the moments `at`, in their order.
-        Law: sample i depends only on (seed, first + i) and the start: `threads` and the cut into calls change nothing.
-        """
+    #: sample(initial, samples, seed, at=None, **how) -> (samples, ...) at the last moment, or (samples, len(at), ...)
+    #: at the moments `at`, in their order. Sample i depends only on (seed, first + i) and the start: `threads` and the
+    #: cut into calls change nothing. Each process has keywords of its own, so the type here is the common part.
+    sample: Callable[..., FloatArray]
 
 
 class Network(Process):
     """A process along layers: layer 0 is the start, layer `depth` the last."""
 
-    depth: int
+    if TYPE_CHECKING:
+        @property
+        def depth(self) -> int:
+            """The number of layers."""
 
     def _run(self, samples: int, seed: int, at: Sequence[int] | None, how: Mapping[str, Any],
              allowed: type = Layers) -> Run:
@@ -189,7 +187,10 @@ class Network(Process):
 class Diffusion(Process):
     """A process along time, on a grid of even steps: 0 is the start, `time` the end."""
 
-    time: float
+    if TYPE_CHECKING:
+        @property
+        def time(self) -> float:
+            """The end."""
 
     #: Steps from 0 to `time` where none are given.
     STEPS = 128

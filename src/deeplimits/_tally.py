@@ -65,7 +65,7 @@ class Tally:
         return replace(
             self, count=self.count + later.count, pairs=pairs, means=self.means + gap * share, products=products,
             minimum=np.minimum(self.minimum, later.minimum), maximum=np.maximum(self.maximum, later.maximum),
-            histogram=None if self.histogram is None else self.histogram + later.histogram)
+            histogram=None if self.histogram is None or later.histogram is None else self.histogram + later.histogram)
 
 
 def tally(result: Mapping[str, ArrayLike] | ArrayLike, count: int, first: int, edges: FloatArray | None) -> Tally:
@@ -89,20 +89,21 @@ def tally(result: Mapping[str, ArrayLike] | ArrayLike, count: int, first: int, e
 
 def _columns(result: Mapping[str, ArrayLike] | ArrayLike, count: int) -> tuple[tuple[str, ...] | None, FloatArray]:
     """Names, if there are any, and numbers."""
-    named = isinstance(result, Mapping)
+    names = tuple(result) if isinstance(result, Mapping) else None
     try:
-        values = np.asarray(np.stack(list(result.values()), axis=-1) if named else result)
+        values = np.asarray(np.stack([np.asarray(result[name]) for name in names], axis=-1)
+                            if isinstance(result, Mapping) and names is not None else result)
     except ValueError as error:
         raise ValueError(f"statistics must give as many numbers as there are samples: {error}") from None
     if values.dtype.kind not in "biuf":
         raise ValueError(f"statistics must give real numbers, got {values.dtype}")
-    if values.ndim not in ((2,) if named else (1, 2)) or len(values) != count or values.size == 0:
+    if values.ndim not in ((1, 2) if names is None else (2,)) or len(values) != count or values.size == 0:
         raise ValueError(f"statistics must give shape ({count},) or ({count}, k) for {count} samples"
-                         f"{', for each name a number a sample' * named}, got {values.shape}")
-    return tuple(result) if named else None, values.astype(np.float64, copy=False)
+                         f"{', for each name a number a sample' * (names is not None)}, got {values.shape}")
+    return names, values.astype(np.float64, copy=False)
 
 
-def _moments(x: FloatArray) -> tuple[NDArray, ...]:
+def _moments(x: FloatArray) -> tuple[NDArray[np.int64], FloatArray, FloatArray, FloatArray, FloatArray]:
     """Pairs, means, products, minimum and maximum of rows (k, count).
 
     The sums of products are NumPy's own: those of a BLAS may depend on its number of threads.

@@ -11,14 +11,16 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
-import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
+from cycler import cycler
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.collections import Collection
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike
 
 from . import _figure_data
@@ -58,7 +60,7 @@ def use() -> None:
     'path'
     """
     sns.set_theme(context="notebook", style="ticks", rc={
-        "axes.prop_cycle": mpl.cycler(color=list(vars(colours).values())),
+        "axes.prop_cycle": cycler(color=list(vars(colours).values())),
         "axes.spines.top": False, "axes.spines.right": False,
         "axes.titlelocation": "left", "axes.titlesize": "medium",
         "figure.constrained_layout.use": True,
@@ -144,7 +146,7 @@ def paths(ax: Axes, x: ArrayLike, samples: ArrayLike, role: str, label: str | No
     >>> len(lines), lines[0].get_label()
     (2, 'networks')
     """
-    thin = {"color": _colour(role), "linestyle": "-", "linewidth": 0.7, "alpha": 0.6}
+    thin: dict[str, Any] = {"color": _colour(role), "linestyle": "-", "linewidth": 0.7, "alpha": 0.6}
     lines = ax.plot(x, np.transpose(samples), **(thin | options))
     lines[0].set_label(label)
     return rasterise(lines)
@@ -188,8 +190,8 @@ def histogram(ax: Axes, samples: ArrayLike, role: str = "network", bins: int | S
     values = np.ravel(samples)
     counts, edges = np.histogram(values, bins=bins, range=limits)
     heights = counts / (values.size * np.diff(edges))
-    ax.stairs(heights, edges,
-              **({"fill": True, "color": _colour(role), "alpha": 0.35, "linewidth": 0} | options))
+    style: dict[str, Any] = {"fill": True, "color": _colour(role), "alpha": 0.35, "linewidth": 0}
+    ax.stairs(heights, edges, **(style | options))
 
 
 def points(ax: Axes, x: ArrayLike, estimate: Estimate, role: str = "network", errors: float = 2,
@@ -203,8 +205,8 @@ def points(ax: Axes, x: ArrayLike, estimate: Estimate, role: str = "network", er
     >>> figure, ax = figures.panels()
     >>> figures.points(ax, [1, 2], evidence.Estimate([0.5, 0.4], [0.01, 0.01]))
     """
-    ax.errorbar(x, estimate.value, errors * estimate.error,
-                **({"color": _colour(role), "fmt": _MARKERS[role], "capsize": 3} | options))
+    style: dict[str, Any] = {"color": _colour(role), "fmt": _MARKERS[role], "capsize": 3}
+    ax.errorbar(x, estimate.value, errors * estimate.error, **(style | options))
 
 
 def correlation_ticks(ax: Axes, values: Sequence[float] = (-0.99, 0, 0.99),
@@ -237,7 +239,7 @@ def ticks(axis: Axis, values: Sequence[float], names: Sequence[object] | None = 
     >>> [label.get_text() for label in ax.get_xticklabels()]
     ['10', '100', '1000']
     """
-    axis.set_ticks(values, values if names is None else names)
+    axis.set_ticks(values, [str(name) for name in (values if names is None else names)])
     axis.set_ticks([], minor=True)
 
 
@@ -257,7 +259,9 @@ def rasterise(artists: Sequence[Artist]) -> list[Artist]:
 
 
 def _vertices(artist: Artist) -> FloatArray:
-    return artist.get_xydata() if hasattr(artist, "get_xydata") else artist.get_offsets()
+    if isinstance(artist, Line2D):
+        return np.asarray(artist.get_xydata(), np.float64)
+    return np.asarray(artist.get_offsets() if isinstance(artist, Collection) else [], np.float64)
 
 
 def _colour(role: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Unpack
 
@@ -18,7 +18,7 @@ from ..gaussian import EQUATION_PATHS, normals
 AT_A_TIME = 2**20
 
 
-class Equation(Diffusion):
+class Equation(Diffusion, ABC):
     """dx = drift(x) dt + noise(x, dB): a subclass writes these two, and has a `time`.
 
     The rest comes from here: the sampler with its seeds, threads and precision, the times to record, coupled paths
