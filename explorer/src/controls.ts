@@ -168,7 +168,7 @@ export function controls(names: string[], unique: string, get: () => State, set:
       return choice(name, "activation", unique, change, (state) => ACTIVATIONS[state.network].map((key) => [key, NAMES[key]]));
     }
     if (name === "digits") return digits(unique, change);
-    if (name in SLIDERS) return slider(name as keyof State, unique, change);
+    if (Object.hasOwn(SLIDERS, name)) return slider(name as keyof State, unique, change);
     throw new Error(`no control is called ${name}`);
   });
   return {

@@ -81,7 +81,7 @@ export function correlation(state: State): number {
 /** The nearest state that can be simulated; numbers go to the nearest value that a slider offers. */
 export function settle(wanted: State): State {
   const state = { ...wanted };
-  if (!(state.network in ACTIVATIONS)) state.network = DEFAULTS.network;
+  if (!Object.hasOwn(ACTIVATIONS, state.network)) state.network = DEFAULTS.network;
   if (!ACTIVATIONS[state.network].includes(state.activation)) state.activation = "relu";
   state.width = nearest(sizes(state, "width"), state.width);
   state.depth = nearest(sizes(state, "depth"), state.depth);

@@ -59,6 +59,8 @@ export class Explorer {
   private seen = false;
   private timer = 0;
   private frame = 0;
+  /** What the address said when it was last read or written here: anything else is news. */
+  private known = location.hash.slice(1);
   /** What the address said of the setting when it last said something. */
   private written: string;
 
@@ -70,20 +72,13 @@ export class Explorer {
     private readonly host: HTMLElement,
     private readonly options: { state: string; panels: string[]; controls: string[]; address: boolean; home: string },
   ) {
-    const given = location.hash.slice(1);
-    this.state = fromText(options.address && isState(given) ? given : options.state, this.origin());
+    this.state = fromText(options.address && isState(this.known) ? this.known : options.state, this.origin());
     this.written = toText(this.state);
     const unique = `dlx${++count}`;
     this.simulation = new Simulation((report, current) => this.take(report, current));
     this.controls = controls(options.controls.length ? options.controls : CONTROLS, unique, () => this.state, (state) => this.set(state));
     this.assemble();
-    if (options.address) {
-      addEventListener("hashchange", () => {
-        const text = location.hash.slice(1);
-        if (!isState(text)) this.address();
-        else if (text !== toText(this.state)) this.set(fromText(text));
-      });
-    }
+    if (options.address) addEventListener("hashchange", () => this.address());
     this.set(this.state);
     // An explorer further down a chapter waits until it is seen.
     const seen = new IntersectionObserver((entries) => {
@@ -191,12 +186,22 @@ export class Explorer {
     if (home) home.href = `${this.options.home}#${toText(state)}`;
   }
 
-  /** Let the address say the setting. A link to a heading may stay there until the setting changes, unless it is forced out. */
+  /**
+   * Let the setting follow a new address, or else the address the setting. An address changes before its event is
+   * told, and a timer may come between: what writes looks first. A link to a heading may stay there until the setting
+   * changes, unless it is forced out.
+   */
   private address(forced = false): void {
-    const text = toText(this.state);
     const now = location.hash.slice(1);
+    const news = now !== this.known;
+    this.known = now;
+    if (news && (!now || isState(now))) {
+      if (now !== toText(this.state)) this.set(fromText(now || this.options.state, this.origin()));
+      return;
+    }
+    const text = toText(this.state);
     if (!forced && now && !isState(now) && text === this.written) return;
-    this.written = text;
+    this.known = this.written = text;
     if (now !== text) history.replaceState(null, "", text ? `#${text}` : location.pathname + location.search);
   }
 

@@ -4,7 +4,8 @@ import os
 from pathlib import Path
 
 import pytest
-from inspection import find_chromium, launch
+from explored import CALL, PAGE
+from inspection import Inspector, find_chromium, launch, served
 from playwright.sync_api import sync_playwright
 
 SITE = Path("_build/html")
@@ -35,6 +36,37 @@ def site() -> Path:
     if not SITE.is_dir():
         pytest.fail(f"{SITE} is missing: run `make book` first, or `make test`")
     return SITE
+
+
+@pytest.fixture(scope="session")
+def origin(site):
+    """The address of the built site, served on this machine only."""
+    with served(site) as address:
+        yield address
+
+
+@pytest.fixture
+def inspector(browser, origin):
+    """Opens pages on a desktop."""
+    opened = Inspector(browser, origin, "desktop-light")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def page(inspector):
+    """The page of the explorer: a test of it must leave nothing in the console."""
+    yield inspector.open(PAGE)
+    assert not inspector.met
+
+
+@pytest.fixture(scope="module")
+def call(browser, origin):
+    """The functions of the explorer's worker, by name."""
+    opened = Inspector(browser, origin, "desktop-light")
+    opened.open(PAGE)
+    yield lambda name, **argument: opened.page.evaluate(CALL, [name, argument])
+    opened.close()
 
 
 @pytest.fixture(scope="session")

@@ -34,6 +34,9 @@ VIEWS = {
               "is_mobile": True, "has_touch": True},
 }
 
+#: Milliseconds until what is waited for is taken to be missing: no test is about the time that a busy machine takes.
+PATIENCE = 120_000
+
 #: The most bytes that a page may ask for, beside the library for mathematics and its fonts.
 WEIGHT = 1_500_000
 MATHEMATICS = "/_static/mathjax/"
@@ -131,6 +134,7 @@ class Inspector:
     def __init__(self, browser: Browser, origin: str, view: str) -> None:
         self.origin = origin
         self.context = browser.new_context(**VIEWS[view])
+        self.context.set_default_timeout(PATIENCE)
         self.page = self.context.new_page()
         self.met: list[str] = []
         self.asked: set[str] = set()

@@ -20,12 +20,6 @@ OPENERS = [*((view, each) for view in VIEWS for each in ON_DESKTOP),
            ("phone", ".primary-toggle"), ("phone", ".secondary-toggle")]
 
 
-@pytest.fixture(scope="module")
-def origin(site):
-    with served(site) as address:
-        yield address
-
-
 @pytest.fixture(params=VIEWS)
 def inspector(request, browser, origin):
     opened = Inspector(browser, origin, request.param)
