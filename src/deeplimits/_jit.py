@@ -24,6 +24,13 @@ from . import _sources
 
 PACKAGE = Path(__file__).parent
 
+#: How far arithmetic may be rearranged: products and sums are fused, and the sign of a zero may be lost; ...
+FUSED = {"contract", "nsz"}
+#: ... sums are reordered too, so that they become vectors. An overflow is still carried on; ...
+REORDERED = FUSED | {"reassoc"}
+#: ... and no number is NaN, so that of two the larger is one instruction.
+FINITE = REORDERED | {"nnan"}
+
 
 class _Read(NamedTuple):
     """What is known of a module: the modules of the package that it imports, and a digest of what it does."""

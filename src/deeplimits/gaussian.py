@@ -12,14 +12,14 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic, overload
+from numba.extending import overload, register_jitable
 from numpy.typing import DTypeLike, NDArray
 
 from ._checks import seed as checked_seed
 from ._checks import whole
-from ._jit import njit
+from ._jit import FUSED, njit
+from ._vectors import COSINE, LOG, SINE, bits_from_float, exponent_and_mantissa, float_from_bits, horner, widest_vectors
 
 __all__ = ["block_generator", "normals"]
 
@@ -41,35 +41,10 @@ _WEYL_0, _WEYL_1 = u32(0x9E3779B9), u32(0xBB67AE85)
 _HALF_WORD = u64(32)
 
 
-@intrinsic
-def _float_from_bits(typing_context, bits):
-    def codegen(context, builder, signature, arguments):
-        return builder.bitcast(arguments[0], ir.FloatType())
-
-    return types.float32(types.int32), codegen
-
-
-@intrinsic
-def _bits_from_float(typing_context, value):
-    def codegen(context, builder, signature, arguments):
-        return builder.bitcast(arguments[0], ir.IntType(32))
-
-    return types.int32(types.float32), codegen
-
-
-@intrinsic
-def widest_vectors(typing_context):
-    """Let the compiler use the widest vectors that the processor has, in the function that calls this.
-
-    It prefers half of them on processors with AVX-512, for the sake of programs that are seldom in such loops.
-    """
-
-    def codegen(context, builder, signature, arguments):
-        # A set of llvmlite that knows only attributes without a value; its own `add` would refuse this one.
-        set.add(builder.function.attributes, '"prefer-vector-width"="512"')
-        return context.get_dummy_value()
-
-    return types.none(), codegen
+@register_jitable
+def padded(count: int) -> int:
+    """The size of a buffer for so many normals, in compiled code too: a multiple of 32, so that vectors fill it."""
+    return 32 * ((count + 31) // 32)
 
 
 @njit(inline="always")
@@ -96,20 +71,9 @@ def _radius(word):
     instruction for unsigned integers; u keeps its relative precision down to 2^-33.
     """
     x = f32(i32(word >> u32(16))) * f32(65536) + (f32(i32(word & u32(0xFFFF))) + f32(0.5))
-    shifted = i32(_bits_from_float(x) - i32(0x3F3504F3))
-    exponent = f32(i32(shifted >> i32(23)))
-    m = _float_from_bits(i32((shifted & i32(0x7FFFFF)) + i32(0x3F3504F3))) - f32(1)
-    p = f32(7.0376836292e-2)
-    p = p * m + f32(-1.1514610310e-1)
-    p = p * m + f32(1.1676998740e-1)
-    p = p * m + f32(-1.2420140846e-1)
-    p = p * m + f32(1.4249322787e-1)
-    p = p * m + f32(-1.6668057665e-1)
-    p = p * m + f32(2.0000714765e-1)
-    p = p * m + f32(-2.4999993993e-1)
-    p = p * m + f32(3.3333331174e-1)
+    exponent, m = exponent_and_mantissa(x)
     square = m * m
-    log_mantissa = p * m * square - f32(0.5) * square + m
+    log_mantissa = horner(m, LOG) * m * square - f32(0.5) * square + m
     # Rounding can push u one unit above 1: the maximum keeps the root real.
     return f32(math.sqrt(f32(2) * max((f32(32) - exponent) * f32(math.log(2)) - log_mantissa, f32(0))))
 
@@ -120,21 +84,15 @@ def _sine_cosine(word):
     turned = u32(word + u32(0x20000000))
     t = f32(i32(word - (turned & u32(0xC0000000)))) * f32(math.pi / 2**31)
     square = t * t
-    sine = f32(-1.9515295891e-4)
-    sine = sine * square + f32(8.3321608736e-3)
-    sine = sine * square + f32(-1.6666654611e-1)
-    sine = sine * square * t + t
-    cosine = f32(2.443315711809948e-5)
-    cosine = cosine * square + f32(-1.388731625493765e-3)
-    cosine = cosine * square + f32(4.166664568298827e-2)
-    cosine = cosine * square * square - f32(0.5) * square + f32(1)
+    sine = horner(square, SINE[1:]) * square * t + t
+    cosine = horner(square, COSINE[2:]) * square * square - f32(0.5) * square + f32(1)
     odd = (turned & u32(0x40000000)) != u32(0)
     first, second = (cosine, sine) if odd else (sine, cosine)
     first_sign = i32(turned & u32(0x80000000))
     second_sign = i32((turned + u32(0x40000000)) & u32(0x80000000))
     return (
-        _float_from_bits(i32(_bits_from_float(first) ^ first_sign)),
-        _float_from_bits(i32(_bits_from_float(second) ^ second_sign)),
+        float_from_bits(i32(bits_from_float(first) ^ first_sign)),
+        float_from_bits(i32(bits_from_float(second) ^ second_sign)),
     )
 
 
@@ -144,7 +102,7 @@ def _address(sample, stream):
     return u32(u64(sample) & u64(0xFFFFFFFF)), u32((u64(sample) >> _HALF_WORD) | (u64(stream) << u64(16)))
 
 
-@njit(fastmath={"contract", "nsz"})
+@njit(fastmath=FUSED)
 def _fill_single(out, start, layer, sample, stream, seed):
     widest_vectors()
     quarter = out.size // 4

@@ -14,39 +14,35 @@ import numpy as np
 from numba import njit, types
 from numba.extending import overload
 
-from ..gaussian import _bits_from_float as bits_from_float
-from ..gaussian import _float_from_bits as float_from_bits
+from .._vectors import (
+    COSINE,
+    LOG,
+    OPTIONS,
+    SINE,
+    bits_from_float,
+    exponent_and_mantissa,
+    float_from_bits,
+    horner,
+    single,
+)
 
 f32, i32 = np.float32, np.int32
 
-#: How elementary functions compile: always inline, so that the loops around them vectorise.
-OPTIONS = {"forceinline": True, "error_model": "numpy", "fastmath": {"contract"}}
 _inlined = njit(**OPTIONS)
 
-
-def _single(*coefficients: float) -> tuple[np.float32, ...]:
-    return tuple(f32(c) for c in coefficients)
-
-
 #: (exp(r) - 1 - r) / r^2 for |r| <= log(2) / 2.
-_EXPM1 = _single(0.5000000062, 0.16666542677, 0.041666281081, 0.0083666313846, 0.0013946530480)
-#: (log(1 + m) - m + m^2/2) / m^3 for 1 + m in [sqrt(1/2), sqrt(2)], from the Cephes library.
-_LOG = _single(3.3333331174e-1, -2.4999993993e-1, 2.0000714765e-1, -1.6668057665e-1, 1.4249322787e-1,
-               -1.2420140846e-1, 1.1676998740e-1, -1.1514610310e-1, 7.0376836292e-2)
+_EXPM1 = single(0.5000000062, 0.16666542677, 0.041666281081, 0.0083666313846, 0.0013946530480)
 #: (tanh(x) / x - 1) / x^2 as a function of x^2 for |x| <= 0.625, from the Cephes library.
-_TANH = _single(-3.33332819422e-1, 1.33314422036e-1, -5.37397155531e-2, 2.06390887954e-2, -5.70498872745e-3)
+_TANH = single(-3.33332819422e-1, 1.33314422036e-1, -5.37397155531e-2, 2.06390887954e-2, -5.70498872745e-3)
 #: erf(x) / x as a function of x^2 for |x| <= 0.9, and log(1 - erf(x)) for x in [0.9, 4].
-_ERF = _single(1.1283791538, -0.37612523276, 0.11282140812, -0.026778908934, 0.0050119628488, -6.0903601368e-4)
-_ERFC = _single(-1.6644715972e-4, -1.1277972448, -0.63697607907, -0.10411368289, 0.022315215326, -0.0030654909334,
+_ERF = single(1.1283791538, -0.37612523276, 0.11282140812, -0.026778908934, 0.0050119628488, -6.0903601368e-4)
+_ERFC = single(-1.6644715972e-4, -1.1277972448, -0.63697607907, -0.10411368289, 0.022315215326, -0.0030654909334,
                 1.9821971973e-4)
 #: log(2 exp(x^2/2) P(standard normal > x)) / x for x in [0, 6.4].
-_TAIL = _single(-0.79788465095, 0.18169086245, -0.036337065312, 0.0047804507809, 4.7380730564e-5, -2.2993472535e-4,
+_TAIL = single(-0.79788465095, 0.18169086245, -0.036337065312, 0.0047804507809, 4.7380730564e-5, -2.2993472535e-4,
                 6.9337974434e-5, -1.2089839513e-5, 1.3272577325e-6, -8.5107930333e-8, 2.4313492411e-9)
-#: sin(x) / x and cos(x) as functions of x^2 for |x| <= pi / 4, from the Cephes library.
-_SINE = _single(1.0, -1.6666654611e-1, 8.3321608736e-3, -1.9515295891e-4)
-_COSINE = _single(1.0, -0.5, 4.166664568298827e-2, -1.388731625493765e-3, 2.443315711809948e-5)
 #: arctan(x) / x as a function of x^2 for |x| <= 1.
-_ARCTAN = _single(0.99999998477, -0.33333073343, 0.19992619359, -0.14203644202, 0.10640932980, -0.075042923005,
+_ARCTAN = single(0.99999998477, -0.33333073343, 0.19992619359, -0.14203644202, 0.10640932980, -0.075042923005,
                   0.042691492734, -0.016068612586, 0.0028498855179)
 
 #: Adding and subtracting this rounds a float32 below 2^22 to an integer.
@@ -55,16 +51,7 @@ _LOG2_E, _LN2_HIGH, _LN2_LOW = f32(1 / math.log(2)), f32(0.693359375), f32(-2.12
 #: The square of a smaller number would be subnormal, and changes nothing.
 _SMALLEST = f32(1e-15)
 #: pi / 2 in three parts, the first two with few bits, so that their multiples are exact.
-_QUARTER_TURN = _single(1.5703125, 4.837512969970703125e-4, 7.54978995489188e-8)
-
-
-@_inlined
-def horner(x, coefficients):
-    """A polynomial from its coefficients, the constant one first."""
-    total = coefficients[-1]
-    for k in range(len(coefficients) - 2, -1, -1):
-        total = total * x + coefficients[k]
-    return total
+_QUARTER_TURN = single(1.5703125, 4.837512969970703125e-4, 7.54978995489188e-8)
 
 
 @_inlined
@@ -102,11 +89,9 @@ def _expm1(x):
 @_inlined
 def _log(x):
     """The logarithm of a positive, normal number."""
-    shifted = bits_from_float(x) - i32(0x3F3504F3)
-    n = f32(shifted >> i32(23))
-    m = float_from_bits((shifted & i32(0x7FFFFF)) + i32(0x3F3504F3)) - f32(1)
+    n, m = exponent_and_mantissa(x)
     square = m * m
-    fraction = horner(m, _LOG) * (m * square) + n * _LN2_LOW - f32(0.5) * square
+    fraction = horner(m, LOG) * (m * square) + n * _LN2_LOW - f32(0.5) * square
     return fraction + m + n * _LN2_HIGH
 
 
@@ -185,7 +170,7 @@ def _turned(x):
 @_inlined
 def _sine_of_quarters(quarters, r):
     square = r * r
-    value = horner(square, _COSINE) if quarters & i32(1) else r * horner(square, _SINE)
+    value = horner(square, COSINE) if quarters & i32(1) else r * horner(square, SINE)
     return -value if quarters & i32(2) else value
 
 

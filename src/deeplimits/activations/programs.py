@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from .._jit import njit
-from ..gaussian import widest_vectors
+from .._vectors import widest_vectors
 from . import elementary as f
 
-#: Neurons handled by one call at most.
-BLOCK = 512
+#: Neurons handled by one call at most: their normals, state and activations stay in the first-level cache.
+TILE = 512
 #: Blocks that a program may keep at the same time.
 REGISTERS = 16
 
@@ -50,9 +50,9 @@ class Program(NamedTuple):
 def scratch(dtype: DTypeLike) -> NDArray:
     """The registers of one thread.
 
-    Shapes: (REGISTERS, BLOCK).
+    Shapes: (REGISTERS, TILE).
     """
-    return np.empty((REGISTERS, BLOCK), dtype)
+    return np.empty((REGISTERS, TILE), dtype)
 
 
 @njit(error_model="numpy", fastmath={"contract"})
@@ -191,7 +191,7 @@ def _outside(x, near):
 def apply(program, x, out, scratch):
     """out[:] = phi(x), inside compiled code.
 
-    Shapes: x and out one-dimensional, contiguous, of the type of the program and at most BLOCK
+    Shapes: x and out one-dimensional, contiguous, of the type of the program and at most TILE
         long, not overlapping; `scratch` from the function of that name.
     Law: the value at a neuron does not depend on the others in the block.
     """

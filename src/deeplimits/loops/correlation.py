@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._jit import njit
-from ..gaussian import CORRELATION_PATHS, widest_vectors
-from .lanes import FAST, LANES, add_scaled, draw, lanes_wanted
+from .._jit import FUSED, njit
+from .._vectors import widest_vectors
+from ..gaussian import CORRELATION_PATHS
+from .lanes import LANES, add_scaled, draw, lanes_wanted
 
 
-@njit(fastmath=FAST)
+@njit(fastmath=FUSED)
 def _flow(z, parts, cells, cubics, low, rate, floor):
     """Move z by the tabulated displacement; below the floor all starts arrive at the same place."""
     widest_vectors()

@@ -11,18 +11,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike
 
-from .._jit import njit
+from .._jit import REORDERED, njit
+from .._vectors import widest_vectors
 from ..activations import Plain, Rectifier, programs
-from ..gaussian import fill, widest_vectors
-
-#: Neurons handled at once: their normals, state and activations stay in the first-level cache.
-TILE = programs.BLOCK
+from ..gaussian import fill
 
 #: An index that is known not to count from the end, so that the compiler can use vectors.
 index = np.uint64
-
-#: Unlike the loops that rely on finite numbers, these must carry an overflow to the end of the layer.
-FAST = {"contract", "nsz", "reassoc"}
 
 
 class Layer(NamedTuple):
@@ -64,7 +59,20 @@ def compiled(activation: Rectifier | Plain, width: int, kind: DTypeLike, near: b
     )
 
 
-@njit(fastmath=FAST)
+@njit(inline="always")
+def rectified_change(x, e, mean, half):
+    """phi(x + e) - phi(x) for phi(x) = mean x + half |x|, without cancellation.
+
+    With a = e sign(x): |x + e| - |x| is a where the sign stays and -a - 2|x| where it flips,
+    and it is always the larger of the two. (The built-in maximum would check for NaN.)
+    """
+    size = abs(x)
+    along = e if x >= 0 else -e
+    beyond = -along - size - size
+    return mean * e + half * (along if along > beyond else beyond)
+
+
+@njit(fastmath=REORDERED)
 def rectify(values, units, a, count, mean, half):
     """values = phi(x) = mean x + half |x|."""
     widest_vectors()
@@ -73,25 +81,18 @@ def rectify(values, units, a, count, mean, half):
         values[a, i] = mean * units[a, i] + half * abs(units[a, i])
 
 
-@njit(fastmath=FAST)
+@njit(fastmath=REORDERED)
 def rectify_difference(values, units, a, parent, count, mean, half):
-    """values = phi(x + e) - phi(x) without cancellation, and e becomes x + e.
-
-    With a = e sign(x): |x + e| - |x| is a where the sign stays and -a - 2|x| where it flips,
-    and it is always the larger of the two.
-    """
+    """values = phi(x + e) - phi(x), and e becomes x + e."""
     widest_vectors()
     mean, half = values.dtype.type(mean), values.dtype.type(half)
     for i in range(count):
         x, e = units[parent, i], units[a, i]
-        size = abs(x)
-        along = e if x >= 0 else -e
-        beyond = -along - size - size
-        values[a, i] = mean * e + half * (along if along > beyond else beyond)
+        values[a, i] = rectified_change(x, e, mean, half)
         units[a, i] = x + e
 
 
-@njit(fastmath=FAST)
+@njit(fastmath=REORDERED)
 def _arrive(values, units, a, parent, count, near):
     """Keep the difference e in `values`, add it to its parent, and count where |e| is not below `near`.
 
@@ -107,7 +108,7 @@ def _arrive(values, units, a, parent, count, near):
     return outside
 
 
-@njit(fastmath=FAST)
+@njit(fastmath=REORDERED)
 def _halfway(middle, values, units, a, parent, count):
     widest_vectors()
     half = values.dtype.type(0.5)
@@ -115,14 +116,14 @@ def _halfway(middle, values, units, a, parent, count):
         middle[0, i] = units[parent, i] + half * values[a, i]
 
 
-@njit(fastmath=FAST)
+@njit(fastmath=REORDERED)
 def _differ(values, whole, base, a, parent, count):
     widest_vectors()
     for i in range(count):
         values[a, i] = whole[a, i] - base[parent, i]
 
 
-@njit(fastmath=FAST)
+@njit(fastmath=REORDERED)
 def _along(values, middle, a, count):
     widest_vectors()
     for i in range(count):
@@ -164,7 +165,7 @@ def draw(normals, spare, size, start, layer, refinement, sample, stream, seed):
             normals[i] += spare[i]
 
 
-@njit(fastmath=FAST)
+@njit(fastmath=REORDERED)
 def enter(units, state, a, begin, count):
     """units = a tile of the state, rounded."""
     widest_vectors()

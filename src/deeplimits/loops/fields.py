@@ -14,8 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._jit import njit
-from .elementwise import TILE, draw, evaluate
-from .rows import FAST, PIVOT
+from ..activations.programs import TILE
+from ..gaussian import padded
+from .elementwise import draw, evaluate
+from .linear import long_cholesky, overlap
 
 
 class Field(NamedTuple):
@@ -76,25 +78,6 @@ def _gather(patches, source, edge, neighbours, taps):
                         target[d] += weight * seen[d]
 
 
-@njit(fastmath=FAST)
-def _overlap(factor, i, j, count):
-    total = 0.0
-    for k in range(count):
-        total += factor[i, k] * factor[j, k]
-    return total
-
-
-@njit
-def _factor(gram, factor):
-    """The Cholesky factor of a Gram matrix; a direction that is absent gets a column of zeros."""
-    for j in range(len(gram)):
-        square = gram[j, j] - _overlap(factor, j, j, j)
-        root = np.sqrt(square) if square > PIVOT * gram[j, j] else 0.0
-        factor[j, j] = root
-        for i in range(j + 1, len(gram)):
-            factor[i, j] = (gram[i, j] - _overlap(factor, i, j, j)) / root if root > 0 else 0.0
-
-
 @njit
 def _mixed(matrix, factor):
     """matrix times factor, or the matrix itself for an empty factor."""
@@ -111,14 +94,14 @@ def _pre_activations(h, variance, psi, edge, field, patches, factor, normals, sp
     _gather(patches, _mixed(psi, field.columns) * field.scale, _mixed(edge, field.columns)[0] * field.scale,
             field.neighbours, field.taps)
     if not field.filters:
-        _factor(np.dot(patches, patches.T), factor)
+        long_cholesky(np.dot(patches, patches.T), factor)
     weights = patches if field.filters else factor
     draw(normals, spare, normals.size, 0, number, field.refinement, sample, stream, seed)
     drawn = normals.astype(np.float64) / np.sqrt(field.refinement)
     count = weights.shape[1] * channels
     h[:] = _mixed(np.dot(weights, drawn[:count].reshape(-1, channels)), field.rows)
     for i in range(len(h)):
-        size = _overlap(weights, i, i, weights.shape[1])
+        size = overlap(weights, i, i, weights.shape[1])
         for d in range(channels):
             variance[i, d] = size * field.variances[0, d] + field.variances[1, d]
     if field.bias.size:
@@ -161,7 +144,7 @@ def propagate(out, records, starts, inner, outer, field, begin, stream, seed, ki
     state, psi = np.empty(size * channels), np.empty((size, channels))
     h, branch, variance = np.empty((size, channels)), np.empty(size * channels), np.empty((size, channels))
     edge, zero = np.empty((1, channels)), np.zeros(channels)
-    drawn = 32 * (((taps if field.filters else size) * channels + channels + 31) // 32)
+    drawn = padded((taps if field.filters else size) * channels + channels)
     normals, spare = np.empty(drawn, kind.dtype), np.empty(drawn, kind.dtype)
     tile, values = np.empty((1, TILE), kind.dtype), np.empty((1, TILE), kind.dtype)
     middle = np.empty((2, TILE), kind.dtype)

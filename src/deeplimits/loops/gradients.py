@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from .._jit import njit
-from ..gaussian import fill
+from ..gaussian import fill, padded
 from .weights import _apply
 
 
@@ -38,7 +38,7 @@ def _paths(tangents, norms, records, last, starts, depth, root, value, derivativ
         `last`: the layers at which the norms are wanted.
     """
     width = starts.shape[1]
-    normals = np.empty(32 * ((width * width + 31) // 32), kind.dtype)
+    normals = np.empty(padded(width * width), kind.dtype)
     slopes, vectors = np.empty((depth, width)), np.empty_like(starts)
     for i in range(len(tangents)):
         vectors[:] = starts

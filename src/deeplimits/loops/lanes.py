@@ -10,14 +10,13 @@ import math
 
 import numpy as np
 
-from .._jit import njit
+from .._jit import FUSED, njit
+from .._vectors import widest_vectors
 from ..activations import elementary
-from ..gaussian import fill, widest_vectors
+from ..gaussian import fill
 
 #: Paths that are stepped side by side; sample i is lane i % LANES of block i // LANES.
 LANES = 256
-
-FAST = {"contract", "nsz"}
 
 #: No normal of the stream is further out than this.
 FARTHEST = 8.66
@@ -42,7 +41,7 @@ def squarings(largest: float) -> int:
     return max(0, math.ceil(math.log2(max(largest, 1e-300) / 0.25)))
 
 
-@njit(fastmath=FAST)
+@njit(fastmath=FUSED)
 def exponentials(x, times):
     """Replace x by exp(x). In double precision: the Taylor polynomial of degree 11 at x/2^times, squared `times` times.
 
@@ -66,7 +65,7 @@ def exponentials(x, times):
             x[i] *= x[i]
 
 
-@njit(fastmath=FAST)
+@njit(fastmath=FUSED)
 def add_scaled(target, normals, spread, shift):
     """target += spread normals + shift."""
     widest_vectors()
@@ -74,7 +73,7 @@ def add_scaled(target, normals, spread, shift):
         target[i] += spread * normals[i] + shift
 
 
-@njit(fastmath=FAST)
+@njit(fastmath=FUSED)
 def look_up(places, cubics, cells):
     """Replace places in a table, counted in cells from 0 to its last one, by the values there."""
     widest_vectors()

@@ -9,20 +9,18 @@ import math
 
 import numpy as np
 
-from .._jit import njit
-from .lanes import FAST, LANES, add_scaled, draw, exponentials, lanes_wanted, look_up
-
-#: A squared pivot below this share of its diagonal is rounding: the direction is absent.
-PIVOT = 1e-14
+from .._jit import FUSED, njit
+from .lanes import LANES, add_scaled, draw, exponentials, lanes_wanted, look_up
+from .linear import PIVOT
 
 
-@njit(fastmath=FAST, error_model="numpy")
+@njit(fastmath=FUSED, error_model="numpy")
 def _invert_root(root, variance):
     for i in range(LANES):
         root[i] = 1 / math.sqrt(variance[i])
 
 
-@njit(fastmath=FAST, error_model="numpy")
+@njit(fastmath=FUSED, error_model="numpy")
 def _bend_pair(covariance, root, other, gaps, places, cells, cubics, rate):
     """Move one correlation along the flow of nu; root and other are the inverse standard deviations."""
     for i in range(LANES):
@@ -47,19 +45,19 @@ def _bend(V, cubics, rate):
             _bend_pair(V[a, b], roots[a], roots[b], gaps, places, cells, cubics, rate)
 
 
-@njit(fastmath=FAST, error_model="numpy")
+@njit(fastmath=FUSED, error_model="numpy")
 def _add_product(target, a, b, sign):
     for i in range(LANES):
         target[i] += sign * a[i] * b[i]
 
 
-@njit(fastmath=FAST, error_model="numpy")
+@njit(fastmath=FUSED, error_model="numpy")
 def _scale(target, a):
     for i in range(LANES):
         target[i] *= a[i]
 
 
-@njit(fastmath=FAST, error_model="numpy")
+@njit(fastmath=FUSED, error_model="numpy")
 def _inverse_root(inverse, pivot, whole):
     """1/sqrt(pivot), or 0 where the pivot is only rounding: a direction that V does not have."""
     for i in range(LANES):

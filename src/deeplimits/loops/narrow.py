@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._jit import njit
-from ..gaussian import widest_vectors
-from .elementwise import FAST, TILE, draw, enter, evaluate, index, load, nearest, store
-from .rows import PIVOT
+from .._jit import REORDERED, njit
+from .._vectors import widest_vectors
+from ..activations.programs import TILE
+from .elementwise import draw, enter, evaluate, index, load, nearest, store
+from .linear import PIVOT
 
 #: Samples side by side, and the most numbers of one sample that leave them all in the second-level cache.
 LANES, FITTING = 64, 2048
 
 
-@njit(fastmath=FAST, error_model="numpy")
+@njit(fastmath=REORDERED, error_model="numpy")
 def _factor(rows, covariance, factor, inverse, scale):
     """Cholesky factors of all lanes, scaled; a direction that is absent gets a column of zeros."""
     widest_vectors()
@@ -43,7 +44,7 @@ def _factor(rows, covariance, factor, inverse, scale):
                 rows[i, j, lane] = scale * factor[i, j, lane]
 
 
-@njit(fastmath=FAST)
+@njit(fastmath=REORDERED)
 def _prepare(covariance, shift, gram, parents, weight, bias, curvature):
     """The covariance of the pre-activations and their drift, as differences along the tree."""
     widest_vectors()
@@ -63,7 +64,7 @@ def _prepare(covariance, shift, gram, parents, weight, bias, curvature):
                 shift[a, lane] += 2 * curvature * covariance[a, node, lane]
 
 
-@njit(fastmath=FAST)
+@njit(fastmath=REORDERED)
 def _combine(branch, a, normals, rows, count):
     """branch[a] = sum of the rows of normals, weighted by lane."""
     widest_vectors()
@@ -75,7 +76,7 @@ def _combine(branch, a, normals, rows, count):
                 branch[a, begin + lane] += rows[a, k, lane] * normals[index(k * count) + begin + lane]
 
 
-@njit(fastmath=FAST)
+@njit(fastmath=REORDERED)
 def _move(state, branch, units, a, place, count, slope, shift):
     """state += slope branch + shift; units becomes the state, rounded."""
     widest_vectors()
@@ -87,9 +88,9 @@ def _move(state, branch, units, a, place, count, slope, shift):
             units[a, begin + lane] = moved
 
 
-@njit(fastmath=FAST)
+@njit(fastmath=REORDERED)
 def _multiply(gram, values, a, b, count):
-    """Add the products of two inputs to the Gram matrix of each lane, in double precision; see `rows._dot`."""
+    """Add the products of two inputs to the Gram matrix of each lane, in double precision; see `linear._dot`."""
     widest_vectors()
     for begin in range(index(0), index(count), index(LANES)):
         for lane in range(index(LANES)):

@@ -6,12 +6,12 @@ import math
 
 import numpy as np
 
-from .._jit import njit
+from .._jit import FUSED, njit
 from ..gaussian import NORM_PATHS
-from .lanes import FAST, LANES, add_scaled, draw, exponentials, lanes_wanted
+from .lanes import LANES, add_scaled, draw, exponentials, lanes_wanted
 
 
-@njit(fastmath=FAST)
+@njit(fastmath=FUSED)
 def _advance(inverse, growth, gained):
     """V' = b V (V - 1) for the inverse of V, growth = exp(b time) = 1 + gained: a large V keeps its digits."""
     for i in range(LANES):

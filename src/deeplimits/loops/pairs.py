@@ -10,15 +10,15 @@ import math
 
 import numpy as np
 
-from .._jit import njit
-from ..gaussian import widest_vectors
-from .lanes import FAST, LANES, add_scaled, draw, exponentials, lanes_wanted, look_up
+from .._jit import FUSED, njit
+from .._vectors import widest_vectors
+from .lanes import LANES, add_scaled, draw, exponentials, lanes_wanted, look_up
 
 #: Cotangents beyond this are not told apart, by the type of the state: its products must not overflow.
 LARGEST = {np.dtype(np.float32): 1e12, np.dtype(np.float64): 1e100}
 
 
-@njit(fastmath=FAST, error_model="numpy")
+@njit(fastmath=FUSED, error_model="numpy")
 def _bend(u, c, gaps, places, cells, cubics, rate):
     """Move the angles along the flow of nu."""
     widest_vectors()
@@ -38,7 +38,7 @@ def _bend(u, c, gaps, places, cells, cubics, rate):
         u[i] = (gap - one if u[i] < none else one - gap) * c[i]
 
 
-@njit(fastmath=FAST, error_model="numpy")
+@njit(fastmath=FUSED, error_model="numpy")
 def _shake(u, c, growth, totals, ratio, normals, sizes, spread, largest, times, backwards):
     """V <- L A A^T L^T for a random triangular A = D (I + N), or (I + N) D when `backwards`.
 

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._jit import njit
-from ..activations.programs import apply, polynomial
-from ..gaussian import fill, widest_vectors
+from .._jit import FINITE, njit
+from .._vectors import widest_vectors
+from ..activations.programs import TILE, apply, polynomial
+from ..gaussian import fill, padded
+from .linear import PIVOT
 from .program_rows import JOIN, PART, SMALL, divisor_of, one_layer
-from .rows import FAST, NEURONS, PIVOT
 
 
-@njit(fastmath=FAST, error_model="numpy")
+@njit(fastmath=FINITE, error_model="numpy")
 def _near_sums(normals, count, across, other_across, beside, gain, other_gain, joined, near):
     """Sums over neurons of y^2, y d and d^2 for two inputs, in one pass, and how many it cannot serve.
 
@@ -40,7 +41,7 @@ def _near_sums(normals, count, across, other_across, beside, gain, other_gain, j
     return squares, products, differences, outside
 
 
-@njit(fastmath=FAST)
+@njit(fastmath=FINITE)
 def _inputs(x, other, normals, across, other_across, beside):
     widest_vectors()
     count = len(x)
@@ -49,7 +50,7 @@ def _inputs(x, other, normals, across, other_across, beside):
         other[i] = other_across * normals[i] + beside * normals[count + i]
 
 
-@njit(fastmath=FAST)
+@njit(fastmath=FINITE)
 def _sums(values, others, gain, other_gain, joined):
     """The sums of `_near_sums` from the activations."""
     widest_vectors()
@@ -88,9 +89,9 @@ def _pair_layer(v, cross, e, joined, enlarged, normals, program, network, sample
     gain, other_gain, share = kind(1 / divisor), kind(1 / other_divisor), kind(1 if joined else 0)
     a, b, c = 0.0, 0.0, 0.0
     counter = 0
-    for begin in range(0, network.width, NEURONS):
-        count = min(NEURONS, network.width - begin)
-        drawn = normals[: 32 * ((2 * count + 31) // 32)]
+    for begin in range(0, network.width, TILE):
+        count = min(TILE, network.width - begin)
+        drawn = normals[: padded(2 * count)]
         fill(drawn, counter, layer, sample, stream, seed)
         counter += len(drawn) // 4
         outside = kind(1)

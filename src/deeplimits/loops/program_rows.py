@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from .._checks import FloatArray
-from .._jit import njit
+from .._jit import FINITE, njit
+from .._vectors import widest_vectors
 from ..activations import Plain, Smooth
-from ..activations.programs import BLOCK, Program, apply, scratch
-from ..gaussian import fill, widest_vectors
-from .rows import FAST, NEURONS, _cholesky, _combine, _congruence, add_products
+from ..activations.programs import TILE, Program, apply, scratch
+from ..gaussian import fill, padded
+from .linear import add_products, cholesky, combine, congruence
 
 #: Ways to get the change of an activation between close inputs.
 DIRECT, BY_SLOPE, IN_DOUBLE = 0, 1, 2
@@ -83,9 +84,9 @@ def network(activation: Smooth | Plain, width: int, dtype: DTypeLike) -> Network
 
 def workspace(width: int, inputs: int, dtype: DTypeLike) -> Work:
     """Empty buffers for one thread."""
-    neurons = min(width, NEURONS)
+    neurons = min(width, TILE)
     rows = [np.empty((inputs, neurons), dtype) for _ in range(3)]
-    return Work(np.empty(32 * -(-neurons * inputs // 32), dtype), *rows, scratch(dtype), np.empty((4, BLOCK)),
+    return Work(np.empty(padded(neurons * inputs), dtype), *rows, scratch(dtype), np.empty((4, TILE)),
                 scratch(np.float64))
 
 
@@ -125,7 +126,7 @@ def _rejoin(gram, covariance, parents, joined, paths, change):
             change[a] -= paths[parent]
             joined[a], moved = True, True
     if moved:
-        _congruence(gram, change)
+        congruence(gram, change)
         for a in range(len(gram)):
             gram[a, a] = max(gram[a, a], 0.0)
         _follow(parents, joined, paths)
@@ -152,28 +153,28 @@ def _plan(gram, covariance, parents, joined, network, ways, sizes):
     return enlarged
 
 
-@njit(fastmath=FAST)
+@njit(fastmath=FINITE)
 def _times(out, values, gain):
     widest_vectors()
     for i in range(len(out)):
         out[i] = gain * values[i]
 
 
-@njit(fastmath=FAST)
+@njit(fastmath=FINITE)
 def _times_difference(out, values, before, gain):
     widest_vectors()
     for i in range(len(out)):
         out[i] = gain * (values[i] - before[i])
 
 
-@njit(fastmath=FAST)
+@njit(fastmath=FINITE)
 def _product(out, values):
     widest_vectors()
     for i in range(len(out)):
         out[i] *= values[i]
 
 
-@njit(fastmath=FAST)
+@njit(fastmath=FINITE)
 def _beyond(out, start, step, length):
     """out = start + length step."""
     widest_vectors()
@@ -227,19 +228,19 @@ def one_layer(gram, covariance, parents, joined, factor, sizes, ways, network, s
     """Replace `gram` by the covariance of the activations of one layer of neurons."""
     inputs = len(gram)
     enlarged = _plan(gram, covariance, parents, joined, network, ways, sizes)
-    _cholesky(gram, factor)
+    cholesky(gram, factor)
     for a in range(inputs):
         if sizes[a] > 0:
             factor[a] /= sizes[a]
     gram[:] = 0
     counter = 0
-    for begin in range(0, network.width, NEURONS):
-        count = min(NEURONS, network.width - begin)
-        drawn = work.normals[: 32 * ((count * inputs + 31) // 32)]
+    for begin in range(0, network.width, TILE):
+        count = min(TILE, network.width - begin)
+        drawn = work.normals[: padded(count * inputs)]
         fill(drawn, counter, layer, sample, stream, seed)
         counter += len(drawn) // 4
         for a in range(inputs):
-            _combine(work.changes[a, :count], drawn, factor[a, : a + 1], count)
+            combine(work.changes[a, :count], drawn, factor[a, : a + 1], count)
             size = enlarged * sizes[a]
             divisor = divisor_of(joined[a], size, network.value)
             _activate(a, count, parents[a], joined[a], ways[a], size, 1 / divisor, network, work)
@@ -281,7 +282,7 @@ def propagate(out, layers, V0, parents, network, first, stream, seed, work):
                     one_layer(gram, covariance, parents, joined, factor, sizes, ways, network, first + i, done, stream,
                               seed, work)
                     covariance[:] = gram
-                    _congruence(covariance, paths)
+                    congruence(covariance, paths)
                     if not np.all(np.isfinite(covariance)):
                         covariance[:] = np.inf
                 done += 1

@@ -11,17 +11,13 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from .._checks import FloatArray
-from .._jit import njit
+from .._jit import FINITE, njit
+from .._vectors import widest_vectors
 from ..activations import correlation_of
-from ..gaussian import fill, widest_vectors
-
-#: Neurons handled at once: their normals and activations stay in the first-level cache.
-NEURONS = 512
-
-#: A squared pivot below this share of its diagonal is rounding: the direction is absent.
-PIVOT = 1e-14
-
-FAST = {"contract", "nsz", "reassoc", "nnan"}
+from ..activations.programs import TILE
+from ..gaussian import fill, padded
+from .elementwise import rectified_change, rectify, rectify_difference
+from .linear import add_products, cholesky, combine, complete, congruence
 
 
 def tree_coordinates(V0: FloatArray) -> tuple[NDArray[np.int64], FloatArray, FloatArray]:
@@ -44,103 +40,30 @@ def workspace(width: int, inputs: int, dtype: DTypeLike) -> list[NDArray]:
 
     Shapes: the size of a block of neurons, whatever the width.
     """
-    neurons = min(width, NEURONS)
-    normals = 32 * -(-neurons * inputs // 32)
+    neurons = min(width, TILE)
+    normals = padded(neurons * inputs)
     return [np.empty(normals, dtype), np.empty((inputs, neurons), dtype), np.empty((inputs, neurons), dtype)]
-
-
-@njit
-def _cholesky(gram, factor):
-    for j in range(len(gram)):
-        for i in range(j, len(gram)):
-            rest = gram[i, j]
-            for k in range(j):
-                rest -= factor[i, k] * factor[j, k]
-            if i == j:
-                factor[j, j] = np.sqrt(rest) if rest > PIVOT * gram[j, j] else 0.0
-            else:
-                factor[i, j] = rest / factor[j, j] if factor[j, j] > 0 else 0.0
-
-
-@njit(fastmath=FAST)
-def _combine(target, normals, coefficients, count):
-    """target = sum of the rows of normals, weighted."""
-    widest_vectors()
-    first = target.dtype.type(coefficients[0])
-    for i in range(count):
-        target[i] = first * normals[i]
-    for k in range(1, len(coefficients)):
-        weight = target.dtype.type(coefficients[k])
-        for i in range(count):
-            target[i] += weight * normals[k * count + i]
-
-
-@njit(fastmath=FAST)
-def _activate(activation, unit, mean, half):
-    """phi(x) = mean x + half |x|."""
-    widest_vectors()
-    for i in range(len(unit)):
-        activation[i] = mean * unit[i] + half * abs(unit[i])
-
-
-@njit(fastmath=FAST)
-def _activate_difference(activation, unit, parent, mean, half):
-    """phi(x + e) - phi(x) without cancellation, and unit becomes x + e.
-
-    With a = e sign(x): |x + e| - |x| is a where the sign stays and -a - 2|x| where it flips,
-    and it is always the larger of the two. (The built-in maximum would check for NaN.)
-    """
-    widest_vectors()
-    for i in range(len(unit)):
-        x, e = parent[i], unit[i]
-        size = abs(x)
-        along = e if x >= 0 else -e
-        beyond = -along - size - size
-        activation[i] = mean * e + half * (along if along > beyond else beyond)
-        unit[i] = x + e
-
-
-@njit(fastmath=FAST)
-def _dot(a, b):
-    """The product, with its sum in double precision.
-
-    The Gram matrix of nearly dependent inputs needs it: rounding of its entries would pass for
-    directions, and the factor divides by their small pivots.
-    """
-    widest_vectors()
-    total = 0.0
-    for i in range(len(a)):
-        total += np.float64(a[i]) * np.float64(b[i])
-    return total
-
-
-@njit
-def add_products(gram, values, a, count):
-    """Add the products of input a with itself and those before it to the Gram matrix."""
-    for b in range(a + 1):
-        gram[a, b] += _dot(values[a, :count], values[b, :count])
 
 
 @njit
 def _layer(gram, parents, factor, width, slopes, sample, layer, stream, seed, normals, units, activations):
     """Replace `gram` by the sum over neurons of products of activation differences."""
     inputs = len(gram)
-    _cholesky(gram, factor)
+    cholesky(gram, factor)
     gram[:] = 0
-    mean, half = units.dtype.type(slopes[0]), units.dtype.type(slopes[1])
+    mean, half = slopes
     counter = 0
-    for begin in range(0, width, NEURONS):
-        count = min(NEURONS, width - begin)
-        drawn = normals[: 32 * ((count * inputs + 31) // 32)]
+    for begin in range(0, width, TILE):
+        count = min(TILE, width - begin)
+        drawn = normals[: padded(count * inputs)]
         fill(drawn, counter, layer, sample, stream, seed)
         counter += len(drawn) // 4
         for a in range(inputs):
-            unit, activation = units[a, :count], activations[a, :count]
-            _combine(unit, drawn, factor[a, : a + 1], count)
+            combine(units[a, :count], drawn, factor[a, : a + 1], count)
             if a == 0:
-                _activate(activation, unit, mean, half)
+                rectify(activations, units, a, count, mean, half)
             else:
-                _activate_difference(activation, unit, units[parents[a], :count], mean, half)
+                rectify_difference(activations, units, a, parents[a], count, mean, half)
             add_products(gram, activations, a, count)
 
 
@@ -158,9 +81,7 @@ def _renormalise(gram, parents, variance, scale, change, inverse, square):
     r_a (x_a - x_p) + (r_a - r_p) x_p, and x_p is the sum of the differences on its path.
     """
     inputs = len(gram)
-    for a in range(inputs):
-        for b in range(a):
-            gram[b, a] = gram[a, b]
+    complete(gram)
     change[:] = 0
     square[0] = gram[0, 0]
     inverse[0] = _inverse_root(square[0])
@@ -190,28 +111,7 @@ def _renormalise(gram, parents, variance, scale, change, inverse, square):
             node = parents[node]
     for a in range(inputs):
         variance[a] *= scale * max(square[a], 0.0)
-    _congruence(gram, change)
-
-
-@njit
-def _congruence(gram, change):
-    """gram = change gram change^T in place, for a lower triangular change.
-
-    Rows and columns are replaced from the last to the first, since each needs only those before it.
-    """
-    inputs = len(gram)
-    for a in range(inputs - 1, -1, -1):
-        for b in range(inputs):
-            total = 0.0
-            for k in range(a + 1):
-                total += change[a, k] * gram[k, b]
-            gram[a, b] = total
-    for b in range(inputs - 1, -1, -1):
-        for a in range(inputs):
-            total = 0.0
-            for k in range(b + 1):
-                total += gram[a, k] * change[b, k]
-            gram[a, b] = total
+    congruence(gram, change)
 
 
 @njit
@@ -226,7 +126,7 @@ def _write(out, gram, parents, variance, change):
             node = parents[node]
             change[a, node] = 1
     out[:] = gram
-    _congruence(out, change)
+    congruence(out, change)
     for a in range(inputs):
         for b in range(inputs):
             out[a, b] = variance[a] if a == b else out[a, b] * np.sqrt(variance[a]) * np.sqrt(variance[b])
@@ -257,7 +157,7 @@ def propagate(
             _write(out[i, place], gram, parents, variance, change)
 
 
-@njit(fastmath=FAST)
+@njit(fastmath=FINITE)
 def _pair_sums(normals, count, across, beside, mean, half):
     """Sums of phi(x)^2, phi(x) d and d^2 over neurons, d = phi(x + e) - phi(x), in one pass."""
     widest_vectors()
@@ -267,11 +167,8 @@ def _pair_sums(normals, count, across, beside, mean, half):
     for i in range(count):
         x = normals[i]
         e = along_x * x + along_y * normals[count + i]
-        size = abs(x)
-        along = e if x >= 0 else -e
-        beyond = -along - size - size
-        value = mean * x + half * size
-        difference = mean * e + half * (along if along > beyond else beyond)
+        value = mean * x + half * abs(x)
+        difference = rectified_change(x, e, mean, half)
         squares += value * value
         products += value * difference
         differences += difference * difference
@@ -286,10 +183,10 @@ def propagate_pair(out, layers, V0, epsilon0, width, slopes, scale, first, strea
     is carried. Same normals, same law, several times faster at small width.
     """
     mean, half = normals.dtype.type(slopes[0]), normals.dtype.type(slopes[1])
-    neurons = min(width, NEURONS)
+    neurons = min(width, TILE)
     blocks, left = width // neurons, width % neurons
-    block = normals[: 32 * ((2 * neurons + 31) // 32)]
-    rest = normals[: 32 * ((2 * left + 31) // 32)]
+    block = normals[: padded(2 * neurons)]
+    rest = normals[: padded(2 * left)]
     for i in range(len(out)):
         variance, other, epsilon = V0[0, 0], V0[1, 1], epsilon0
         done = 0

@@ -12,15 +12,15 @@ import math
 
 import numpy as np
 
-from .._jit import njit
-from .lanes import FAST, LANES, draw, lanes_wanted
+from .._jit import FUSED, njit
+from .lanes import LANES, draw, lanes_wanted
 from .matrices import _factorise, _multiply, _shake
 
 #: The smallest variance that is carried: inverses and products of roots stay finite.
 SMALLEST = 1e-300
 
 
-@njit(fastmath=FAST, error_model="numpy")
+@njit(fastmath=FUSED, error_model="numpy")
 def _grow(variance, middle, after, half, whole):
     """The inverse variance half-way and at the end of a drift step, by how much 1/V - 1 grows: large V keep digits."""
     for i in range(LANES):
@@ -38,7 +38,7 @@ def _explode(variance, after, ends, moment, b):
             ends[i] = min(ends[i], moment - math.log1p(-1 / variance[i]) / b)
 
 
-@njit(fastmath=FAST, error_model="numpy")
+@njit(fastmath=FUSED, error_model="numpy")
 def _correlate(covariance, variance, other, middle, other_middle, after, other_after, p, time):
     """Move one covariance between the variances before and after."""
     for i in range(LANES):

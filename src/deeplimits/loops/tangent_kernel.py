@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from .._jit import njit
+from ..gaussian import padded
 from .elementwise import draw
 from .weights import _apply
 
@@ -54,7 +55,7 @@ def _kernels(out, starts, readouts, depth, functions, law, begin, stream, seed, 
         starts (samples or 1, m, width), readouts (samples or 1, width).
     """
     inputs, width = starts.shape[1:]
-    size = 32 * ((width * width + width + 31) // 32)
+    size = padded(width * width + width)
     normals, spare = np.empty(size, kind.dtype), np.empty(size, kind.dtype)
     psi, inner_slopes, outer_slopes = (np.empty((depth, inputs, width)), np.empty((depth, inputs, width)),
                                        np.empty((depth, inputs, width)))

@@ -12,10 +12,10 @@ from typing import NamedTuple
 import numpy as np
 
 from .._jit import njit
-from ..activations.programs import Program, apply
-from ..gaussian import fill
+from ..activations.programs import TILE, Program, apply
+from ..gaussian import fill, padded
+from .linear import add_products, cholesky, combine
 from .program_rows import _product, _times, divisor_of
-from .rows import NEURONS, _cholesky, _combine, add_products
 
 
 class Network(NamedTuple):
@@ -33,7 +33,7 @@ class Network(NamedTuple):
 def _layer(gram, sizes, factor, network, sample, layer, stream, seed, normals, values, registers):
     """Replace `gram` by the Gram matrix after one layer of neurons. Rows are unit normals, so that none underflows."""
     count, kind = len(gram), values.dtype.type
-    _cholesky(gram, factor)
+    cholesky(gram, factor)
     for a in range(count):
         sizes[a] = np.sqrt(gram[a, a])
         if sizes[a] > 0:
@@ -41,9 +41,9 @@ def _layer(gram, sizes, factor, network, sample, layer, stream, seed, normals, v
     divisor = divisor_of(False, sizes[0], network.at_zero)
     gram[:] = 0
     counter = 0
-    for begin in range(0, network.width, NEURONS):
-        neurons = min(NEURONS, network.width - begin)
-        drawn = normals[: 32 * ((neurons * count + 31) // 32)]
+    for begin in range(0, network.width, TILE):
+        neurons = min(TILE, network.width - begin)
+        drawn = normals[: padded(neurons * count)]
         fill(drawn, counter, layer, sample, stream, seed)
         counter += len(drawn) // 4
         unit, slope = values[count, :neurons], values[count + 1, :neurons]
@@ -53,7 +53,7 @@ def _layer(gram, sizes, factor, network, sample, layer, stream, seed, normals, v
         apply(network.slope, unit, slope, registers)
         for a in range(count):
             if a > 0:
-                _combine(values[a, :neurons], drawn, factor[a, : a + 1], neurons)
+                combine(values[a, :neurons], drawn, factor[a, : a + 1], neurons)
                 _product(values[a, :neurons], slope)
             add_products(gram, values, a, neurons)
     sizes[0] = divisor

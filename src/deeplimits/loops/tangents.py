@@ -12,8 +12,8 @@ import math
 
 import numpy as np
 
-from .._jit import njit
-from .lanes import FAST, LANES, draw, lanes_wanted
+from .._jit import FUSED, njit
+from .lanes import LANES, draw, lanes_wanted
 from .matrices import _factorise, _multiply, _shake
 from .smooth import _explode, _grow, _write
 
@@ -39,7 +39,7 @@ def _carry(V, gains, sources, decays, b, q, time):
         sources[i] = q * time / 2 * total * decays[i]
 
 
-@njit(fastmath=FAST)
+@njit(fastmath=FUSED)
 def _move(U, C, D, V, after, gains, sources, decays):
     """Move the inner product U of two tangents whose products with the input are C and D."""
     for i in range(LANES):

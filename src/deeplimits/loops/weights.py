@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from .._jit import njit
 from ..activations import programs
-from ..activations.programs import Program
-from .elementwise import TILE, draw
+from ..activations.programs import TILE, Program
+from ..gaussian import padded
+from .elementwise import draw
 
 
 class Functions(NamedTuple):
@@ -99,7 +100,7 @@ def propagate(states, jacobians, inverses, records, starts, functions, law, begi
         starts (samples or 1, m, width). The inverses belong to the diffusion only.
     """
     inputs, width = starts.shape[1:]
-    size = 32 * ((width * width + width + 31) // 32)
+    size = padded(width * width + width)
     normals, spare = np.empty(size, kind.dtype), np.empty(size, kind.dtype)
     state, J, inverse = np.empty((inputs, width)), np.empty((inputs, width, width)), np.empty((inputs, width, width))
     for i in range(len(states)):

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._jit import njit
-from ..gaussian import widest_vectors
-from .elementwise import FAST, TILE, draw, enter, evaluate, index, load, nearest, store
-from .rows import _cholesky, add_products
+from .._jit import REORDERED, njit
+from .._vectors import widest_vectors
+from ..activations.programs import TILE
+from ..gaussian import padded
+from .elementwise import draw, enter, evaluate, index, load, nearest, store
+from .linear import add_products, cholesky, combine
 
 
 @njit
@@ -23,7 +25,7 @@ def _prepare(rows, shift, gram, covariance, factor, parents, weight, bias, curva
         for b in range(a + 1):
             covariance[a, b] = weight * gram[a, b]
     covariance[0, 0] += bias
-    _cholesky(covariance, factor)
+    cholesky(covariance, factor)
     for a in range(len(gram)):
         for b in range(a + 1):
             rows[a, b] = scale * factor[a, b]
@@ -34,20 +36,7 @@ def _prepare(rows, shift, gram, covariance, factor, parents, weight, bias, curva
         shift[a] = curvature * gained
 
 
-@njit(fastmath=FAST)
-def _combine(branch, a, normals, rows, count):
-    """branch[a] = sum of the rows of normals, weighted."""
-    widest_vectors()
-    first = rows[a, 0]
-    for i in range(count):
-        branch[a, i] = first * normals[i]
-    for k in range(1, a + 1):
-        weight = rows[a, k]
-        for i in range(index(count)):
-            branch[a, i] += weight * normals[index(k * count) + i]
-
-
-@njit(fastmath=FAST)
+@njit(fastmath=REORDERED)
 def _move(state, branch, units, a, place, count, slope, shift):
     """state += slope branch + shift; units becomes the state, rounded."""
     widest_vectors()
@@ -69,13 +58,13 @@ def _advance(state, gram, parents, inner, outer, slope, number, refinement, samp
     for place in range(0, width, TILE):
         count = min(TILE, width - place)
         if number >= 0:
-            size = 32 * ((count * inputs + 31) // 32)
+            size = padded(count * inputs)
             draw(normals, spare, size, place * inputs // 4, number, refinement, sample, stream, seed)
         for a in range(inputs):
             if number < 0:
                 enter(units, state, a, place, count)
             else:
-                _combine(branch, a, normals, rows, count)
+                combine(branch[a, :count], normals, rows[a, : a + 1], count)
                 if straight:
                     _move(state, branch, units, a, place, count, slope * outer.mean, shift)
                 else:
@@ -94,7 +83,7 @@ def propagate(out, records, starts, inner, outer, layer, begin, stream, seed, ki
         `kind` is an array of the dtype. A sample that overflows is infinite from there on.
     """
     width, inputs = starts.shape[1:]
-    size, tile = 32 * ((min(width, TILE) * inputs + 31) // 32), (inputs, TILE)
+    size, tile = padded(min(width, TILE) * inputs), (inputs, TILE)
     # One by one: the parts of an unpacked array are not known to be contiguous.
     state, gram = np.empty((inputs, width)), np.zeros((inputs, inputs))
     covariance, factor = np.zeros((inputs, inputs)), np.zeros((inputs, inputs))

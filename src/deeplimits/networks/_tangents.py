@@ -11,9 +11,8 @@ from .._checks import FloatArray
 from .._parallel import BLOCK
 from .._run import Run
 from ..activations import Plain
-from ..activations.programs import scratch
-from ..gaussian import TANGENT_LAYERS, TANGENT_SPLITS, block_generator
-from ..loops.rows import NEURONS
+from ..activations.programs import TILE, scratch
+from ..gaussian import TANGENT_LAYERS, TANGENT_SPLITS, block_generator, padded
 from ..loops.tangent_rows import Network, _propagate
 from ..wishart import factor_of
 
@@ -33,9 +32,9 @@ def tangent_rows(network: ShapedMLP, gram: FloatArray, run: Run) -> FloatArray:
                     activation.program(width, run.dtype, derivative=True), abs(at_zero))
 
     def kernel(out: FloatArray, begin: int) -> None:
-        neurons, count = min(width, NEURONS), len(gram)
+        neurons, count = min(width, TILE), len(gram)
         _propagate(out, run.records, gram, known, begin, TANGENT_LAYERS, run.seed,
-                   np.empty(32 * -(-neurons * count // 32), run.dtype), np.empty((count + 2, neurons), run.dtype),
+                   np.empty(padded(neurons * count), run.dtype), np.empty((count + 2, neurons), run.dtype),
                    scratch(run.dtype))
 
     return run.paths(kernel, gram.shape)
