@@ -16,7 +16,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from deeplimits._parallel import cores, over_samples
-from deeplimits.gaussian import LAYERS, fill
+from deeplimits.gaussian import LAYERS, Address, fill
 
 #: Normals in a block of the reference stream: 16 KiB, which stay in the first-level cache.
 IN_CACHE = 4096
@@ -111,7 +111,7 @@ def norms_and_correlations(V: NDArray) -> NDArray:
 @njit(nogil=True)
 def _refill(block, first, last):
     for sample in range(first, last):
-        fill(block, 0, 0, sample, LAYERS, 1)
+        fill(block, 0, 0, Address(sample, LAYERS, np.uint64(1)))
 
 
 def stream(blocks: int) -> None:

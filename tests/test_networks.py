@@ -10,7 +10,7 @@ from samples import LEVEL, z_scores
 from scipy import stats
 
 from deeplimits.activations import correlation_of, linear, plain, relu, shaped_relu, smooth
-from deeplimits.gaussian import LAYERS
+from deeplimits.gaussian import LAYERS, Address
 from deeplimits.loops import program_rows
 from deeplimits.networks import ShapedMLP, shaped
 
@@ -76,7 +76,7 @@ def test_pair_loop_of_programs_is_the_general_loop(phi, dtype):
     pair = ShapedMLP(phi, width, 5).sample(PAIR, 5, 1, at=layers, precision=precision)
     general = np.empty((5, 3, 2, 2))
     program_rows.propagate(general, layers, PAIR, program_rows.nearest(PAIR),
-                            program_rows.network(phi, width, dtype), 0, LAYERS, np.uint64(1),
+                            program_rows.neurons(phi, width, dtype), Address(0, LAYERS, np.uint64(1)),
                             program_rows.workspace(width, 2, dtype))
     assert pair == pytest.approx(general, rel=2e-6 if dtype == np.float32 else 1e-12)
 

@@ -177,7 +177,7 @@ def test_a_step_without_noise_follows_the_drift(phi):
     for time in (0.05, 0.1):
         M = np.repeat(start[:, :, None], LANES, axis=2)
         q = (phi.second / (2 * phi.a)) ** 2
-        tangents._drift(M, *np.empty((5, LANES)), np.full(LANES, np.inf), 0.0, phi.b, q, time)
+        tangents._drift(M, tangents.Room(*np.empty((5, LANES))), np.full(LANES, np.inf), 0.0, phi.b, q, time)
         exact = solve_ivp(lambda _, y: drift(phi, y.reshape(3, 3)).ravel(), (0, time), start.ravel(), rtol=1e-12,
                           atol=1e-14).y[:, -1].reshape(3, 3)
         errors.append(np.abs(np.tril(M[:, :, 7] - exact)).max())

@@ -10,6 +10,7 @@ it into vector instructions.
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numba import types
@@ -39,6 +40,20 @@ LAZY = 40
 _MULTIPLY_0, _MULTIPLY_1 = u64(0xD2511F53), u64(0xCD9E8D57)
 _WEYL_0, _WEYL_1 = u32(0x9E3779B9), u32(0xBB67AE85)
 _HALF_WORD = u64(32)
+
+
+class Address(NamedTuple):
+    """Where normals stand, but for their layer and their place in it: a sample or a block of samples, stream, seed."""
+
+    sample: int
+    stream: int
+    seed: np.uint64
+
+
+@register_jitable
+def of_sample(address: Address, sample: int) -> Address:
+    """The address of another sample under the same seed."""
+    return Address(sample, address.stream, address.seed)
 
 
 @register_jitable
@@ -97,17 +112,18 @@ def _sine_cosine(word):
 
 
 @njit(inline="always")
-def _address(sample, stream):
-    """The last two words of the counter."""
-    return u32(u64(sample) & u64(0xFFFFFFFF)), u32((u64(sample) >> _HALF_WORD) | (u64(stream) << u64(16)))
+def _words(address):
+    """The last two words of the counter, and the key."""
+    sample, stream, seed = u64(address.sample), u64(address.stream), u64(address.seed)
+    low, high = u32(sample & u64(0xFFFFFFFF)), u32((sample >> _HALF_WORD) | (stream << u64(16)))
+    return low, high, u32(seed & u64(0xFFFFFFFF)), u32(seed >> _HALF_WORD)
 
 
 @njit(fastmath=FUSED)
-def _fill_single(out, start, layer, sample, stream, seed):
+def _fill_single(out, start, layer, address):
     widest_vectors()
     quarter = out.size // 4
-    c2, c3 = _address(sample, stream)
-    k0, k1 = u32(u64(seed) & u64(0xFFFFFFFF)), u32(u64(seed) >> _HALF_WORD)
+    c2, c3, k0, k1 = _words(address)
     for i in range(quarter):
         a, b, c, d = philox(u32(start + i), u32(layer), c2, c3, k0, k1)
         radius = _radius(a)
@@ -121,10 +137,9 @@ def _fill_single(out, start, layer, sample, stream, seed):
 
 
 @njit
-def _fill_double(out, start, layer, sample, stream, seed):
+def _fill_double(out, start, layer, address):
     quarter = out.size // 4
-    c2, c3 = _address(sample, stream)
-    k0, k1 = u32(u64(seed) & u64(0xFFFFFFFF)), u32(u64(seed) >> _HALF_WORD)
+    c2, c3, k0, k1 = _words(address)
     for i in range(quarter):
         for half in range(2):
             # The top bit of the layer word tells the second pair from the first.
@@ -136,7 +151,7 @@ def _fill_double(out, start, layer, sample, stream, seed):
             out[(2 * half + 1) * quarter + i] = radius * math.cos(angle)
 
 
-def fill(out: np.ndarray, start: int, layer: int, sample: int, stream: int, seed: int) -> None:
+def fill(out: np.ndarray, start: int, layer: int, address: Address) -> None:
     """Fill `out` with the normals of four words from each counter start, start + 1, ... (inside compiled code).
 
     Shapes: out is one-dimensional float32 or float64, its size a multiple of 4.
@@ -144,19 +159,19 @@ def fill(out: np.ndarray, start: int, layer: int, sample: int, stream: int, seed
 
 
 @overload(fill)
-def _fill_for(out, start, layer, sample, stream, seed):
+def _fill_for(out, start, layer, address):
     chosen = _fill_single if out.dtype == types.float32 else _fill_double
 
-    def implementation(out, start, layer, sample, stream, seed):
-        chosen(out, start, layer, sample, stream, seed)
+    def implementation(out, start, layer, address):
+        chosen(out, start, layer, address)
 
     return implementation
 
 
 @njit
-def _table(out, first, layer, stream, seed):
+def _table(out, layer, origin):
     for i in range(out.shape[0]):
-        fill(out[i], 0, layer, first + i, stream, seed)
+        fill(out[i], 0, layer, of_sample(origin, origin.sample + i))
 
 
 def normals(
@@ -196,7 +211,7 @@ def normals(
     whole("stream", stream, least=0, most=2**16 - 1)
     whole("first", first, least=0, most=MOST_SAMPLES - rows)
     out = np.empty((rows, 4 * -(-columns // 4)), dtype)
-    _table(out, first, layer, stream, u64(checked_seed(seed)))
+    _table(out, layer, Address(first, stream, u64(checked_seed(seed))))
     return out[:, :columns]
 
 

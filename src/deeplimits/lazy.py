@@ -24,7 +24,7 @@ from ._checks import FloatArray, real, whole
 from ._directions import new_directions
 from ._jit import njit
 from ._parallel import over_samples
-from .gaussian import LAZY, MOST_SAMPLES, fill, u64
+from .gaussian import LAZY, MOST_SAMPLES, Address, fill, u64
 
 __all__ = ["GaussianMatrix", "Transposed"]
 
@@ -51,7 +51,7 @@ def _fill_rows(out, index, side, first, key, begin, end):
         if index[i, j] < 0:
             out[i, j] = 0
         else:
-            fill(out[i, j], 0, 4 * index[i, j] + side, first + i, LAZY, key)
+            fill(out[i, j], 0, 4 * index[i, j] + side, Address(first + i, LAZY, key))
 
 
 def key_of(seed: int, name: str) -> int:

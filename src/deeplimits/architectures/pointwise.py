@@ -12,7 +12,7 @@ from .._checks import FloatArray, real
 from .._parallel import over_samples
 from ..activations import Rectifier, plain, programs
 from ..kernels import _expectations
-from ..loops.weights import _apply
+from ..loops.weights import apply_whole
 from ._block import Backward, Block, Moments, Size
 from ._parameters import Scope
 
@@ -39,7 +39,7 @@ def evaluate(activation: Any, x: FloatArray, width: int, *, slope: bool = False)
     target = np.empty_like(source)
 
     def piece(low: int, high: int) -> None:
-        _apply(program, source[low:high], target[low:high], programs.scratch(np.float64))
+        apply_whole(program, source[low:high], target[low:high], programs.scratch(np.float64))
 
     over_samples(piece, source.size, None if source.size > 4 * PIECE else 1, align=PIECE)
     return target.reshape(x.shape)

@@ -11,9 +11,10 @@ import numpy as np
 from .._checks import FloatArray, real
 from .._run import Diffusion, Steps
 from ..activations import Rectifier, Smooth
-from ..loops.correlation import _walk
+from ..gaussian import CORRELATION_PATHS, Address
+from ..loops.correlation import Flow, walk
 from ..loops.flow import displacement_tables
-from ..loops.lanes import LANES
+from ..loops.lanes import LANES, noise
 from ._grid import checked_limit
 
 #: How to write z = artanh(correlation) as the coordinate asked for.
@@ -70,11 +71,12 @@ class CorrelationSDE(Diffusion):
         half, full, floor = displacement_tables(self.activation.gap2, step, run.dtype)
         with np.errstate(divide="ignore"):
             start = np.arctanh(rho)
-        noise = run.dtype.type(np.sqrt(step))
+        flow = Flow(half.cubics, full.cubics, *(run.dtype.type(number) for number in (half.low, half.rate, floor)))
+        spread = run.dtype.type(np.sqrt(step))
 
         def kernel(out: FloatArray, begin: int) -> None:
-            _walk(out, begin, run.records, start, noise, run.refinement, half.cubics, full.cubics,
-                  *(run.dtype.type(number) for number in (half.low, half.rate, floor)), run.seed)
+            walk(out, run.records, start, spread, flow,
+                 noise(1, run.dtype, run.refinement, Address(begin, CORRELATION_PATHS, run.seed)))
             out[...] = COORDINATES[coordinate](out)
 
         return run.paths(kernel, (), LANES)

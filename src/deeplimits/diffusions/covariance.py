@@ -13,13 +13,11 @@ from .. import _checks
 from .._checks import FloatArray, real
 from .._run import Diffusion, Run, Steps
 from ..activations import Rectifier, Smooth, correlation_of
-from ..gaussian import COVARIANCE_PATHS, TANGENT_PATHS
-from ..loops import matrices as _matrices
-from ..loops import pairs as _pairs
-from ..loops import smooth as _smooth
-from ..loops import tangents as _tangents
+from ..gaussian import COVARIANCE_PATHS, TANGENT_PATHS, Address
+from ..loops import matrices, pairs, smooth, tangents
 from ..loops.flow import BOUNDED_CELLS, decrement_table, ratio_flow
-from ..loops.lanes import FARTHEST, LANES, squarings
+from ..loops.lanes import FARTHEST, LANES, Drift, Noise, noise, squarings
+from ..loops.linear import PIVOT
 from ._grid import checked_limit
 
 
@@ -123,8 +121,8 @@ class CovarianceSDE(Diffusion):
 
         def kernel(out: FloatArray, begin: int) -> None:
             rows = slice(begin - run.first, begin - run.first + len(out))
-            _tangents.walk(out, times[rows], begin, run.records, start, step, squarings(largest), b, bend,
-                           run.prototype, run.refinement, TANGENT_PATHS, run.seed)
+            tangents.walk(out, times[rows], run.records, start, step, squarings(largest), b, bend,
+                          _noise(start, run, begin, TANGENT_PATHS))
 
         return run.paths(kernel, start.shape, LANES)
 
@@ -134,11 +132,10 @@ class CovarianceSDE(Diffusion):
                       for time in (step / 2, step))
         loop = self._pair if _is_plain_pair(V0, gap2 * step) else self._matrix
         walk, state, arguments = loop(V0, run)
-        arguments += (half.astype(state), full.astype(state), state.type(BOUNDED_CELLS), run.prototype,
-                      run.refinement, COVARIANCE_PATHS, run.seed)
+        drift = Drift(half.astype(state), full.astype(state), state.type(BOUNDED_CELLS))
 
         def kernel(out: FloatArray, begin: int) -> None:
-            walk(out, begin, run.records, V0, *arguments)
+            walk(out, run.records, V0, *arguments, drift, _noise(V0, run, begin, COVARIANCE_PATHS))
 
         return run.paths(kernel, V0.shape, LANES)
 
@@ -146,13 +143,13 @@ class CovarianceSDE(Diffusion):
         """Covariances, and the times of explosion or stopping."""
         radius = np.inf if radius == np.inf else real("radius", radius, above=0)
         curvature = self.activation.second**2 / 4 * (self.activation.a**-2 if self.activation.exponent == 0.5 else 0)
-        *_, noise = self._matrix(V0, run)
+        *_, scheme = self._matrix(V0, run)
         times = np.empty(run.samples)
 
         def kernel(out: FloatArray, begin: int) -> None:
             rows = slice(begin - run.first, begin - run.first + len(out))
-            _smooth.walk(out, times[rows], begin, run.records, V0, *noise, self.activation.b, curvature, radius,
-                         run.prototype, run.refinement, COVARIANCE_PATHS, run.seed)
+            smooth.walk(out, times[rows], run.records, V0, *scheme, self.activation.b, curvature, radius,
+                        _noise(V0, run, begin, COVARIANCE_PATHS))
 
         return run.paths(kernel, V0.shape, LANES), times
 
@@ -167,15 +164,20 @@ class CovarianceSDE(Diffusion):
         sizes = np.array([np.sqrt(step / 2), step / 2])
         # A cotangent grows like exp(time/2), with noise of unit size in its logarithm.
         farthest = start[1] * np.exp(min(self.time / 2 + FARTHEST * np.sqrt(self.time), 600))
-        state = run.dtype if farthest < _pairs.LARGEST[run.dtype] else np.dtype(np.float64)
-        typed = (state.type(array) for array in (sizes, spreads, _pairs.LARGEST[state]))
-        return _pairs.walk, state, (start.astype(state), step, *typed, squarings(largest))
+        state = run.dtype if farthest < pairs.LARGEST[run.dtype] else np.dtype(np.float64)
+        typed = (state.type(array) for array in (sizes, spreads, pairs.LARGEST[state]))
+        return pairs.walk, state, (start.astype(state), step, pairs.Kick(*typed, squarings(largest)))
 
     def _matrix(self, V0: FloatArray, run: Run) -> tuple:
         """The loop for any number of inputs, the type of its state and its own arguments."""
         step = self.time / run.count
         largest = np.sqrt(step / 2) * FARTHEST + len(V0) * step / 2
-        return _matrices.walk, np.dtype(np.float64), (step, squarings(largest))
+        return matrices.walk, np.dtype(np.float64), (step, squarings(largest))
+
+
+def _noise(V0: FloatArray, run: Run, begin: int, stream: int) -> Noise:
+    """The noise of the paths from one on: a triangle of normals a step."""
+    return noise(len(V0) * (len(V0) + 1) // 2, run.dtype, run.refinement, Address(begin, stream, run.seed))
 
 
 def _is_plain_pair(V0: FloatArray, bend: float) -> bool:
@@ -186,4 +188,4 @@ def _is_plain_pair(V0: FloatArray, bend: float) -> bool:
     if len(V0) != 2:
         return False
     rho = correlation_of(V0)[0, 1]
-    return 1 - rho > _matrices.PIVOT and 1 + rho + bend / 4 > _matrices.PIVOT
+    return 1 - rho > PIVOT and 1 + rho + bend / 4 > PIVOT

@@ -11,8 +11,9 @@ import numpy as np
 from .._checks import FloatArray, real
 from .._run import Diffusion, Run, Steps
 from ..activations import Rectifier, Smooth
-from ..loops.lanes import FARTHEST, LANES, squarings
-from ..loops.norm import _walk
+from ..gaussian import NORM_PATHS, Address
+from ..loops.lanes import FARTHEST, LANES, noise, squarings
+from ..loops.norm import walk
 from ._grid import checked_limit
 
 
@@ -73,7 +74,7 @@ class NormSDE(Diffusion):
         times = squarings(np.sqrt(2 * step) * FARTHEST + step)
 
         def kernel(out: FloatArray, begin: int) -> None:
-            _walk(out, begin, run.records, inverse, self.b, step, times, run.prototype,
-                  run.refinement, values, run.seed)
+            walk(out, run.records, inverse, self.b, step, times, values,
+                 noise(1, run.dtype, run.refinement, Address(begin, NORM_PATHS, run.seed)))
 
         return run.paths(kernel, (), LANES)

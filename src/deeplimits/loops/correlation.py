@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
+from numpy.typing import NDArray
 
 from .._jit import FUSED, njit
 from .._vectors import widest_vectors
-from ..gaussian import CORRELATION_PATHS
 from .lanes import LANES, add_scaled, draw, lanes_wanted
 
 
+class Flow(NamedTuple):
+    """How far z moves without noise in half a step and in a whole one, as cubics from `low` on.
+
+    Below the floor all starts arrive at the same place.
+    """
+
+    half: NDArray
+    full: NDArray
+    low: float
+    rate: float
+    floor: float
+
+
 @njit(fastmath=FUSED)
-def _flow(z, parts, cells, cubics, low, rate, floor):
-    """Move z by the tabulated displacement; below the floor all starts arrive at the same place."""
+def _move(z, parts, cells, cubics, flow):
+    """Move z by the tabulated displacement."""
     widest_vectors()
+    low, rate, floor = flow.low, flow.rate, flow.floor
     zero, last = z.dtype.type(0), z.dtype.type(cubics.shape[1] - 1)
     for i in range(LANES):
         place = (z[i] - low) * rate
@@ -30,28 +46,28 @@ def _flow(z, parts, cells, cubics, low, rate, floor):
 
 
 @njit
-def _walk(out, begin, records, start, noise, refinement, half, full, low, rate, floor, seed):
+def walk(out, records, start, spread, flow, noise):
     """Half a step without noise, then noise and whole steps in turn, and half a step where it is recorded."""
+    half, begin = flow.half, noise.origin.sample
     z, shown, parts = np.empty(LANES, half.dtype), np.empty(LANES, half.dtype), np.empty(LANES, half.dtype)
-    normals, extra = np.empty((1, LANES), half.dtype), np.empty((1, LANES), half.dtype)
     cells, none = np.empty(LANES, np.uint32), half.dtype.type(0)
     for block in range(begin // LANES, (begin + len(out) - 1) // LANES + 1):
         row, first, last = lanes_wanted(out, begin, block)
         z[:] = start
-        _flow(z, parts, cells, half, low, rate, floor)
+        _move(z, parts, cells, half, flow)
         done = 0
         for place in range(len(records)):
             while done < records[place]:
                 if done > 0:
-                    _flow(z, parts, cells, full, low, rate, floor)
-                draw(normals, extra, done, refinement, block, CORRELATION_PATHS, seed)
-                add_scaled(z, normals[0], noise, none)
+                    _move(z, parts, cells, flow.full, flow)
+                draw(noise, done, block)
+                add_scaled(z, noise.normals[0], spread, none)
                 done += 1
             if done == 0:
                 out[row + first : row + last, place] = start
                 continue
             shown[:] = z
-            _flow(shown, parts, cells, half, low, rate, floor)
+            _move(shown, parts, cells, half, flow)
             for i in range(first, last):
                 out[row + i, place] = shown[i]
 

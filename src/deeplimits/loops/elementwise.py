@@ -9,25 +9,14 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import DTypeLike
+from numpy.typing import DTypeLike, NDArray
 
 from .._jit import REORDERED, njit
 from .._vectors import widest_vectors
 from ..activations import Plain, Rectifier, programs
-from ..gaussian import fill
 
 #: An index that is known not to count from the end, so that the compiler can use vectors.
 index = np.uint64
-
-
-class Layer(NamedTuple):
-    """The constants of a layer with independent weights."""
-
-    weight: float  # variance of the pre-activations for each unit of the mean of psi^2
-    bias: float  # variance of the biases
-    slope: float  # factor on the outer activation
-    curvature: float  # drift for each unit of variance of the pre-activations
-    refinement: int  # layers of the stream that are summed for one
 
 
 class Function(NamedTuple):
@@ -44,7 +33,15 @@ class Function(NamedTuple):
     near: float  # differences below this come from the derivative at the middle
 
 
-def compiled(activation: Rectifier | Plain, width: int, kind: DTypeLike, near: bool = False) -> Function:
+class Room(NamedTuple):
+    """Buffers for activations of a tile: of all inputs but the first, at two places, and for a program."""
+
+    whole: NDArray  # (m, TILE)
+    middle: NDArray  # (2, TILE)
+    scratch: NDArray
+
+
+def function(activation: Rectifier | Plain, width: int, kind: DTypeLike, near: bool = False) -> Function:
     """The form of an activation for compiled loops in single or double precision."""
     rectifier = isinstance(activation, Rectifier)
     plus, minus = activation.slopes(width) if rectifier else (0.0, 0.0)
@@ -131,12 +128,12 @@ def _along(values, middle, a, count):
 
 
 @njit
-def evaluate(function, values, units, whole, middle, a, parent, count, scratch):
+def evaluate(function, values, units, a, parent, count, room):
     """values[a] = the activation of input a, or its difference from that of the parent; units[a] becomes the input.
 
-    Shapes: values, units and whole are (m, neurons), middle is (2, neurons); `whole` is for
-        the activations themselves, of all inputs but the first.
+    Shapes: values and units are (m, neurons).
     """
+    whole, middle, scratch = room.whole, room.middle, room.scratch
     if function.rectifier:
         if a == 0:
             rectify(values, units, a, count, function.mean, function.half)
@@ -153,51 +150,3 @@ def evaluate(function, values, units, whole, middle, a, parent, count, scratch):
             _along(values, middle, a, count)
         else:
             _differ(values, whole, values if parent == 0 else whole, a, parent, count)
-
-
-@njit
-def draw(normals, spare, size, start, layer, refinement, sample, stream, seed):
-    """Normals of a layer, or the sum of those of `refinement` finer layers."""
-    fill(normals[:size], start, layer * refinement, sample, stream, seed)
-    for part in range(1, refinement):
-        fill(spare[:size], start, layer * refinement + part, sample, stream, seed)
-        for i in range(size):
-            normals[i] += spare[i]
-
-
-@njit(fastmath=REORDERED)
-def enter(units, state, a, begin, count):
-    """units = a tile of the state, rounded."""
-    widest_vectors()
-    for i in range(index(count)):
-        units[a, i] = state[a, index(begin) + i]
-
-
-@njit
-def load(start, state, parents, lanes, lane):
-    """Write a start (width, m) as input 0 and differences from the parents."""
-    for a in range(start.shape[1]):
-        for d in range(start.shape[0]):
-            state[a, d * lanes + lane] = start[d, a] - (start[d, parents[a]] if a > 0 else 0.0)
-
-
-@njit
-def store(out, state, parents, lanes, lane):
-    """Write the state as (width, m): sum the differences along the tree."""
-    for d in range(out.shape[0]):
-        for a in range(out.shape[1]):
-            out[d, a] = state[a, d * lanes + lane] + (out[d, parents[a]] if a > 0 else 0.0)
-
-
-@njit
-def nearest(start, parents):
-    """The parent of each input but the first: the nearest one before it."""
-    parents[0] = 0
-    for a in range(1, start.shape[1]):
-        shortest = np.inf
-        for b in range(a):
-            distance = 0.0
-            for d in range(start.shape[0]):
-                distance += (start[d, a] - start[d, b]) ** 2
-            if distance < shortest:
-                shortest, parents[a] = distance, b

@@ -11,12 +11,14 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numba.extending import register_jitable
 from numpy.typing import NDArray
 
 from .._jit import njit
 from ..activations.programs import TILE
-from ..gaussian import padded
-from .elementwise import draw, evaluate
+from ..gaussian import of_sample, padded
+from .branches import draw
+from .elementwise import Room, evaluate
 from .linear import long_cholesky, overlap
 
 
@@ -43,14 +45,42 @@ class Field(NamedTuple):
     refinement: int
 
 
+class Work(NamedTuple):
+    """Buffers of one thread: of a layer, (positions m, channels), of its patches and their factor, and of a tile."""
+
+    psi: NDArray[np.float64]
+    h: NDArray[np.float64]
+    variance: NDArray[np.float64]
+    edge: NDArray[np.float64]  # (1, channels): the inner activation of the state beyond the edge
+    patches: NDArray[np.float64]
+    factor: NDArray[np.float64]
+    normals: NDArray
+    spare: NDArray
+    tile: NDArray
+    values: NDArray
+    room: Room
+
+
+@register_jitable
+def buffers(field, size, channels, prototype, scratch):
+    """Empty buffers for images of so many positions, in the type of `prototype`."""
+    kind, layer, taps = prototype.dtype, (size, channels), len(field.taps) * channels
+    drawn = padded((taps if field.filters else size) * channels + channels)
+    values = np.empty((1, TILE), kind)
+    return Work(np.empty(layer), np.empty(layer), np.empty(layer), np.empty((1, channels)), np.empty((size, taps)),
+                np.zeros((size, size)), np.empty(drawn, kind), np.empty(drawn, kind), np.empty((1, TILE), kind), values,
+                Room(values, np.empty((2, TILE), kind), scratch))
+
+
 @njit
-def _activate(function, source, target, tile, values, middle, scratch):
+def _activate(function, source, target, work):
     """target = phi(source), a tile at a time in the precision of the tiles."""
+    tile, values = work.tile, work.values
     for begin in range(0, source.size, TILE):
         count = min(TILE, source.size - begin)
         for i in range(count):
             tile[0, i] = source[begin + i]
-        evaluate(function, values, tile, values, middle, 0, 0, count, scratch)
+        evaluate(function, values, tile, 0, 0, count, work.room)
         for i in range(count):
             target[begin + i] = values[0, i]
 
@@ -85,19 +115,17 @@ def _mixed(matrix, factor):
 
 
 @njit
-def _pre_activations(h, variance, psi, edge, field, patches, factor, normals, spare, number, sample, stream, seed):
-    """The pre-activations of a layer and their variances.
-
-    Shapes: h, variance and psi are (positions m, channels).
-    """
+def _pre_activations(field, number, address, work):
+    """The pre-activations of a layer and their variances, from the inner activations."""
+    h, variance, psi, edge, patches, factor = work.h, work.variance, work.psi, work.edge, work.patches, work.factor
     channels = psi.shape[1]
     _gather(patches, _mixed(psi, field.columns) * field.scale, _mixed(edge, field.columns)[0] * field.scale,
             field.neighbours, field.taps)
     if not field.filters:
         long_cholesky(np.dot(patches, patches.T), factor)
     weights = patches if field.filters else factor
-    draw(normals, spare, normals.size, 0, number, field.refinement, sample, stream, seed)
-    drawn = normals.astype(np.float64) / np.sqrt(field.refinement)
+    draw(work.normals, work.spare, work.normals.size, 0, number, field.refinement, address)
+    drawn = work.normals.astype(np.float64) / np.sqrt(field.refinement)
     count = weights.shape[1] * channels
     h[:] = _mixed(np.dot(weights, drawn[:count].reshape(-1, channels)), field.rows)
     for i in range(len(h)):
@@ -132,32 +160,26 @@ def _record(out, state, channels):
 
 
 @njit
-def propagate(out, records, starts, inner, outer, field, begin, stream, seed, kind, scratch):
-    """Carry samples begin, begin + 1, ... through the layers and write the states asked for.
+def propagate(out, records, starts, branches, origin, prototype, scratch):
+    """Carry the sample of `origin` and those after it through the layers and write the states asked for.
 
     Shapes: out is (samples, len(records), channels, positions m), records ascend; starts are
-        (samples or 1, channels, positions m). `kind` is an array of the dtype of normals and activations.
+        (samples or 1, channels, positions m). `prototype` is an array of the dtype of normals and activations.
     """
     channels, size = starts.shape[1:]
-    taps = len(field.taps) * channels
-    patches, factor = np.empty((size, taps)), np.zeros((size, size))
-    state, psi = np.empty(size * channels), np.empty((size, channels))
-    h, branch, variance = np.empty((size, channels)), np.empty(size * channels), np.empty((size, channels))
-    edge, zero = np.empty((1, channels)), np.zeros(channels)
-    drawn = padded((taps if field.filters else size) * channels + channels)
-    normals, spare = np.empty(drawn, kind.dtype), np.empty(drawn, kind.dtype)
-    tile, values = np.empty((1, TILE), kind.dtype), np.empty((1, TILE), kind.dtype)
-    middle = np.empty((2, TILE), kind.dtype)
-    _activate(inner, zero, edge.reshape(-1), tile, values, middle, scratch)
+    field = branches.law
+    work = buffers(field, size, channels, prototype, scratch)
+    state, branch = np.empty(size * channels), np.empty(size * channels)
+    _activate(branches.inner, np.zeros(channels), work.edge.reshape(-1), work)
     for i in range(len(out)):
+        address = of_sample(origin, origin.sample + i)
         state[:] = np.ascontiguousarray(starts[i % len(starts)].T).reshape(-1)
         done = 0
         for place in range(len(records)):
             while done < records[place]:
-                _activate(inner, state, psi.reshape(-1), tile, values, middle, scratch)
-                _pre_activations(h, variance, psi, edge, field, patches, factor, normals, spare, done, begin + i,
-                                 stream, seed)
-                _activate(outer, h.reshape(-1), branch, tile, values, middle, scratch)
-                _move(state, branch, variance.reshape(-1), field.slope, field.curvature)
+                _activate(branches.inner, state, work.psi.reshape(-1), work)
+                _pre_activations(field, done, address, work)
+                _activate(branches.outer, work.h.reshape(-1), branch, work)
+                _move(state, branch, work.variance.reshape(-1), field.slope, field.curvature)
                 done += 1
             _record(out[i, place], state, channels)

@@ -7,13 +7,15 @@ compiler vectorises a loop only when it can check that no two of its arrays over
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import DTypeLike, NDArray
 
 from .._jit import FUSED, njit
 from .._vectors import widest_vectors
 from ..activations import elementary
-from ..gaussian import fill
+from ..gaussian import Address, fill, of_sample
 
 #: Paths that are stepped side by side; sample i is lane i % LANES of block i // LANES.
 LANES = 256
@@ -22,16 +24,40 @@ LANES = 256
 FARTHEST = 8.66
 
 
-@njit
-def draw(normals, extra, step, refinement, block, stream, seed):
-    """Standard normals for one step: the scaled sum of `refinement` consecutive draws of the stream.
+class Noise(NamedTuple):
+    """What drives blocks of paths: the normals of a step, how many draws make them, and the address of the first path.
 
-    Shapes: normals and extra are (count, LANES).
+    Shapes: normals and spare are (count, LANES).
     """
-    fill(normals.reshape(-1), 0, step * refinement, block, stream, seed)
+
+    normals: NDArray
+    spare: NDArray
+    refinement: int
+    origin: Address
+
+
+class Drift(NamedTuple):
+    """The drift of correlations over half a step and over a whole one, as cubics in `rate` cells; empty without one."""
+
+    half: NDArray
+    full: NDArray
+    rate: float
+
+
+def noise(count: int, dtype: DTypeLike, refinement: int, origin: Address) -> Noise:
+    """The noise of a piece of the paths, `count` normals a step, with buffers of its own."""
+    return Noise(np.empty((count, LANES), dtype), np.empty((count, LANES), dtype), refinement, origin)
+
+
+@njit
+def draw(noise, step, block):
+    """Standard normals for one step of a block: the scaled sum of consecutive draws of the stream."""
+    normals, spare, refinement = noise.normals, noise.spare, noise.refinement
+    address = of_sample(noise.origin, block)
+    fill(normals.reshape(-1), 0, step * refinement, address)
     for part in range(1, refinement):
-        fill(extra.reshape(-1), 0, step * refinement + part, block, stream, seed)
-        normals += extra
+        fill(spare.reshape(-1), 0, step * refinement + part, address)
+        normals += spare
     if refinement > 1:
         normals *= normals.dtype.type(1 / math.sqrt(refinement))
 

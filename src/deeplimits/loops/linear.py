@@ -1,11 +1,17 @@
-"""Linear algebra of one Gram matrix and of rows of normals; covariances may be singular."""
+"""Triangular algebra of covariances, which may be singular: of one, and of a block of them side by side.
+
+Those of a block are (inputs, inputs, LANES), so that the innermost loops run over its paths and vectorise.
+"""
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-from .._jit import FINITE, REORDERED, njit
+from .._jit import FINITE, FUSED, REORDERED, njit
 from .._vectors import widest_vectors
+from .lanes import LANES, add_scaled, exponentials
 
 #: A squared pivot below this share of its diagonal is rounding: the direction is absent.
 PIVOT = 1e-14
@@ -88,6 +94,38 @@ def combine(target, normals, coefficients, count):
 
 
 @njit(fastmath=FINITE)
+def times(out, values, gain):
+    """out = gain values."""
+    widest_vectors()
+    for i in range(len(out)):
+        out[i] = gain * values[i]
+
+
+@njit(fastmath=FINITE)
+def times_difference(out, values, before, gain):
+    """out = gain (values - before)."""
+    widest_vectors()
+    for i in range(len(out)):
+        out[i] = gain * (values[i] - before[i])
+
+
+@njit(fastmath=FINITE)
+def product(out, values):
+    """out *= values."""
+    widest_vectors()
+    for i in range(len(out)):
+        out[i] *= values[i]
+
+
+@njit(fastmath=FINITE)
+def beyond(out, start, step, length):
+    """out = start + length step."""
+    widest_vectors()
+    for i in range(len(out)):
+        out[i] = start[i] + length * step[i]
+
+
+@njit(fastmath=FINITE)
 def _dot(a, b):
     """The product, with its sum in double precision.
 
@@ -106,3 +144,79 @@ def add_products(gram, values, a, count):
     """Add the products of input a with itself and those before it to the Gram matrix."""
     for b in range(a + 1):
         gram[a, b] += _dot(values[a, :count], values[b, :count])
+
+
+@njit(fastmath=FUSED, error_model="numpy")
+def _add_product(target, a, b, sign):
+    for i in range(LANES):
+        target[i] += sign * a[i] * b[i]
+
+
+@njit(fastmath=FUSED, error_model="numpy")
+def _scale(target, a):
+    for i in range(LANES):
+        target[i] *= a[i]
+
+
+@njit(fastmath=FUSED, error_model="numpy")
+def _inverse_root(inverse, pivot, whole):
+    """1/sqrt(pivot), or 0 where the pivot is only rounding: a direction that V does not have."""
+    for i in range(LANES):
+        inverse[i] = 1 / math.sqrt(pivot[i]) if pivot[i] > PIVOT * whole[i] else 0.0
+
+
+@njit
+def factorise(V, factor, inverse):
+    """Lower triangles with factor factor^T = V, also for singular V."""
+    for b in range(len(V)):
+        for a in range(b, len(V)):
+            factor[a, b] = V[a, b]
+            for k in range(b):
+                _add_product(factor[a, b], factor[a, k], factor[b, k], -1.0)
+            if a == b:
+                _inverse_root(inverse, factor[b, b], V[b, b])
+            _scale(factor[a, b], inverse)
+
+
+@njit
+def multiply(V, factor):
+    """V = factor factor^T, its lower triangle."""
+    for a in range(len(V)):
+        for b in range(a + 1):
+            V[a, b] = 0
+            for k in range(b + 1):
+                _add_product(V[a, b], factor[a, k], factor[b, k], 1.0)
+
+
+@njit
+def _stretch(factor, diagonal):
+    for a in range(len(factor)):
+        for b in range(a + 1):
+            _scale(factor[a, b], diagonal[b])
+
+
+@njit
+def shake(factor, diagonal, normals, step, times, backwards):
+    """factor <- factor A for a random triangular A.
+
+    A = D (I + N_1) ... (I + N_m) with a diagonal D and N_k the entries below it in column k; backwards, the
+    product in reverse. D is the exact law of the diagonal part. The variances of N make E[A A^T] the
+    identity: with E[D_k^2] = exp(-k step), k = 0, 1, ..., they telescope.
+    """
+    inputs = len(factor)
+    for k in range(inputs):
+        diagonal[k] = -(k + 1) * step / 2
+        add_scaled(diagonal[k], normals[k], math.sqrt(step / 2), 0.0)
+        exponentials(diagonal[k], times)
+    if not backwards:
+        _stretch(factor, diagonal)
+    for turn in range(inputs):
+        column = inputs - 1 - turn if backwards else turn
+        near, far = math.exp(-column * step), math.exp(-(column + 1) * step)
+        spread = math.sqrt(near - far) if backwards else math.sqrt(1 / far - 1 / near)
+        for k in range(column + 1, inputs):
+            normal = normals[inputs + k * (k - 1) // 2 + column]
+            for a in range(k, inputs):
+                _add_product(factor[a, column], factor[a, k], normal, spread)
+    if backwards:
+        _stretch(factor, diagonal)

@@ -12,7 +12,9 @@ import numpy as np
 from .._jit import REORDERED, njit
 from .._vectors import widest_vectors
 from ..activations.programs import TILE
-from .elementwise import draw, enter, evaluate, index, load, nearest, store
+from ..gaussian import of_sample
+from .branches import State, buffers, draw, enter, load, nearest, store
+from .elementwise import evaluate, index
 from .linear import PIVOT
 
 #: Samples side by side, and the most numbers of one sample that leave them all in the second-level cache.
@@ -20,9 +22,10 @@ LANES, FITTING = 64, 2048
 
 
 @njit(fastmath=REORDERED, error_model="numpy")
-def _factor(rows, covariance, factor, inverse, scale):
+def _factor(state, inverse, scale):
     """Cholesky factors of all lanes, scaled; a direction that is absent gets a column of zeros."""
     widest_vectors()
+    rows, covariance, factor = state.rows, state.covariance, state.factor
     for j in range(len(covariance)):
         for i in range(j, len(covariance)):
             for lane in range(LANES):
@@ -45,9 +48,11 @@ def _factor(rows, covariance, factor, inverse, scale):
 
 
 @njit(fastmath=REORDERED)
-def _prepare(covariance, shift, gram, parents, weight, bias, curvature):
+def _prepare(state, weight, law):
     """The covariance of the pre-activations and their drift, as differences along the tree."""
     widest_vectors()
+    gram, covariance, shift, parents = state.gram, state.covariance, state.shift, state.parents
+    bias, curvature = law.bias, law.curvature
     for a in range(len(gram)):
         for b in range(a + 1):
             for lane in range(LANES):
@@ -98,75 +103,72 @@ def _multiply(gram, values, a, b, count):
 
 
 @njit
-def _advance(state, gram, parents, inner, outer, slope, number, refinement, block, stream, seed,
-             rows, shift, normals, spare, branch, units, values, whole, middle, scratch):
-    """Carry the state through layer `number`, or nowhere if it is negative, and sum the Gram matrix anew."""
-    inputs, size = state.shape
+def _advance(state, branches, number, address, work):
+    """Carry the states through layer `number`, or nowhere if it is negative, and sum the Gram matrices anew."""
+    x, gram, parents, rows, shift = state.x, state.gram, state.parents, state.rows, state.shift
+    units, branch, values, room = work.units, work.branch, work.values, work.room
+    outer, slope, refinement = branches.outer, branches.law.slope, branches.law.refinement
+    inputs, size = x.shape
     straight = outer.rectifier and outer.half == 0
     gram[:] = 0
     for place in range(0, size, TILE):
         count = min(TILE, size - place)
         if number >= 0:
-            draw(normals, spare, count * inputs, place * inputs // 4, number, refinement, block, stream, seed)
+            draw(work.normals, work.spare, count * inputs, place * inputs // 4, number, refinement, address)
         for a in range(inputs):
             if number < 0:
-                enter(units, state, a, place, count)
+                enter(units, x, a, place, count)
             else:
-                _combine(branch, a, normals, rows, count)
+                _combine(branch, a, work.normals, rows, count)
                 if straight:
-                    _move(state, branch, units, a, place, count, slope * outer.mean, shift)
+                    _move(x, branch, units, a, place, count, slope * outer.mean, shift)
                 else:
-                    evaluate(outer, values, branch, whole, middle, a, parents[a], count, scratch)
-                    _move(state, values, units, a, place, count, slope, shift)
+                    evaluate(outer, values, branch, a, parents[a], count, room)
+                    _move(x, values, units, a, place, count, slope, shift)
         for a in range(inputs):
-            evaluate(inner, values, units, whole, middle, a, parents[a], count, scratch)
+            evaluate(branches.inner, values, units, a, parents[a], count, room)
             for b in range(a + 1):
                 _multiply(gram, values, a, b, count)
 
 
 @njit
-def _record(out, begin, place, block, state, gram, parents):
+def _record(out, begin, place, block, state):
     """Write the states of the lanes that are asked for; a sample that overflowed is infinite."""
     for lane in range(LANES):
         i = block * LANES + lane - begin
         if 0 <= i < len(out):
-            if np.isfinite(np.sum(gram[:, :, lane])):
-                store(out[i, place], state, parents, LANES, lane)
+            if np.isfinite(np.sum(state.gram[:, :, lane])):
+                store(out[i, place], state.x, state.parents, LANES, lane)
             else:
                 out[i, place] = np.inf
 
 
 @njit
-def propagate(out, records, starts, inner, outer, layer, begin, stream, seed, kind, scratch):
-    """Carry samples begin, begin + 1, ... through the layers and write the states asked for.
+def propagate(out, records, starts, branches, origin, prototype, scratch):
+    """Carry the sample of `origin` and those after it through the layers and write the states asked for.
 
     Shapes: out is (samples, len(records), width, m), records ascend; starts are (samples or 1, width, m),
-        and (1, width, m) for more than two inputs, since lanes share their tree. `kind` is an array of the dtype.
+        and (1, width, m) for more than two inputs, since lanes share their tree. `prototype` is an array of the dtype.
     """
     width, inputs = starts.shape[1:]
-    size, square, tile = min(width * LANES, TILE) * inputs, (inputs, inputs, LANES), (inputs, TILE)
+    square, kind, begin = (inputs, inputs, LANES), prototype.dtype, origin.sample
     # One by one: the parts of an unpacked array are not known to be contiguous.
-    state, gram = np.empty((inputs, width * LANES)), np.zeros(square)
-    covariance, factor = np.zeros(square), np.zeros(square)
-    rows, shift = np.zeros(square, kind.dtype), np.empty((inputs, LANES), kind.dtype)
-    normals, spare = np.empty(size, kind.dtype), np.empty(size, kind.dtype)
-    branch, units = np.empty(tile, kind.dtype), np.empty(tile, kind.dtype)
-    values, whole = np.empty(tile, kind.dtype), np.empty(tile, kind.dtype)
-    middle, inverse = np.empty((2, TILE), kind.dtype), np.empty(LANES)
-    parents = np.zeros(inputs, np.int64)
-    nearest(starts[0], parents)
+    state = State(np.empty((inputs, width * LANES)), np.zeros(square), np.zeros(square), np.zeros(square),
+                  np.zeros(square, kind), np.empty((inputs, LANES), kind), np.zeros(inputs, np.int64))
+    work = buffers(min(width * LANES, TILE) * inputs, inputs, prototype, scratch)
+    inverse, law = np.empty(LANES), branches.law
+    nearest(starts[0], state.parents)
     for block in range(begin // LANES, (begin + len(out) - 1) // LANES + 1):
+        address = of_sample(origin, block)
         for lane in range(LANES):
             i = min(max(block * LANES + lane - begin, 0), len(out) - 1)
-            load(starts[i % len(starts)], state, parents, LANES, lane)
-        _advance(state, gram, parents, inner, outer, layer.slope, -1, 1, block, stream, seed,
-                 rows, shift, normals, spare, branch, units, values, whole, middle, scratch)
+            load(starts[i % len(starts)], state.x, state.parents, LANES, lane)
+        _advance(state, branches, -1, address, work)
         done = 0
         for place in range(len(records)):
             while done < records[place]:
-                _prepare(covariance, shift, gram, parents, layer.weight / width, layer.bias, layer.curvature)
-                _factor(rows, covariance, factor, inverse, 1 / np.sqrt(layer.refinement))
-                _advance(state, gram, parents, inner, outer, layer.slope, done, layer.refinement, block, stream, seed,
-                         rows, shift, normals, spare, branch, units, values, whole, middle, scratch)
+                _prepare(state, law.weight / width, law)
+                _factor(state, inverse, 1 / np.sqrt(law.refinement))
+                _advance(state, branches, done, address, work)
                 done += 1
-            _record(out, begin, place, block, state, gram, parents)
+            _record(out, begin, place, block, state)

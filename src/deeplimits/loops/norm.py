@@ -7,7 +7,6 @@ import math
 import numpy as np
 
 from .._jit import FUSED, njit
-from ..gaussian import NORM_PATHS
 from .lanes import LANES, add_scaled, draw, exponentials, lanes_wanted
 
 
@@ -40,11 +39,11 @@ def _drift(inverse, before, ends, moment, b, time):
 
 
 @njit
-def _walk(out, begin, records, start, b, step, times, kind, refinement, values, seed):
+def walk(out, records, start, b, step, times, values, noise):
     """Half a drift step, then noise and whole steps in turn, half a drift step where it is recorded."""
-    inverse, before, shown, noise = np.empty(LANES), np.empty(LANES), np.empty(LANES), np.empty(LANES)
+    begin, normals = noise.origin.sample, noise.normals
+    inverse, before, shown, factor = np.empty(LANES), np.empty(LANES), np.empty(LANES), np.empty(LANES)
     ends, shown_ends = np.empty(LANES), np.empty(LANES)
-    normals, extra = np.empty((1, LANES), kind.dtype), np.empty((1, LANES), kind.dtype)
     for block in range(begin // LANES, (begin + len(out) - 1) // LANES + 1):
         row, low, high = lanes_wanted(out, begin, block)
         inverse[:], ends[:] = start, np.inf
@@ -54,11 +53,11 @@ def _walk(out, begin, records, start, b, step, times, kind, refinement, values, 
             while done < records[place]:
                 if done > 0:
                     _drift(inverse, before, ends, (done - 0.5) * step, b, step)
-                draw(normals, extra, done, refinement, block, NORM_PATHS, seed)
-                noise[:] = step
-                add_scaled(noise, normals[0], -np.sqrt(2 * step), 0.0)
-                exponentials(noise, times)
-                inverse *= noise
+                draw(noise, done, block)
+                factor[:] = step
+                add_scaled(factor, normals[0], -np.sqrt(2 * step), 0.0)
+                exponentials(factor, times)
+                inverse *= factor
                 done += 1
             shown[:], shown_ends[:] = inverse, ends
             if done == 0:

@@ -7,8 +7,10 @@ by an affine map, so 1 - correlation keeps its digits when the inputs are nearly
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .._jit import FUSED, njit
 from .._vectors import widest_vectors
@@ -18,10 +20,40 @@ from .lanes import LANES, add_scaled, draw, exponentials, lanes_wanted, look_up
 LARGEST = {np.dtype(np.float32): 1e12, np.dtype(np.float64): 1e100}
 
 
+class Kick(NamedTuple):
+    """The noise of a step, in the type of the state: sizes in the ratio of D, spreads of N in even and odd steps.
+
+    `largest`: cotangents beyond it are not told apart; `times`: how often `exponentials` squares.
+    """
+
+    sizes: NDArray
+    spreads: NDArray
+    largest: float
+    times: int
+
+
+class State(NamedTuple):
+    """Cotangents and inverse sines of the angles, growth of V22 beyond that of its mean, sums of normals."""
+
+    u: NDArray
+    c: NDArray
+    growth: NDArray
+    totals: NDArray
+
+
+class Room(NamedTuple):
+    """Buffers for a drift step."""
+
+    gaps: NDArray
+    places: NDArray
+    cells: NDArray
+
+
 @njit(fastmath=FUSED, error_model="numpy")
-def _bend(u, c, gaps, places, cells, cubics, rate):
+def _bend(u, c, room, cubics, rate):
     """Move the angles along the flow of nu."""
     widest_vectors()
+    gaps, places, cells = room.gaps, room.places, room.cells
     none, one, two = u.dtype.type(0), u.dtype.type(1), u.dtype.type(2)
     for i in range(LANES):
         # t = tan(angle/2) is 1/larger for an acute angle, else larger; q = t/(1 + t); 1 - rho = 2 t^2/(1 + t^2).
@@ -39,16 +71,18 @@ def _bend(u, c, gaps, places, cells, cubics, rate):
 
 
 @njit(fastmath=FUSED, error_model="numpy")
-def _shake(u, c, growth, totals, ratio, normals, sizes, spread, largest, times, backwards):
+def _shake(state, ratio, normals, kick, backwards):
     """V <- L A A^T L^T for a random triangular A = D (I + N), or (I + N) D when `backwards`.
 
     Then u = cot(angle) becomes D1/D2 u + N, or D1/D2 (u + N), and V11 grows as D1^2, V22 (sin angle)^2 as D2^2.
     """
     widest_vectors()
+    u, c, growth, totals, sizes, largest = state.u, state.c, state.growth, state.totals, kick.sizes, kick.largest
+    spread = kick.spreads[1 if backwards else 0]
     one, none = u.dtype.type(1), u.dtype.type(0)
     for i in range(LANES):
         ratio[i] = sizes[0] * (normals[0, i] - normals[1, i]) + sizes[1]
-    exponentials(ratio, times)
+    exponentials(ratio, kick.times)
     for a in range(2):
         add_scaled(totals[a], normals[a], one, none)
     if backwards:
@@ -67,7 +101,8 @@ def _shake(u, c, growth, totals, ratio, normals, sizes, spread, largest, times, 
 
 
 @njit
-def _write(out, begin, block, place, V0, u, growth, totals, step, done):
+def _write(out, begin, block, place, V0, u, state, step, done):
+    growth, totals = state.growth, state.totals
     row, low, high = lanes_wanted(out, begin, block)
     spread, time = math.sqrt(2 * step), done * step
     for i in range(low, high):
@@ -82,33 +117,33 @@ def _write(out, begin, block, place, V0, u, growth, totals, step, done):
 
 
 @njit
-def walk(out, begin, records, V0, start, step, sizes, spreads, largest, times, half, full, rate, kind, refinement,
-         stream, seed):
+def walk(out, records, V0, start, step, kick, drift, noise):
     """Noise and whole drift steps in turn; `start` is (u, c) after the first half of a drift step.
 
-    Shapes: out (paths, records, 2, 2); half and full are the cubics of the drift, empty without one. The
-        type of `start`, `sizes`, `spreads`, `largest`, the cubics and `rate` is that of the state.
+    Shapes: out (paths, records, 2, 2); `noise` has 3 normals a step. The type of `start`, `kick` and `drift` is
+        that of the state.
     """
-    bends, state = half.size > 0, start.dtype
-    u, c, ratio, growth = np.empty(LANES, state), np.empty(LANES, state), np.empty(LANES, state), np.empty(LANES, state)
-    gaps, places, cells = np.empty(LANES, state), np.empty(LANES, state), np.empty(LANES, np.uint32)
-    shown_u, shown_c, totals = np.empty(LANES, state), np.empty(LANES, state), np.empty((2, LANES), state)
-    normals, extra = np.empty((3, LANES), kind.dtype), np.empty((3, LANES), kind.dtype)
+    bends, kind, begin = drift.half.size > 0, start.dtype, noise.origin.sample
+    # One by one: the parts of an unpacked array are not known to be contiguous.
+    state = State(np.empty(LANES, kind), np.empty(LANES, kind), np.empty(LANES, kind), np.empty((2, LANES), kind))
+    room = Room(np.empty(LANES, kind), np.empty(LANES, kind), np.empty(LANES, np.uint32))
+    u, c, ratio = state.u, state.c, np.empty(LANES, kind)
+    shown_u, shown_c = np.empty(LANES, kind), np.empty(LANES, kind)
     for block in range(begin // LANES, (begin + len(out) - 1) // LANES + 1):
-        u[:], c[:], growth[:], totals[:] = start[0], start[1], 1, 0
+        u[:], c[:], state.growth[:], state.totals[:] = start[0], start[1], 1, 0
         row, low, high = lanes_wanted(out, begin, block)
         done = 0
         for place in range(len(records)):
             while done < records[place]:
                 if bends and done > 0:
-                    _bend(u, c, gaps, places, cells, full, rate)
-                draw(normals, extra, done, refinement, block, stream, seed)
-                _shake(u, c, growth, totals, ratio, normals, sizes, spreads[done % 2], largest, times, done % 2 == 1)
+                    _bend(u, c, room, drift.full, drift.rate)
+                draw(noise, done, block)
+                _shake(state, ratio, noise.normals, kick, done % 2 == 1)
                 done += 1
             if done == 0:
                 out[row + low : row + high, place] = V0
                 continue
             shown_u[:], shown_c[:] = u, c
             if bends:
-                _bend(shown_u, shown_c, gaps, places, cells, half, rate)
-            _write(out, begin, block, place, V0, shown_u, growth, totals, step, done)
+                _bend(shown_u, shown_c, room, drift.half, drift.rate)
+            _write(out, begin, block, place, V0, shown_u, state, step, done)

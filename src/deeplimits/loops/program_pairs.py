@@ -11,9 +11,9 @@ import numpy as np
 from .._jit import FINITE, njit
 from .._vectors import widest_vectors
 from ..activations.programs import TILE, apply, polynomial
-from ..gaussian import fill, padded
+from ..gaussian import fill, of_sample, padded
 from .linear import PIVOT
-from .program_rows import JOIN, PART, SMALL, divisor_of, one_layer
+from .program_rows import JOIN, PART, SMALL, divisor_of, one_layer, state_of
 
 
 @njit(fastmath=FINITE, error_model="numpy")
@@ -76,23 +76,23 @@ def _far_sums(drawn, count, across, other_across, beside, gain, other_gain, join
 
 
 @njit
-def _pair_layer(v, cross, e, joined, enlarged, normals, program, network, sample, layer, stream, seed, work):
+def _pair_layer(v, cross, e, joined, enlarged, neurons, layer, address, work):
     """One layer of neurons for two inputs that are not nearly parallel: the new state before the factor c/n."""
-    kind = normals.dtype.type
+    kind, program = work.normals.dtype.type, neurons.program
     near = program.near
     size, other_size = enlarged * np.sqrt(v), enlarged * np.sqrt(e)
     along = enlarged * cross / np.sqrt(v)
     rest = other_size * other_size - along * along
     across, other_across = kind(size), kind(size + along if joined else along)
     beside = kind(np.sqrt(rest) if rest > PIVOT * other_size * other_size else 0.0)
-    divisor, other_divisor = divisor_of(False, size, network.value), divisor_of(joined, other_size, network.value)
+    divisor, other_divisor = divisor_of(False, size, neurons.value), divisor_of(joined, other_size, neurons.value)
     gain, other_gain, share = kind(1 / divisor), kind(1 / other_divisor), kind(1 if joined else 0)
     a, b, c = 0.0, 0.0, 0.0
     counter = 0
-    for begin in range(0, network.width, TILE):
-        count = min(TILE, network.width - begin)
-        drawn = normals[: padded(2 * count)]
-        fill(drawn, counter, layer, sample, stream, seed)
+    for begin in range(0, neurons.width, TILE):
+        count = min(TILE, neurons.width - begin)
+        drawn = work.normals[: padded(2 * count)]
+        fill(drawn, counter, layer, address)
         counter += len(drawn) // 4
         outside = kind(1)
         if len(near):
@@ -124,21 +124,24 @@ def _write(out, v, cross, e, joined):
 
 
 @njit
-def _close_layer(v, cross, e, joined, network, sample, layer, stream, seed, work):
+def _close_layer(v, cross, e, joined, neurons, layer, address, work):
     """One layer by the general loop, which knows nearly parallel inputs and those that vanish."""
-    gram, covariance = np.array([[v, cross], [cross, e]]), np.empty((2, 2))
-    _write(covariance, v, cross, e, joined)
-    one_layer(gram, covariance, np.array([0, 0]), np.array([False, joined]), np.zeros((2, 2)), np.empty(2),
-              np.zeros(2, np.int64), network, sample, layer, stream, seed, work)
+    state = state_of(np.zeros(2, np.int64))
+    gram = state.gram
+    gram[0, 0], gram[0, 1], gram[1, 0], gram[1, 1] = v, cross, cross, e
+    state.joined[1] = joined
+    _write(state.covariance, v, cross, e, joined)
+    one_layer(state, neurons, layer, address, work)
     return gram[0, 0], gram[0, 1], gram[1, 1]
 
 
 @njit
-def propagate_pair(out, layers, V0, network, first, stream, seed, work):
+def propagate_pair(out, layers, V0, neurons, origin, work):
     """`propagate` for two inputs."""
-    normals, program, close = work.normals, network.program, network.close**2
+    close = neurons.close**2
     for i in range(len(out)):
         v, cross, e, joined = V0[0, 0], V0[0, 1], V0[1, 1], False
+        address = of_sample(origin, origin.sample + i)
         done = 0
         for place in range(len(layers)):
             while done < layers[place]:
@@ -147,12 +150,11 @@ def propagate_pair(out, layers, V0, network, first, stream, seed, work):
                     largest = np.sqrt(max(v, v + 2 * cross + e if joined else e))
                     if v > 0 and e > 0 and (not joined or e >= close * v):
                         enlarged = 1.0
-                        if network.proportional and largest < SMALL * network.length:
-                            enlarged = SMALL * network.length / largest
-                        v, cross, e = _pair_layer(v, cross, e, joined, enlarged, normals, program, network, first + i,
-                                                  done, stream, seed, work)
-                        v, cross, e = network.scale * v, network.scale * cross, network.scale * e
+                        if neurons.proportional and largest < SMALL * neurons.length:
+                            enlarged = SMALL * neurons.length / largest
+                        v, cross, e = _pair_layer(v, cross, e, joined, enlarged, neurons, done, address, work)
+                        v, cross, e = neurons.scale * v, neurons.scale * cross, neurons.scale * e
                     else:
-                        v, cross, e = _close_layer(v, cross, e, joined, network, first + i, done, stream, seed, work)
+                        v, cross, e = _close_layer(v, cross, e, joined, neurons, done, address, work)
                 done += 1
             _write(out[i, place], v, cross, e, joined)

@@ -11,15 +11,15 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numba.extending import register_jitable
 from numpy.typing import DTypeLike, NDArray
 
 from .._checks import FloatArray
-from .._jit import FINITE, njit
-from .._vectors import widest_vectors
+from .._jit import njit
 from ..activations import Plain, Smooth
 from ..activations.programs import TILE, Program, apply, scratch
-from ..gaussian import fill, padded
-from .linear import add_products, cholesky, combine, congruence
+from ..gaussian import fill, of_sample, padded
+from .linear import add_products, beyond, cholesky, combine, congruence, product, times, times_difference
 
 #: Ways to get the change of an activation between close inputs.
 DIRECT, BY_SLOPE, IN_DOUBLE = 0, 1, 2
@@ -35,8 +35,8 @@ JOIN, PART = 0.25, 0.5
 SMALL = 1e-8
 
 
-class Network(NamedTuple):
-    """What the loops know of a network.
+class Neurons(NamedTuple):
+    """A layer of so many neurons; a covariance is scale times a sum over them.
 
     `close`, `straight`: a difference is found by the slope if it is below `close` of its input and below
     `straight`; below `close` alone, or at a kink, it is found in double precision.
@@ -55,7 +55,7 @@ class Network(NamedTuple):
 
 
 class Work(NamedTuple):
-    """Buffers of one thread, the size of a block of neurons."""
+    """Buffers of one thread, the size of a tile of neurons."""
 
     normals: NDArray
     units: NDArray
@@ -66,7 +66,7 @@ class Work(NamedTuple):
     double_registers: FloatArray
 
 
-def network(activation: Smooth | Plain, width: int, dtype: DTypeLike) -> Network:
+def neurons(activation: Smooth | Plain, width: int, dtype: DTypeLike) -> Neurons:
     """The activation and the width for the compiled loops."""
     shaped = isinstance(activation, Smooth)
     close, length = CLOSE[np.dtype(dtype)], activation.length(width)
@@ -75,7 +75,7 @@ def network(activation: Smooth | Plain, width: int, dtype: DTypeLike) -> Network
     # Where the slope bends at once, its value half way is less of a mean; where it jumps, none at all.
     smoothness = np.inf if shaped else activation.regularity
     straight = close * length if smoothness >= 2 else 1e-5 * length if smoothness >= 1 else 1e-9
-    return Network(
+    return Neurons(
         width, activation.normaliser(width) / width, activation.program(width, dtype),
         activation.program(width, dtype, derivative=True), activation.program(width, np.float64),
         abs(value), length, close, straight, value == 0 and slope0 != 0,
@@ -84,9 +84,9 @@ def network(activation: Smooth | Plain, width: int, dtype: DTypeLike) -> Network
 
 def workspace(width: int, inputs: int, dtype: DTypeLike) -> Work:
     """Empty buffers for one thread."""
-    neurons = min(width, TILE)
-    rows = [np.empty((inputs, neurons), dtype) for _ in range(3)]
-    return Work(np.empty(padded(neurons * inputs), dtype), *rows, scratch(dtype), np.empty((4, TILE)),
+    count = min(width, TILE)
+    rows = [np.empty((inputs, count), dtype) for _ in range(3)]
+    return Work(np.empty(padded(count * inputs), dtype), *rows, scratch(dtype), np.empty((4, TILE)),
                 scratch(np.float64))
 
 
@@ -101,6 +101,29 @@ def nearest(V0: FloatArray) -> NDArray[np.int64]:
     return parents
 
 
+class State(NamedTuple):
+    """The covariance of the coordinates and of the inputs, who is joined to whom, and buffers for a layer."""
+
+    gram: FloatArray
+    covariance: FloatArray
+    parents: NDArray[np.int64]
+    joined: NDArray[np.bool_]
+    paths: FloatArray  # rows that sum the coordinates of each input
+    factor: FloatArray
+    sizes: FloatArray
+    ways: NDArray[np.int64]
+
+
+@register_jitable
+def state_of(parents):
+    """An empty state."""
+    inputs = len(parents)
+    square = (inputs, inputs)
+    # One by one: the parts of an unpacked array are not known to be contiguous.
+    return State(np.empty(square), np.empty(square), parents, np.zeros(inputs, np.bool_), np.empty(square),
+                 np.zeros(square), np.empty(inputs), np.zeros(inputs, np.int64))
+
+
 @njit
 def _follow(parents, joined, paths):
     """Rows that sum the coordinates of each input: covariance = paths gram paths^T."""
@@ -112,8 +135,9 @@ def _follow(parents, joined, paths):
 
 
 @njit
-def _rejoin(gram, covariance, parents, joined, paths, change):
+def _rejoin(state, change):
     """Join inputs that have come close and part those that have moved away."""
+    gram, covariance, parents, joined, paths = state.gram, state.covariance, state.parents, state.joined, state.paths
     moved = False
     change[:] = 0
     for a in range(len(gram)):
@@ -133,53 +157,25 @@ def _rejoin(gram, covariance, parents, joined, paths, change):
 
 
 @njit
-def _plan(gram, covariance, parents, joined, network, ways, sizes):
+def _plan(state, neurons):
     """How each difference is found, and the standard deviation of each coordinate. Returns the enlargement."""
+    gram, covariance, parents, ways, sizes = state.gram, state.covariance, state.parents, state.ways, state.sizes
     largest = 0.0
     for a in range(len(gram)):
         sizes[a] = np.sqrt(gram[a, a])
         largest = max(largest, np.sqrt(covariance[a, a]))
     enlarged = 1.0
-    if network.proportional and 0 < largest < SMALL * network.length:
-        enlarged = SMALL * network.length / largest
+    if neurons.proportional and 0 < largest < SMALL * neurons.length:
+        enlarged = SMALL * neurons.length / largest
     for a in range(1, len(gram)):
         parent = np.sqrt(max(covariance[parents[a], parents[a]], 0.0))
-        if not joined[a] or sizes[a] >= network.close * parent:
+        if not state.joined[a] or sizes[a] >= neurons.close * parent:
             ways[a] = DIRECT
-        elif enlarged * sizes[a] <= network.straight:
+        elif enlarged * sizes[a] <= neurons.straight:
             ways[a] = BY_SLOPE
         else:
             ways[a] = IN_DOUBLE
     return enlarged
-
-
-@njit(fastmath=FINITE)
-def _times(out, values, gain):
-    widest_vectors()
-    for i in range(len(out)):
-        out[i] = gain * values[i]
-
-
-@njit(fastmath=FINITE)
-def _times_difference(out, values, before, gain):
-    widest_vectors()
-    for i in range(len(out)):
-        out[i] = gain * (values[i] - before[i])
-
-
-@njit(fastmath=FINITE)
-def _product(out, values):
-    widest_vectors()
-    for i in range(len(out)):
-        out[i] *= values[i]
-
-
-@njit(fastmath=FINITE)
-def _beyond(out, start, step, length):
-    """out = start + length step."""
-    widest_vectors()
-    for i in range(len(out)):
-        out[i] = start[i] + length * step[i]
 
 
 @njit
@@ -196,60 +192,61 @@ def _difference_in_double(change, start, step, size, program, wide, registers):
 
 
 @njit
-def _activate(a, count, parent, joined, way, size, gain, network, work):
+def _activate(a, count, parent, joined, way, size, gain, neurons, work):
     """values[a] = phi, changes[a] = its change from the parent over `size`. changes[a] comes as a unit normal."""
     kind = work.units.dtype.type
     unit, value, change = work.units[a, :count], work.values[a, :count], work.changes[a, :count]
     if not joined:
-        _times(unit, change, kind(size))
-        apply(network.program, unit, value, work.registers)
-        _times(change, value, kind(gain))
+        times(unit, change, kind(size))
+        apply(neurons.program, unit, value, work.registers)
+        times(change, value, kind(gain))
         return
     start, before = work.units[parent, :count], work.values[parent, :count]
     if way == DIRECT:
-        _beyond(unit, start, change, kind(size))
-        apply(network.program, unit, value, work.registers)
-        _times_difference(change, value, before, kind(gain))
+        beyond(unit, start, change, kind(size))
+        apply(neurons.program, unit, value, work.registers)
+        times_difference(change, value, before, kind(gain))
         return
     if way == BY_SLOPE:
-        _beyond(unit, start, change, kind(size / 2))
-        apply(network.slope, unit, value, work.registers)
-        _beyond(unit, start, change, kind(size))
-        _product(change, value)
+        beyond(unit, start, change, kind(size / 2))
+        apply(neurons.slope, unit, value, work.registers)
+        beyond(unit, start, change, kind(size))
+        product(change, value)
     else:
-        _beyond(unit, start, change, kind(size))
-        _difference_in_double(change, start, (unit - start) / kind(size), size, network.double, work.double,
+        beyond(unit, start, change, kind(size))
+        _difference_in_double(change, start, (unit - start) / kind(size), size, neurons.double, work.double,
                               work.double_registers)
-    _beyond(value, before, change, kind(size))
+    beyond(value, before, change, kind(size))
 
 
 @njit
-def one_layer(gram, covariance, parents, joined, factor, sizes, ways, network, sample, layer, stream, seed, work):
-    """Replace `gram` by the covariance of the activations of one layer of neurons."""
+def one_layer(state, neurons, layer, address, work):
+    """Replace the covariance of the coordinates by that of the activations of one layer of neurons."""
+    gram, joined, factor, sizes = state.gram, state.joined, state.factor, state.sizes
     inputs = len(gram)
-    enlarged = _plan(gram, covariance, parents, joined, network, ways, sizes)
+    enlarged = _plan(state, neurons)
     cholesky(gram, factor)
     for a in range(inputs):
         if sizes[a] > 0:
             factor[a] /= sizes[a]
     gram[:] = 0
     counter = 0
-    for begin in range(0, network.width, TILE):
-        count = min(TILE, network.width - begin)
+    for begin in range(0, neurons.width, TILE):
+        count = min(TILE, neurons.width - begin)
         drawn = work.normals[: padded(count * inputs)]
-        fill(drawn, counter, layer, sample, stream, seed)
+        fill(drawn, counter, layer, address)
         counter += len(drawn) // 4
         for a in range(inputs):
             combine(work.changes[a, :count], drawn, factor[a, : a + 1], count)
             size = enlarged * sizes[a]
-            divisor = divisor_of(joined[a], size, network.value)
-            _activate(a, count, parents[a], joined[a], ways[a], size, 1 / divisor, network, work)
+            divisor = divisor_of(joined[a], size, neurons.value)
+            _activate(a, count, state.parents[a], joined[a], state.ways[a], size, 1 / divisor, neurons, work)
             add_products(gram, work.changes, a, count)
     for a in range(inputs):
         for b in range(a + 1):
-            first = divisor_of(joined[a], enlarged * sizes[a], network.value) / enlarged
-            other = divisor_of(joined[b], enlarged * sizes[b], network.value) / enlarged
-            gram[a, b] *= network.scale * first * other
+            first = divisor_of(joined[a], enlarged * sizes[a], neurons.value) / enlarged
+            other = divisor_of(joined[b], enlarged * sizes[b], neurons.value) / enlarged
+            gram[a, b] *= neurons.scale * first * other
             gram[b, a] = gram[a, b]
 
 
@@ -261,28 +258,26 @@ def divisor_of(joined, size, value):
 
 
 @njit
-def propagate(out, layers, V0, parents, network, first, stream, seed, work):
-    """Carry samples first, first + 1, ... through the layers and write the covariances asked for.
+def propagate(out, layers, V0, parents, neurons, origin, work):
+    """Carry the sample of `origin` and those after it through the layers and write the covariances asked for.
 
     Shapes: out is (samples, len(layers), m, m); layers ascend. A covariance that the floating-point
     numbers cannot hold is +inf in every entry from its layer on.
     """
-    inputs = len(V0)
-    gram, covariance, paths, change = np.empty((4, inputs, inputs))
-    factor, sizes, ways = np.zeros_like(gram), np.empty(inputs), np.zeros(inputs, np.int64)
-    joined = np.zeros(inputs, np.bool_)
+    state, change = state_of(parents), np.empty_like(V0)
+    gram, covariance = state.gram, state.covariance
     for i in range(len(out)):
-        gram[:], covariance[:], joined[:] = V0, V0, False
-        _follow(parents, joined, paths)
+        gram[:], covariance[:], state.joined[:] = V0, V0, False
+        _follow(parents, state.joined, state.paths)
+        address = of_sample(origin, origin.sample + i)
         done = 0
         for place in range(len(layers)):
             while done < layers[place]:
                 if np.isfinite(covariance[0, 0]):
-                    _rejoin(gram, covariance, parents, joined, paths, change)
-                    one_layer(gram, covariance, parents, joined, factor, sizes, ways, network, first + i, done, stream,
-                              seed, work)
+                    _rejoin(state, change)
+                    one_layer(state, neurons, done, address, work)
                     covariance[:] = gram
-                    congruence(covariance, paths)
+                    congruence(covariance, state.paths)
                     if not np.all(np.isfinite(covariance)):
                         covariance[:] = np.inf
                 done += 1

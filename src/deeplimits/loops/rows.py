@@ -7,6 +7,8 @@ survives where two inputs are nearly parallel. `gram` is the Gram matrix in thes
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
@@ -15,16 +17,41 @@ from .._jit import FINITE, njit
 from .._vectors import widest_vectors
 from ..activations import correlation_of
 from ..activations.programs import TILE
-from ..gaussian import fill, padded
+from ..gaussian import fill, of_sample, padded
 from .elementwise import rectified_change, rectify, rectify_difference
 from .linear import add_products, cholesky, combine, complete, congruence
 
 
-def tree_coordinates(V0: FloatArray) -> tuple[NDArray[np.int64], FloatArray, FloatArray]:
-    """Parents, variances and Gram matrix of unit differences for a covariance.
+class Tree(NamedTuple):
+    """A covariance as variances and the Gram matrix of unit differences along a tree of inputs.
 
-    Shapes: (m, m) in; (m,), (m,) and (m, m) out. Input 0 has itself as parent.
+    Shapes: (m,), (m,) and (m, m). Input 0 has itself as parent.
     """
+
+    parents: NDArray[np.int64]
+    variance: FloatArray
+    gram: FloatArray
+
+
+class Neurons(NamedTuple):
+    """A layer of so many neurons with the activation mean x + half |x|; a covariance is scale times a sum over them."""
+
+    width: int
+    scale: float
+    mean: float
+    half: float
+
+
+class Work(NamedTuple):
+    """Buffers of one thread, the size of a tile of neurons."""
+
+    normals: NDArray
+    units: NDArray
+    activations: NDArray
+
+
+def tree_coordinates(V0: FloatArray) -> Tree:
+    """The tree of a covariance: the parent of an input is the one before it with the largest correlation."""
     rho = correlation_of(V0)
     inputs = len(V0)
     parents = np.zeros(inputs, np.int64)
@@ -32,38 +59,35 @@ def tree_coordinates(V0: FloatArray) -> tuple[NDArray[np.int64], FloatArray, Flo
     for i in range(1, inputs):
         parents[i] = np.argmax(rho[i, :i])
         change[i, parents[i]] = -1
-    return parents, np.diag(V0).copy(), change @ rho @ change.T
+    return Tree(parents, np.diag(V0).copy(), change @ rho @ change.T)
 
 
-def workspace(width: int, inputs: int, dtype: DTypeLike) -> list[NDArray]:
-    """Empty buffers for one thread: normals, units, activations.
-
-    Shapes: the size of a block of neurons, whatever the width.
-    """
-    neurons = min(width, TILE)
-    normals = padded(neurons * inputs)
-    return [np.empty(normals, dtype), np.empty((inputs, neurons), dtype), np.empty((inputs, neurons), dtype)]
+def workspace(width: int, inputs: int, dtype: DTypeLike) -> Work:
+    """Empty buffers for one thread."""
+    count = min(width, TILE)
+    return Work(np.empty(padded(count * inputs), dtype), np.empty((inputs, count), dtype),
+                np.empty((inputs, count), dtype))
 
 
 @njit
-def _layer(gram, parents, factor, width, slopes, sample, layer, stream, seed, normals, units, activations):
+def _layer(gram, parents, factor, neurons, layer, address, work):
     """Replace `gram` by the sum over neurons of products of activation differences."""
     inputs = len(gram)
     cholesky(gram, factor)
     gram[:] = 0
-    mean, half = slopes
+    units, activations = work.units, work.activations
     counter = 0
-    for begin in range(0, width, TILE):
-        count = min(TILE, width - begin)
-        drawn = normals[: padded(count * inputs)]
-        fill(drawn, counter, layer, sample, stream, seed)
+    for begin in range(0, neurons.width, TILE):
+        count = min(TILE, neurons.width - begin)
+        drawn = work.normals[: padded(count * inputs)]
+        fill(drawn, counter, layer, address)
         counter += len(drawn) // 4
         for a in range(inputs):
             combine(units[a, :count], drawn, factor[a, : a + 1], count)
             if a == 0:
-                rectify(activations, units, a, count, mean, half)
+                rectify(activations, units, a, count, neurons.mean, neurons.half)
             else:
-                rectify_difference(activations, units, a, parents[a], count, mean, half)
+                rectify_difference(activations, units, a, parents[a], count, neurons.mean, neurons.half)
             add_products(gram, activations, a, count)
 
 
@@ -133,26 +157,23 @@ def _write(out, gram, parents, variance, change):
 
 
 @njit
-def propagate(
-    out, layers, parents, start_variance, start_gram, width, slopes, scale,
-    first, stream, seed, normals, units, activations,
-):
-    """Carry samples first, first + 1, ... through the layers and write the covariances asked for.
+def propagate(out, layers, start, neurons, origin, work):
+    """Carry the sample of `origin` and those after it through the layers and write the covariances asked for.
 
-    Shapes: out is (samples, len(layers), m, m); layers ascend; the buffers come from `workspace`.
+    Shapes: out is (samples, len(layers), m, m); layers ascend; `start` comes from `tree_coordinates`.
     """
-    gram = np.empty_like(start_gram)
+    parents, gram = start.parents, np.empty_like(start.gram)
     factor, change = np.zeros_like(gram), np.zeros_like(gram)
     variance, inverse, square = np.empty((3, len(gram)))
     for i in range(len(out)):
-        gram[:] = start_gram
-        variance[:] = start_variance
+        gram[:] = start.gram
+        variance[:] = start.variance
+        address = of_sample(origin, origin.sample + i)
         done = 0
         for place in range(len(layers)):
             while done < layers[place]:
-                _layer(gram, parents, factor, width, slopes, first + i, done, stream, seed,
-                       normals, units, activations)
-                _renormalise(gram, parents, variance, scale, change, inverse, square)
+                _layer(gram, parents, factor, neurons, done, address, work)
+                _renormalise(gram, parents, variance, neurons.scale, change, inverse, square)
                 done += 1
             _write(out[i, place], gram, parents, variance, change)
 
@@ -176,30 +197,31 @@ def _pair_sums(normals, count, across, beside, mean, half):
 
 
 @njit
-def propagate_pair(out, layers, V0, epsilon0, width, slopes, scale, first, stream, seed, normals):
+def propagate_pair(out, layers, V0, epsilon0, neurons, origin, normals):
     """The loop of `propagate` for two inputs, with the state in three numbers: both norms and 1 - correlation.
 
     The unit vectors are g and (1 - epsilon) g + sqrt(epsilon (2 - epsilon)) g'; their difference
     is carried. Same normals, same law, several times faster at small width.
     """
-    mean, half = normals.dtype.type(slopes[0]), normals.dtype.type(slopes[1])
-    neurons = min(width, TILE)
-    blocks, left = width // neurons, width % neurons
-    block = normals[: padded(2 * neurons)]
+    mean, half, scale = normals.dtype.type(neurons.mean), normals.dtype.type(neurons.half), neurons.scale
+    count = min(neurons.width, TILE)
+    blocks, left = neurons.width // count, neurons.width % count
+    block = normals[: padded(2 * count)]
     rest = normals[: padded(2 * left)]
     for i in range(len(out)):
         variance, other, epsilon = V0[0, 0], V0[1, 1], epsilon0
+        address = of_sample(origin, origin.sample + i)
         done = 0
         for place in range(len(layers)):
             while done < layers[place]:
                 beside = np.sqrt(max(epsilon * (2 - epsilon), 0.0))
                 a, b, c = 0.0, 0.0, 0.0
                 for k in range(blocks):
-                    fill(block, k * (len(block) // 4), done, first + i, stream, seed)
-                    x, y, z = _pair_sums(block, neurons, -epsilon, beside, mean, half)
+                    fill(block, k * (len(block) // 4), done, address)
+                    x, y, z = _pair_sums(block, count, -epsilon, beside, mean, half)
                     a, b, c = a + x, b + y, c + z
                 if left:
-                    fill(rest, blocks * (len(block) // 4), done, first + i, stream, seed)
+                    fill(rest, blocks * (len(block) // 4), done, address)
                     x, y, z = _pair_sums(rest, left, -epsilon, beside, mean, half)
                     a, b, c = a + x, b + y, c + z
                 gained = 2 * b + c

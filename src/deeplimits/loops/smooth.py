@@ -14,14 +14,14 @@ import numpy as np
 
 from .._jit import FUSED, njit
 from .lanes import LANES, draw, lanes_wanted
-from .matrices import _factorise, _multiply, _shake
+from .linear import factorise, multiply, shake
 
 #: The smallest variance that is carried: inverses and products of roots stay finite.
 SMALLEST = 1e-300
 
 
 @njit(fastmath=FUSED, error_model="numpy")
-def _grow(variance, middle, after, half, whole):
+def grow(variance, middle, after, half, whole):
     """The inverse variance half-way and at the end of a drift step, by how much 1/V - 1 grows: large V keep digits."""
     for i in range(LANES):
         variance[i] = variance[i] if variance[i] > SMALLEST else SMALLEST
@@ -31,7 +31,7 @@ def _grow(variance, middle, after, half, whole):
 
 
 @njit
-def _explode(variance, after, ends, moment, b):
+def explode(variance, after, ends, moment, b):
     """Note when a variance becomes infinite in a drift step that began at `moment`."""
     for i in range(LANES):
         if after[i] <= 0:
@@ -58,8 +58,8 @@ def _drift(V, after, middle, ends, moment, b, p, time):
     """One drift step. Paths that explode in it get their time in `ends` and go on from the identity, unseen."""
     half, whole = math.expm1(b * time / 2), math.expm1(b * time)
     for a in range(len(V)):
-        _grow(V[a, a], middle[a], after[a], half, whole)
-        _explode(V[a, a], after[a], ends, moment, b)
+        grow(V[a, a], middle[a], after[a], half, whole)
+        explode(V[a, a], after[a], ends, moment, b)
     for i in range(LANES):
         if ends[i] < np.inf:
             V[:, :, i] = np.eye(len(V))
@@ -83,7 +83,7 @@ def _stop(V, final, ends, radius, moment):
 
 
 @njit
-def _write(out, times, row, low, high, place, V, final, ends):
+def write(out, times, row, low, high, place, V, final, ends):
     for i in range(low, high):
         times[row + i] = ends[i]
         for a in range(len(V)):
@@ -93,18 +93,17 @@ def _write(out, times, row, low, high, place, V, final, ends):
 
 
 @njit
-def walk(out, times, begin, records, V0, step, squarings, b, p, radius, kind, refinement, stream, seed):
+def walk(out, times, records, V0, step, squarings, b, p, radius, noise):
     """Half a drift step, noise, half a drift step.
 
-    Shapes: out (paths, records, m, m); times (paths,) become the times of explosion or stopping, or infinity.
+    Shapes: out (paths, records, m, m); times (paths,) become the times of explosion or stopping, or infinity;
+        `noise` has m (m + 1) / 2 normals a step.
     """
-    inputs = len(V0)
+    inputs, begin = len(V0), noise.origin.sample
     V, factor, final = (np.empty((inputs, inputs, LANES)), np.empty((inputs, inputs, LANES)),
                         np.empty((inputs, inputs, LANES)))
     after, middle, diagonal = np.empty((inputs, LANES)), np.empty((inputs, LANES)), np.empty((inputs, LANES))
     inverse, ends = np.empty(LANES), np.empty(LANES)
-    count = inputs * (inputs + 1) // 2
-    normals, extra = np.empty((count, LANES), kind.dtype), np.empty((count, LANES), kind.dtype)
     for block in range(begin // LANES, (begin + len(out) - 1) // LANES + 1):
         for i in range(LANES):
             V[:, :, i] = V0
@@ -115,11 +114,11 @@ def walk(out, times, begin, records, V0, step, squarings, b, p, radius, kind, re
         for place in range(len(records)):
             while done < records[place]:
                 _drift(V, after, middle, ends, done * step, b, p, step / 2)
-                _factorise(V, factor, inverse)
-                draw(normals, extra, done, refinement, block, stream, seed)
-                _shake(factor, diagonal, normals, step, squarings, done % 2 == 1)
-                _multiply(V, factor)
+                factorise(V, factor, inverse)
+                draw(noise, done, block)
+                shake(factor, diagonal, noise.normals, step, squarings, done % 2 == 1)
+                multiply(V, factor)
                 _drift(V, after, middle, ends, (done + 0.5) * step, b, p, step / 2)
                 done += 1
                 _stop(V, final, ends, radius, done * step)
-            _write(out, times, row, low, high, place, V, final, ends)
+            write(out, times, row, low, high, place, V, final, ends)

@@ -10,9 +10,9 @@ from __future__ import annotations
 import numpy as np
 
 from .._jit import njit
-from ..gaussian import padded
-from .elementwise import draw
-from .weights import _apply
+from ..gaussian import of_sample, padded
+from .branches import draw
+from .weights import apply_whole
 
 
 @njit
@@ -22,15 +22,15 @@ def _forward(x, Z, offset, psi, inner_slope, outer_slope, law, functions, scratc
     Shapes: rows are inputs, (m, width).
     """
     for j in range(len(x)):
-        _apply(functions.inner, x[j], psi[j], scratch)
-        _apply(functions.inner_slope, x[j], inner_slope[j], scratch)
+        apply_whole(functions.inner, x[j], psi[j], scratch)
+        apply_whole(functions.inner_slope, x[j], inner_slope[j], scratch)
     # The roots of the covariances are symmetric.
     h = law.scale * np.dot(np.dot(np.dot(psi, law.columns), Z.T), law.rows) + np.dot(psi, law.mean.T)
     h += np.dot(law.bias, offset) + law.bias_mean
     branch = np.empty(x.shape[1])
     for j in range(len(x)):
-        _apply(functions.outer_slope, h[j], outer_slope[j], scratch)
-        _apply(functions.outer, h[j], branch, scratch)
+        apply_whole(functions.outer_slope, h[j], outer_slope[j], scratch)
+        apply_whole(functions.outer, h[j], branch, scratch)
         x[j] += branch
 
 
@@ -48,26 +48,27 @@ def _backward(gradients, Z, psi, inner_slope, outer_slope, weights, biases, law)
 
 
 @njit
-def _kernels(out, starts, readouts, depth, functions, law, begin, stream, seed, kind, scratch):
-    """Kernels of samples begin, begin + 1, ...
+def propagate(out, starts, readouts, depth, functions, law, origin, prototype, scratch):
+    """Kernels of the sample of `origin` and those after it.
 
     Shapes: out (3, samples, m, m): weights, biases, and the Gram of the gradients with respect to the start.
         starts (samples or 1, m, width), readouts (samples or 1, width).
     """
     inputs, width = starts.shape[1:]
     size = padded(width * width + width)
-    normals, spare = np.empty(size, kind.dtype), np.empty(size, kind.dtype)
+    normals, spare = np.empty(size, prototype.dtype), np.empty(size, prototype.dtype)
     psi, inner_slopes, outer_slopes = (np.empty((depth, inputs, width)), np.empty((depth, inputs, width)),
                                        np.empty((depth, inputs, width)))
     x, gradients = np.empty((inputs, width)), np.empty((inputs, width))
     for i in range(out.shape[1]):
         x[:], gradients[:] = starts[i % len(starts)], readouts[i % len(readouts)]
         out[:, i] = 0
+        address = of_sample(origin, origin.sample + i)
         for turn in range(2 * depth):
             layer = min(turn, 2 * depth - 1 - turn)
             # The last layer is still at hand when the way back begins.
             if turn != depth:
-                draw(normals, spare, size, 0, layer, law.refinement, begin + i, stream, seed)
+                draw(normals, spare, size, 0, layer, law.refinement, address)
                 drawn = normals.astype(np.float64) / np.sqrt(law.refinement)
                 Z = drawn[: width * width].reshape(width, width)
                 offset = drawn[width * width : width * width + width]

@@ -9,13 +9,25 @@ source, so the Gram matrix stays positive semi-definite at any step.
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
+from .._checks import FloatArray
 from .._jit import FUSED, njit
 from .lanes import LANES, draw, lanes_wanted
-from .matrices import _factorise, _multiply, _shake
-from .smooth import _explode, _grow, _write
+from .linear import factorise, multiply, shake
+from .smooth import explode, grow, write
+
+
+class Room(NamedTuple):
+    """Buffers of a drift step: the inverse norm half-way and at its end, and what happens to tangents."""
+
+    middle: FloatArray
+    after: FloatArray
+    gains: FloatArray
+    sources: FloatArray
+    decays: FloatArray
 
 
 @njit
@@ -49,11 +61,11 @@ def _move(U, C, D, V, after, gains, sources, decays):
 
 
 @njit
-def _drift(M, middle, after, gains, sources, decays, ends, moment, b, q, time):
+def _drift(M, room, ends, moment, b, q, time):
     """One drift step. Paths that explode in it get their time in `ends` and go on from the identity, unseen."""
-    V = M[0, 0]
-    _grow(V, middle, after, math.expm1(b * time / 2), math.expm1(b * time))
-    _explode(V, after, ends, moment, b)
+    V, middle, after, gains, sources, decays = M[0, 0], room.middle, room.after, room.gains, room.sources, room.decays
+    grow(V, middle, after, math.expm1(b * time / 2), math.expm1(b * time))
+    explode(V, after, ends, moment, b)
     for i in range(LANES):
         if ends[i] < np.inf:
             M[:, :, i] = np.eye(len(M))
@@ -70,18 +82,16 @@ def _drift(M, middle, after, gains, sources, decays, ends, moment, b, q, time):
 
 
 @njit
-def walk(out, times, begin, records, start, step, squarings, b, q, kind, refinement, stream, seed):
+def walk(out, times, records, start, step, squarings, b, q, noise):
     """Half a drift step, noise, half a drift step.
 
-    Shapes: out (paths, records, 1 + k, 1 + k); times (paths,) become the times of explosion, or infinity.
+    Shapes: out (paths, records, 1 + k, 1 + k); times (paths,) become the times of explosion, or infinity;
+        `noise` has as many normals a step as a triangle has entries.
     """
-    size = len(start)
+    size, begin = len(start), noise.origin.sample
     M, factor, final = np.empty((size, size, LANES)), np.empty((size, size, LANES)), np.empty((size, size, LANES))
-    middle, after, gains, sources, decays = (np.empty(LANES), np.empty(LANES), np.empty(LANES), np.empty(LANES),
-                                             np.empty(LANES))
+    room = Room(np.empty(LANES), np.empty(LANES), np.empty(LANES), np.empty(LANES), np.empty(LANES))
     diagonal, inverse, ends = np.empty((size, LANES)), np.empty(LANES), np.empty(LANES)
-    count = size * (size + 1) // 2
-    normals, extra = np.empty((count, LANES), kind.dtype), np.empty((count, LANES), kind.dtype)
     for block in range(begin // LANES, (begin + len(out) - 1) // LANES + 1):
         for i in range(LANES):
             M[:, :, i] = start
@@ -90,11 +100,11 @@ def walk(out, times, begin, records, start, step, squarings, b, q, kind, refinem
         done = 0
         for place in range(len(records)):
             while done < records[place]:
-                _drift(M, middle, after, gains, sources, decays, ends, done * step, b, q, step / 2)
-                _factorise(M, factor, inverse)
-                draw(normals, extra, done, refinement, block, stream, seed)
-                _shake(factor, diagonal, normals, step, squarings, done % 2 == 1)
-                _multiply(M, factor)
-                _drift(M, middle, after, gains, sources, decays, ends, (done + 0.5) * step, b, q, step / 2)
+                _drift(M, room, ends, done * step, b, q, step / 2)
+                factorise(M, factor, inverse)
+                draw(noise, done, block)
+                shake(factor, diagonal, noise.normals, step, squarings, done % 2 == 1)
+                multiply(M, factor)
+                _drift(M, room, ends, (done + 0.5) * step, b, q, step / 2)
                 done += 1
-            _write(out, times, row, low, high, place, M, final, ends)
+            write(out, times, row, low, high, place, M, final, ends)

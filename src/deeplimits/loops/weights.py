@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from .._jit import njit
 from ..activations import programs
 from ..activations.programs import TILE, Program
-from ..gaussian import padded
-from .elementwise import draw
+from ..gaussian import of_sample, padded
+from .branches import draw
 
 
 class Functions(NamedTuple):
@@ -45,7 +45,8 @@ class Law(NamedTuple):
 
 
 @njit
-def _apply(program, source, target, scratch):
+def apply_whole(program, source, target, scratch):
+    """target = the activation of source, a tile at a time."""
     for begin in range(0, source.size, TILE):
         end = min(begin + TILE, source.size)
         programs.apply(program, source[begin:end], target[begin:end], scratch)
@@ -58,12 +59,12 @@ def _network_step(state, jacobians, W, b, functions, scratch):
     inputs, width = state.shape
     psi, slope, h, outer_slope = np.empty(width), np.empty(width), np.empty(width), np.empty(width)
     for j in range(inputs):
-        _apply(functions.inner, state[j], psi, scratch)
-        _apply(functions.inner_slope, state[j], slope, scratch)
+        apply_whole(functions.inner, state[j], psi, scratch)
+        apply_whole(functions.inner_slope, state[j], slope, scratch)
         h = np.dot(W, psi) + b
-        _apply(functions.outer_slope, h, outer_slope, scratch)
+        apply_whole(functions.outer_slope, h, outer_slope, scratch)
         jacobians[j] += np.dot(W * slope * outer_slope.reshape(-1, 1), jacobians[j])
-        _apply(functions.outer, h, psi, scratch)
+        apply_whole(functions.outer, h, psi, scratch)
         state[j] += psi
 
 
@@ -79,8 +80,8 @@ def _diffusion_step(state, jacobians, inverses, W, b, law, functions, scratch):
     outputs, into = np.dot(law.rows, law.rows), law.scale**2 * np.dot(law.columns, law.columns)
     biases = np.diag(np.dot(law.bias, law.bias))
     for j in range(inputs):
-        _apply(functions.inner, state[j], psi, scratch)
-        _apply(functions.inner_slope, state[j], slope, scratch)
+        apply_whole(functions.inner, state[j], psi, scratch)
+        apply_whole(functions.inner_slope, state[j], slope, scratch)
         seen = np.dot(into, psi)
         corrected = law.slope * W + law.second * np.diag(outputs).reshape(-1, 1) * seen
         dZ = corrected * slope
@@ -93,24 +94,25 @@ def _diffusion_step(state, jacobians, inverses, W, b, law, functions, scratch):
 
 
 @njit
-def propagate(states, jacobians, inverses, records, starts, functions, law, begin, stream, seed, kind, scratch):
-    """Carry samples begin, begin + 1, ... through the layers and write what is asked for.
+def propagate(states, jacobians, inverses, records, starts, functions, law, origin, prototype, scratch):
+    """Carry the sample of `origin` and those after it through the layers and write what is asked for.
 
     Shapes: states (samples, len(records), m, width), jacobians and inverses (samples, len(records), m, width, width);
         starts (samples or 1, m, width). The inverses belong to the diffusion only.
     """
     inputs, width = starts.shape[1:]
     size = padded(width * width + width)
-    normals, spare = np.empty(size, kind.dtype), np.empty(size, kind.dtype)
+    normals, spare = np.empty(size, prototype.dtype), np.empty(size, prototype.dtype)
     state, J, inverse = np.empty((inputs, width)), np.empty((inputs, width, width)), np.empty((inputs, width, width))
     for i in range(len(states)):
+        address = of_sample(origin, origin.sample + i)
         state[:] = starts[i % len(starts)]
         J[:] = np.eye(width)
         inverse[:] = np.eye(width)
         done = 0
         for place in range(len(records)):
             while done < records[place]:
-                draw(normals, spare, size, 0, done, law.refinement, begin + i, stream, seed)
+                draw(normals, spare, size, 0, done, law.refinement, address)
                 drawn = normals.astype(np.float64) / np.sqrt(law.refinement)
                 Z = drawn[: width * width].reshape(width, width)
                 W = law.scale * np.dot(law.rows, np.dot(Z, law.columns)) + law.mean

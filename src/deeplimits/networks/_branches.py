@@ -17,9 +17,10 @@ from .._checks import FloatArray
 from .._run import Run
 from ..activations import linear, programs
 from ..blocks import Blocks, ConvBlocks, filters
-from ..gaussian import LAYERS
+from ..gaussian import LAYERS, Address
 from ..loops import fields, narrow, wide
-from ..loops.elementwise import Layer, compiled
+from ..loops.branches import Branches, Layer
+from ..loops.elementwise import function
 
 #: What the one tap of a dense layer sees from its one position.
 DENSE = np.zeros((1, 1), np.int64)
@@ -153,11 +154,11 @@ def _walk(propagate: Callable[..., None], blocks: Blocks, x0: Start, law: NamedT
           align: int = 1) -> FloatArray:
     """Run a loop over all samples, in pieces of whole blocks for the threads."""
     width = x0.states.shape[1]
-    inner = compiled(blocks.inner, width, run.dtype)
-    outer = compiled(linear() if limit else blocks.outer, width, run.dtype, near=True)
+    outer = linear() if limit else blocks.outer
+    branches = Branches(function(blocks.inner, width, run.dtype), function(outer, width, run.dtype, near=True), law)
 
     def work(rows: slice, begin: int) -> None:
-        propagate(out[rows], run.records, x0.part(rows), inner, outer, law, begin, LAYERS, run.seed, run.prototype,
+        propagate(out[rows], run.records, x0.part(rows), branches, Address(begin, LAYERS, run.seed), run.prototype,
                   programs.scratch(run.dtype))
 
     out = np.empty((run.samples, len(run.records), *x0.states.shape[1:]))

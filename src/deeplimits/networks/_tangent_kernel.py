@@ -9,9 +9,9 @@ from .. import _checks
 from .._run import Run
 from ..activations import programs
 from ..blocks import Blocks
-from ..gaussian import WEIGHTS
+from ..gaussian import WEIGHTS, Address
 from ..kernels import Tangent
-from ..loops.tangent_kernel import _kernels
+from ..loops.tangent_kernel import propagate
 from ._branches import Start
 from .weights import _law, functions_of
 
@@ -32,8 +32,8 @@ def tangent_kernels(blocks: Blocks, x0: Start, inputs: ArrayLike | None, readout
 
     def work(rows: slice, begin: int) -> None:
         read = readouts if len(readouts) == 1 else readouts[rows]
-        _kernels(out[:, rows], starts.part(rows), read, run.count, functions, law, begin, WEIGHTS, run.seed,
-                 run.prototype, programs.scratch(np.float64))
+        propagate(out[:, rows], starts.part(rows), read, run.count, functions, law,
+                  Address(begin, WEIGHTS, run.seed), run.prototype, programs.scratch(np.float64))
 
     run.spread(work)
     out[2] = 0.0 if before is None else before * out[2]

@@ -11,9 +11,8 @@ from .._checks import FloatArray
 from .._parallel import BLOCK
 from .._run import Run
 from ..activations import Plain
-from ..activations.programs import TILE, scratch
-from ..gaussian import TANGENT_LAYERS, TANGENT_SPLITS, block_generator, padded
-from ..loops.tangent_rows import Network, _propagate
+from ..gaussian import TANGENT_LAYERS, TANGENT_SPLITS, Address, block_generator
+from ..loops.tangent_rows import Neurons, propagate, workspace
 from ..wishart import factor_of
 
 if TYPE_CHECKING:
@@ -28,14 +27,12 @@ def tangent_rows(network: ShapedMLP, gram: FloatArray, run: Run) -> FloatArray:
     activation, width = network.activation, network.width
     at_zero = activation.value0 if isinstance(activation, Plain) else 0.0
     # The polynomial near the centre keeps the digits of small pre-activations.
-    known = Network(width, activation.normaliser(width) / width, activation.program(width, run.dtype, near=True),
+    known = Neurons(width, activation.normaliser(width) / width, activation.program(width, run.dtype, near=True),
                     activation.program(width, run.dtype, derivative=True), abs(at_zero))
 
     def kernel(out: FloatArray, begin: int) -> None:
-        neurons, count = min(width, TILE), len(gram)
-        _propagate(out, run.records, gram, known, begin, TANGENT_LAYERS, run.seed,
-                   np.empty(padded(neurons * count), run.dtype), np.empty((count + 2, neurons), run.dtype),
-                   scratch(run.dtype))
+        propagate(out, run.records, gram, known, Address(begin, TANGENT_LAYERS, run.seed),
+                  workspace(width, len(gram), run.dtype))
 
     return run.paths(kernel, gram.shape)
 

@@ -14,7 +14,7 @@ from .._checks import FloatArray, whole
 from .._parallel import BLOCK
 from .._run import Network, Precise, Run
 from ..activations import Plain, Rectifier, Smooth
-from ..gaussian import LAYERS, SPLITS, block_generator
+from ..gaussian import LAYERS, SPLITS, Address, block_generator
 from ..loops import program_pairs as _program_pairs
 from ..loops import program_rows as _program_rows
 from ..loops import rows as _rows
@@ -144,17 +144,15 @@ def gaussian_rows(network: ShapedMLP, V0: FloatArray, run: Run) -> FloatArray:
     """
     plus, minus = network.activation.slopes(network.width)
     scale = network.activation.normaliser(network.width) / network.width
-    parents, variance, gram = _rows.tree_coordinates(V0)
-    slopes = np.array([(plus + minus) / 2, (plus - minus) / 2])
-    work = _rows.workspace(network.width, len(V0), run.dtype)
+    tree = _rows.tree_coordinates(V0)
+    neurons = _rows.Neurons(network.width, scale, (plus + minus) / 2, (plus - minus) / 2)
 
     def kernel(out: FloatArray, begin: int) -> None:
-        buffers = [np.empty_like(array) for array in work]
-        place = (network.width, slopes, scale, begin, LAYERS, run.seed)
+        work, origin = _rows.workspace(network.width, len(V0), run.dtype), Address(begin, LAYERS, run.seed)
         if len(V0) == 2:
-            _rows.propagate_pair(out, run.records, V0, gram[1, 1] / 2, *place, buffers[0])
+            _rows.propagate_pair(out, run.records, V0, tree.gram[1, 1] / 2, neurons, origin, work.normals)
         else:
-            _rows.propagate(out, run.records, parents, variance, gram, *place, *buffers)
+            _rows.propagate(out, run.records, tree, neurons, origin, work)
 
     return run.paths(kernel, V0.shape)
 
@@ -165,11 +163,11 @@ def program_rows(network: ShapedMLP, V0: FloatArray, run: Run) -> FloatArray:
     Law: exact. The state is the covariance, of differences where inputs are close to one before them.
     """
     parents = _program_rows.nearest(V0)
-    compiled = _program_rows.network(network.activation, network.width, run.dtype)
+    neurons = _program_rows.neurons(network.activation, network.width, run.dtype)
 
     def kernel(out: FloatArray, begin: int) -> None:
         work = _program_rows.workspace(network.width, len(V0), run.dtype)
-        place = (compiled, begin, LAYERS, run.seed, work)
+        place = (neurons, Address(begin, LAYERS, run.seed), work)
         if len(V0) == 2:
             _program_pairs.propagate_pair(out, run.records, V0, *place)
         else:

@@ -8,7 +8,7 @@ from .._checks import FloatArray
 from .._run import Run
 from ..activations import programs
 from ..blocks import Blocks
-from ..gaussian import WEIGHTS
+from ..gaussian import WEIGHTS, Address
 from ..loops.weights import Functions, Law, propagate
 from ._branches import Start, root
 
@@ -29,7 +29,7 @@ def derivatives(blocks: Blocks, x0: Start, run: Run, *, limit: bool) -> tuple[Fl
 
     def work(rows: slice, begin: int) -> None:
         propagate(states[rows], jacobians[rows], inverses[rows] if limit else inverses.copy(), run.records,
-                  starts.part(rows), functions, law, begin, WEIGHTS, run.seed, run.prototype,
+                  starts.part(rows), functions, law, Address(begin, WEIGHTS, run.seed), run.prototype,
                   programs.scratch(np.float64))
 
     run.spread(work)
