@@ -66,7 +66,7 @@ check: $(VENV)/.test ## lint, types and unit tests, in two minutes: no book, no 
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check $(FORMATTED)
 	$(PY) -m mypy
-	$(PY) -m pytest -q -n $(JOBS) --dist worksteal -m 'not slow' --ignore tests/book --ignore tests/site
+	$(PY) -m pytest -q -n $(JOBS) --dist worksteal -m 'not slow' --ignore tests/book --ignore tests/site --durations 10 --durations-min 5
 
 # The browser comes last and alone: its pages are opened by workers of their own.
 test: $(VENV)/.test book ## build the book, then run everything that protects the project
