@@ -33,7 +33,7 @@ MADE_FROM = (
     "Makefile",
 )
 #: Those that the site is made from, beside the executed notebooks.
-SITE = ("book", "src/bookbuild", "_config.yml", "_toc.yml", "CITATION.cff", "LICENSE", "LICENSE-text")
+SITE = ("book", "src/bookbuild", "src/deeplimits", "_config.yml", "_toc.yml", "CITATION.cff", "LICENSE", "LICENSE-text")
 #: What lies among them without being one of them.
 PASSING = ("__pycache__", ".ipynb_checkpoints")
 

@@ -14,7 +14,7 @@ import sys
 import time
 from pathlib import Path
 
-from bookbuild import BuildError, check, citations, claims, figures, licences, pages, provenance, stage
+from bookbuild import BuildError, api, check, citations, claims, figures, licences, pages, provenance, stage
 
 SITE = Path("_build/html")
 PREVIOUS = Path("_build/html.previous")
@@ -70,6 +70,7 @@ def build(profile: str, inputs: dict[str, str]) -> None:
         "reference/_figures.md": figures.to_markdown(shown),
         "reference/_licences.md": licences.to_markdown(),
         "reference/_provenance.md": provenance.to_markdown([page.run() for page in shown], profile),
+        **api.pages(),
     }, listed, provenance.stamp(profile))
     new = render()
     (new / "claims.json").write_text(claims.to_json(joined, profile, provenance.commit()), encoding="utf-8")

@@ -90,4 +90,5 @@ def build(pages: list[Page], generated: dict[str, str], claims: list[dict], stam
         dressed = dress.dress(page, here, dress.papers_of(page.name, claims, keys))
         nbformat.write(dressed, (STAGE / page.name).with_suffix(".ipynb"))
     for name, text in generated.items():
+        (book / name).parent.mkdir(parents=True, exist_ok=True)
         (book / name).write_text(text, encoding="utf-8")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sphinx.errors import ExtensionError
 
-from bookbuild import theme
+from bookbuild.extensions import theme
 
 SCRIPT = Path("theme/pydata_sphinx_theme/static/scripts/fontawesome.js")
 
@@ -60,3 +60,13 @@ def test_axe_comes_with_its_licence():
     folder = Path(__file__).parent / "axe"
     assert "Mozilla Public License" in (folder / "LICENSE").read_text()
     assert (folder / "axe.min.js").read_text().startswith("/*! axe v4.14.1")
+
+
+def test_the_arguments_of_a_signature_are_lines(icons):
+    signature = ('<dt class="sig"><span class="sig-paren">(</span>\n\n<dl>\n<dd><em class="sig-param">a</em>,</dd>\n'
+                 '<dd><em class="sig-param">b</em>,</dd>\n</dl>\n\n<span class="sig-paren">)</span></dt>'
+                 "<dl><dt>a term</dt><dd>and what it is</dd></dl>")
+    mended = theme.mend(signature, icons)
+    assert mended.count('<span class="sig-line">') == 2 and mended.count("<dl>") == mended.count("</dl>") == 1
+    assert mended.count("<span") == mended.count("</span>")
+    assert mended.endswith("<dl><dt>a term</dt><dd>and what it is</dd></dl>")

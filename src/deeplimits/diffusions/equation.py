@@ -24,20 +24,20 @@ class Equation(Diffusion, ABC):
     The rest comes from here: the sampler with its seeds, threads and precision, the times to record, coupled paths
     of different steps, and refused arguments. Both methods see many paths at once and must treat each on its own.
 
-    Example: a geometric Brownian motion.
-
-        @dataclass(frozen=True)
-        class Geometric(Equation):
-            rate: float
-            time: float
-
-            def drift(self, x):
-                return self.rate * x
-
-            def noise(self, x, dB):
-                return x * dB
-
-        paths = Geometric(0.5, time=1.0).sample([1.0], samples=10_000, seed=1, at=[0.5, 1.0])
+    >>> from dataclasses import dataclass
+    >>> from deeplimits.diffusions import Equation
+    >>> @dataclass(frozen=True)
+    ... class Geometric(Equation):
+    ...     rate: float
+    ...     time: float
+    ...
+    ...     def drift(self, x):
+    ...         return self.rate * x
+    ...
+    ...     def noise(self, x, dB):
+    ...         return x * dB
+    >>> Geometric(0.5, time=1.0).sample([1.0], samples=1000, seed=1, at=[0.5, 1.0]).shape
+    (1000, 2, 1)
     """
 
     @abstractmethod
