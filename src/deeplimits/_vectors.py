@@ -5,15 +5,19 @@ The polynomials are minimax fits; where no other source is named they are those 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
-from numba.extending import intrinsic
+from numba import extending, njit, types
 
 f32, i32 = np.float32, np.int32
 
+#: Without a type, since an intrinsic is not called with the arguments that it is written with.
+intrinsic: Any = extending.intrinsic
+
 #: How what is written here compiles: always inline, so that the loops around it vectorise, and never reassociated.
-OPTIONS = {"forceinline": True, "error_model": "numpy", "fastmath": {"contract"}}
+OPTIONS: dict[str, Any] = {"forceinline": True, "error_model": "numpy", "fastmath": {"contract"}}
 
 
 def single(*coefficients: float) -> tuple[np.float32, ...]:

@@ -84,8 +84,8 @@ def displacement_tables(gap2: float, step: float, kind: np.dtype) -> tuple[Table
     grid = np.arange(np.floor(lowest * cells), np.ceil(2 * digits * cells) + 1) / cells
     half = ratio_flow(np.exp(2 * grid), gap2, step / 2, corrected=True)
     full = ratio_flow(half, gap2, step / 2, corrected=True)
-    tables = [_table(grid, np.log(moved) / 2 - grid, kind) for moved in (half, full)]
-    return *tables, grid[0] if gap2 else -np.inf
+    first, second = (_table(grid, np.log(moved) / 2 - grid, kind) for moved in (half, full))
+    return first, second, grid[0] if gap2 else -np.inf
 
 
 @lru_cache(maxsize=16)
