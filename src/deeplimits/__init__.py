@@ -20,11 +20,13 @@ if TYPE_CHECKING:
     from . import fractional as fractional
     from . import gaussian as gaussian
     from . import growth as growth
+    from . import jax as jax
     from . import kernels as kernels
     from . import lazy as lazy
     from . import networks as networks
     from . import reference as reference
     from . import stability as stability
+    from . import torch as torch
     from . import training as training
     from . import verdicts as verdicts
     from . import wishart as wishart
@@ -32,8 +34,8 @@ if TYPE_CHECKING:
 __version__ = "0.2.0"
 __all__ = [
     "activations", "architectures", "attention", "blocks", "data", "densities", "diffusions", "ensembles",
-    "evidence", "figures", "fractional", "gaussian", "growth", "kernels", "lazy", "networks", "reference",
-    "stability", "training", "verdicts", "wishart",
+    "evidence", "figures", "fractional", "gaussian", "growth", "jax", "kernels", "lazy", "networks", "reference",
+    "stability", "torch", "training", "verdicts", "wishart",
 ]
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .._checks import FloatArray
 from .._parallel import cores, over_samples
@@ -60,7 +61,7 @@ class Task:
             raise ValueError(f"backward must return the shape of the last state {y.shape}, got {g.shape}")
         return g
 
-    def look(self, state: FloatArray, gone: FloatArray, samples: int) -> FloatArray:
+    def look(self, state: FloatArray, gone: NDArray[np.bool_], samples: int) -> FloatArray:
         """What is kept of a state; +inf for networks that have overflowed."""
         state = np.broadcast_to(state, (samples, *state.shape[1:]))
         seen = state if self.observe is None else np.asarray(self.observe(state), np.float64)
@@ -128,7 +129,7 @@ class Sampler:
         if self.task.backward:
             self._back(rows, store, path, gone)
 
-    def _back(self, rows: slice, store: Store, path: list[FloatArray], gone: FloatArray) -> None:
+    def _back(self, rows: slice, store: Store, path: list[FloatArray], gone: NDArray[np.bool_]) -> None:
         """Gradients from the last state to the first. A layer is run again, with known answers, for its way back."""
         count = rows.stop - rows.start
         g = self.task.cotangent(np.broadcast_to(path[-1], (count, *path[-1].shape[1:])))
@@ -143,7 +144,7 @@ class Sampler:
                     self._norms(rows, store, layer.path, gone)
         self._norms(rows, store, None, gone)
 
-    def _norms(self, rows: slice, store: Store, path: str | None, gone: FloatArray) -> None:
+    def _norms(self, rows: slice, store: Store, path: str | None, gone: NDArray[np.bool_]) -> None:
         """Keep the norms of the gradients of a layer and forget it; of all that is left for None."""
         for key, squared in store.take_gradients(path).items():
             if key not in self.parameters:
@@ -162,7 +163,7 @@ class Sampler:
         out[rows, np.searchsorted(self.run.records, number)] = seen
 
 
-def _stopped(x: FloatArray, gone: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _stopped(x: FloatArray, gone: NDArray[np.bool_]) -> tuple[FloatArray, NDArray[np.bool_]]:
     """A state in which networks that have overflowed are zero, and which they are."""
     finite = np.isfinite(x.sum(axis=tuple(range(1, x.ndim))))
     if finite.all():
