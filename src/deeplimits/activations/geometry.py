@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._checks import FloatArray
+from .._checks import FloatArray, numbers, reals
+
+#: How far rounding may take a number out of its range.
+SLACK = 1e-9
 
 
 def angle_defect(theta: ArrayLike) -> FloatArray:
@@ -14,7 +17,7 @@ def angle_defect(theta: ArrayLike) -> FloatArray:
     Shapes: any shape in radians in [0, pi], the same shape out.
     Law: exact to rounding; below 0.5 a series avoids the cancellation of two equal terms.
     """
-    theta = np.asarray(theta, dtype=np.float64)
+    theta = reals("theta", theta, least=-SLACK, most=np.pi + SLACK).clip(0, np.pi)
     square = np.minimum(theta, 0.5) ** 2
     # theta^3 (1/3 - theta^2/30 + theta^4/840 - ...): the terms 2k/(2k+1)! with alternating sign.
     series = np.zeros_like(theta)
@@ -29,7 +32,7 @@ def angle_of(epsilon: ArrayLike) -> FloatArray:
     Shapes: any shape in [0, 2], the same shape out.
     Law: exact to rounding for any epsilon, where arccos(1 - epsilon) loses half the digits.
     """
-    return 2 * np.arcsin(np.sqrt(np.clip(np.asarray(epsilon, dtype=np.float64), 0, 2) / 2))
+    return 2 * np.arcsin(np.sqrt(reals("epsilon", epsilon, least=-SLACK, most=2 + SLACK).clip(0, 2) / 2))
 
 
 def correlation_of(V: ArrayLike) -> FloatArray:
@@ -39,10 +42,15 @@ def correlation_of(V: ArrayLike) -> FloatArray:
     Law: exact; kept within [-1, 1] against rounding.
     Raises: ValueError where a variance is zero or infinite: a dead or an exploded network has no correlation.
     """
-    V = np.asarray(V, dtype=np.float64)
-    size = np.sqrt(np.diagonal(V, axis1=-2, axis2=-1))
+    V = numbers("V", V, what="covariance matrices (..., m, m)")
+    if V.ndim < 2 or V.shape[-1] != V.shape[-2]:
+        raise ValueError(f"V must be covariance matrices (..., m, m), got shape {V.shape}")
+    with np.errstate(invalid="ignore"):
+        size = np.sqrt(np.diagonal(V, axis1=-2, axis2=-1))
     without = np.count_nonzero(~np.all((size > 0) & np.isfinite(size), axis=-1))
     if without:
         raise ValueError(f"V has {without} of {size[..., 0].size} matrices with a variance that is zero or not finite "
                          "(dead or exploded networks); leave them out")
+    if not np.all(np.isfinite(V)):
+        raise ValueError("V must be finite, got entries that are not beside variances that are")
     return np.clip(V / (size[..., :, None] * size[..., None, :]), -1, 1)

@@ -152,7 +152,8 @@ def _reach(drift: Callable, scale: tuple[float, float, float], mean: float, vari
     # The drift but for tanh(z) / 2 decreases in z, so that paths stay within the largest rise of
     # the noise above the path without noise; it is never below -1/2.
     path = solve_ivp(lambda _, y: drift(y) + unit * (1 - np.tanh(origin + unit * y)) / 2, (time, 1), [mean], "LSODA")
-    # Down there the scale density exp(-repulsion exp(-2 z) / 4) lets nothing through.
-    wall = (np.log(repulsion / 240) / 2 - origin) / unit if repulsion > 0 else -np.inf
-    low = max(mean - unit / 2 - REACH, min(wall, mean - REACH * np.sqrt(variance)))
+    # The scale density exp(-repulsion exp(-2 z) / 4) lets nothing through where it is exp(-60) of what it was.
+    z = min(max(origin + unit * mean, -350), 350)
+    wall = np.log1p(240 / repulsion * np.exp(2 * z)) / 2 / unit if repulsion > 0 else np.inf
+    low = mean - min(unit / 2 + REACH, max(wall, REACH * np.sqrt(variance)))
     return low, path.y[0, -1] + REACH

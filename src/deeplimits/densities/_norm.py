@@ -77,7 +77,7 @@ class NormDensity(GridLaw):
         return max(1 - float(self.masses.sum()), 0.0)
 
     def mean(self) -> float:
-        """The mean: +inf if the norm can explode, even without the part that has."""
+        """The mean: +inf if the norm can explode, with a probability above 1e-10, even without the part that has."""
         return np.inf if self._explodes else super().mean()
 
     def var(self) -> float:
@@ -86,8 +86,8 @@ class NormDensity(GridLaw):
 
     @property
     def _explodes(self) -> bool:
-        # Mass at the end of the grid: there the density of V falls like 1 / V^2.
-        return self.explosion_probability > 1e-14
+        # Beyond rounding. Then there is mass at the end of the grid, where the density of V falls like 1 / V^2.
+        return self.explosion_probability > 1e-10
 
 
 def strength(activation: Rectifier | Smooth | float) -> float:

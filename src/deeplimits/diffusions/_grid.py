@@ -17,3 +17,22 @@ def checked_limit(activation: object, time: object) -> float:
     # Both raise for a shaping that is too weak.
     _ = activation.b if isinstance(activation, Smooth) else activation.gap2
     return real("time", time, above=0)
+
+
+#: The longest step: flows over it are still tabulated in a second.
+LONGEST = 10.0
+#: The largest product of a step and of b: growth by its exponential stays within double precision.
+MOST_DRIFT = 100.0
+#: The largest product of a step and the squared difference of the constants; correlations are then 1 after a step.
+MOST_BEND = 1e4
+
+
+def check_steps(time: float, steps: int, b: float = 0.0, gap2: float = 0.0) -> None:
+    """Refuse steps over which what a scheme solves leaves double precision.
+
+    Raises: ValueError that names the steps and says how many there must be.
+    """
+    for rate, most, of in ((1.0, LONGEST, "1"), (b, MOST_DRIFT, "b"), (gap2, MOST_BEND, "(c_plus - c_minus)^2")):
+        if not abs(rate) * (time / steps) <= most:
+            raise ValueError(f"steps must be at least {abs(rate) * (time / most):.6g}, so that {of} = {rate:.6g} times "
+                             f"a step is at most {most:g}, got {steps}")

@@ -15,7 +15,7 @@ from ..gaussian import CORRELATION_PATHS, Address
 from ..loops.correlation import Flow, walk
 from ..loops.flow import displacement_tables
 from ..loops.lanes import LANES, noise
-from ._grid import checked_limit
+from ._grid import check_steps, checked_limit
 
 #: How to write z = artanh(correlation) as the coordinate asked for.
 COORDINATES = {
@@ -61,13 +61,15 @@ class CorrelationSDE(Diffusion):
             of `steps`, the Brownian path is that of so many steps: coarse and fine paths are coupled.
         Source: Li, Nica and Roy 2022, correlation SDE of shaped ReLU; Strang 1968, splitting.
         Raises: ValueError for an initial value outside [-1, 1], a time off the grid, samples or steps below
-            1, noise_steps that are no multiple of steps, an unknown coordinate or precision.
+            1, noise_steps that are no multiple of steps, steps too long for the drift, an unknown
+            coordinate or precision.
         """
         rho = real("initial", initial, least=-1, most=1)
         if coordinate not in COORDINATES:
             raise ValueError(f"coordinate must be one of {', '.join(COORDINATES)}, got {coordinate!r}")
         run = self._run(samples, seed, at, how)
         step = self.time / run.count
+        check_steps(self.time, run.count, gap2=self.activation.gap2)
         half, full, floor = displacement_tables(self.activation.gap2, step, run.dtype)
         with np.errstate(divide="ignore"):
             start = np.arctanh(rho)

@@ -18,7 +18,7 @@ from ..loops import matrices, pairs, smooth, tangents
 from ..loops.flow import BOUNDED_CELLS, decrement_table, ratio_flow
 from ..loops.lanes import FARTHEST, LANES, Drift, Noise, noise, squarings
 from ..loops.linear import PIVOT
-from ._grid import checked_limit
+from ._grid import check_steps, checked_limit
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,8 @@ class CovarianceSDE(Diffusion):
             stop at the first step where that is so, and keep their value.
         Source: Li, Nica and Roy 2022, covariance SDE for shaped ReLU; Strang 1968, splitting.
         Raises: ValueError for an initial value that is not a covariance, a time off the grid, samples or steps
-            below 1, noise_steps that are no multiple of steps, an unknown precision, a radius that is not positive.
+            below 1, noise_steps that are no multiple of steps, steps too long for the drift,
+            an unknown precision, a radius that is not positive.
         """
         V0 = _checks.covariance("initial", initial)
         run = self._run(samples, seed, at, how)
@@ -118,6 +119,7 @@ class CovarianceSDE(Diffusion):
         b, bend = 0.0, 0.0
         if isinstance(self.activation, Smooth) and self.activation.exponent == 0.5:
             b, bend = self.activation.b, (self.activation.second / (2 * self.activation.a)) ** 2
+        check_steps(self.time, run.count, b)
 
         def kernel(out: FloatArray, begin: int) -> None:
             rows = slice(begin - run.first, begin - run.first + len(out))
@@ -128,6 +130,7 @@ class CovarianceSDE(Diffusion):
 
     def _run_rectifier(self, V0: FloatArray, run: Run) -> FloatArray:
         gap2, step = self.activation.gap2, self.time / run.count
+        check_steps(self.time, run.count, gap2=gap2)
         half, full = (decrement_table(gap2, time).cubics if gap2 else np.empty((4, 0))
                       for time in (step / 2, step))
         loop = self._pair if _is_plain_pair(V0, gap2 * step) else self._matrix
@@ -143,6 +146,7 @@ class CovarianceSDE(Diffusion):
         """Covariances, and the times of explosion or stopping."""
         radius = np.inf if radius == np.inf else real("radius", radius, above=0)
         curvature = self.activation.second**2 / 4 * (self.activation.a**-2 if self.activation.exponent == 0.5 else 0)
+        check_steps(self.time, run.count, self.activation.b)
         *_, scheme = self._matrix(V0, run)
         times = np.empty(run.samples)
 

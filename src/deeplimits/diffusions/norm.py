@@ -14,7 +14,7 @@ from ..activations import Rectifier, Smooth
 from ..gaussian import NORM_PATHS, Address
 from ..loops.lanes import FARTHEST, LANES, noise, squarings
 from ..loops.norm import walk
-from ._grid import checked_limit
+from ._grid import check_steps, checked_limit
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class NormSDE(Diffusion):
             is that of so many steps: coarse and fine paths are coupled.
         Source: Li, Nica and Roy 2022, norm SDE; the explicit solution is ours.
         Raises: ValueError for an initial value that is not positive, a time off the grid, samples or steps below
-            1, noise_steps that are no multiple of steps, an unknown precision.
+            1, noise_steps that are no multiple of steps, steps too long for the drift, an unknown precision.
         """
         run = self._run(samples, seed, at, how)
         return self._norms(initial, run, values=True)
@@ -69,7 +69,8 @@ class NormSDE(Diffusion):
         return self._norms(initial, run, values=False)
 
     def _norms(self, initial: float, run: Run, values: bool) -> FloatArray:
-        inverse = 1 / real("initial", initial, above=0)
+        inverse = 1 / real("initial", initial, least=1e-300, most=1e300)
+        check_steps(self.time, run.count, self.b)
         step = self.time / run.count
         times = squarings(np.sqrt(2 * step) * FARTHEST + step)
 
