@@ -25,7 +25,7 @@ endef
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: book check test claim archive pdf lab bench clean help lock alone
+.PHONY: book check test claim sharpness archive pdf lab bench clean help lock alone
 
 GOALS := $(or $(MAKECMDGOALS),book)
 ALONE := $(if $(wildcard $(VENV)/.book),$(PY),$(PYTHON)) -m bookbuild.alone
@@ -75,6 +75,9 @@ test: $(VENV)/.test book ## build the book, then run everything that protects th
 
 claim: $(VENV)/.book ## check one claim again: make claim ID=its-name (PROFILE=full: paper size)
 	@$(PY) -m bookbuild.reverify '$(ID)' --profile $(PROFILE)
+
+sharpness: book ## print what each check accepts, the bluntest first
+	@$(PY) -m bookbuild.audit --profile $(PROFILE)
 
 archive: book ## pack the evidence: records of claims, numbers of figures, executed notebooks, checksums
 	@$(PY) -m bookbuild.archive

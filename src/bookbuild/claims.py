@@ -13,7 +13,7 @@ from pathlib import Path
 
 import yaml
 
-from bookbuild import BuildError, media, notebooks
+from bookbuild import BuildError, judge, media, notebooks
 from bookbuild.pages import Page
 
 LIST = Path("book/claims.yml")
@@ -24,8 +24,8 @@ KINDS = ("claim", "definition")
 #: The papers that the book explains, and what each is about.
 PAPERS = {"li2022covariance": "covariance SDE", "hayou2023infinite": "infinite depth",
           "peluchetti2021doubly": "doubly infinite"}
-EVIDENCE = ("part", "kind", "observed", "uncertainty", "expected", "criterion", "statistic", "passed",
-            "control", "seed")
+EVIDENCE = ("part", "kind", "observed", "uncertainty", "expected", "bias", "limit", "criterion", "statistic",
+            "verdict", "passed", "accepts", "sharpness", "scale", "control", "reason", "seed")
 
 
 def load(path: Path = LIST) -> list[dict]:
@@ -56,8 +56,8 @@ def load(path: Path = LIST) -> list[dict]:
 
 
 def records(pages: Iterable[Page]) -> list[dict]:
-    """The records of some pages in reading order, with page and verdict."""
-    return [{**output.data[media.CLAIM], "page": page.name, "verdict": output.data["text/html"]}
+    """The records of some pages in reading order, with page and card."""
+    return [{**output.data[media.CLAIM], "page": page.name, "card": output.data["text/html"]}
             for page in pages for _, output in notebooks.outputs(page.notebook) if media.CLAIM in output.data]
 
 
@@ -77,12 +77,14 @@ def faults_of(claims: list[dict], evidence: list[dict]) -> list[str]:
     for record in evidence:
         name = f"{record['page']}: `{record['id']}`" + (record["part"] and f" ({record['part']})")
         control = record["control"]
+        if control:
+            faults += judge.faults_of(record)
         if not control or not control["rejected"]:
             variant = control["variant"] if control else "none"
             faults.append(f"{name}: the negative control is not rejected: {variant}")
         elif not record["passed"]:
-            faults.append(f"{name} fails: observed {measured(record)}, expected {show(record['expected'])},"
-                          f" {record['criterion']}: {record['statistic']:.3g}")
+            faults.append(f"{name} {record['verdict']}: observed {measured(record)},"
+                          f" expected {show(record['expected'])}, {record['criterion']}: {record['statistic']:.3g}")
     return faults
 
 
@@ -105,7 +107,7 @@ def join(claims: list[dict], evidence: list[dict], profile: str) -> list[dict]:
 
 def to_json(joined: list[dict], profile: str, commit: str) -> str:
     """The stable machine-readable form, served as `claims.json`."""
-    document = {"format": 1, "profile": profile, "commit": commit, "claims": joined}
+    document = {"format": 2, "profile": profile, "commit": commit, "claims": joined}
     return json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
 
 
@@ -123,6 +125,15 @@ def show(value: object) -> str:
     walk(value)
     text = ", ".join(f"{number:.4g}" for number in flat[:4])
     return text if len(flat) <= 4 else f"{text}, … ({len(flat)} values)"
+
+
+def accepted(checks: list[dict]) -> str:
+    """What the bluntest of some checks would still accept, in a few characters."""
+    found = [(check["sharpness"], check["scale"]) for check in checks if check["sharpness"] is not None]
+    if not found:
+        return "bounds" if checks else ""
+    value, scale = max(found)
+    return f"± {value:.1g}" if scale == "one" else f"± {100 * value:.2g} %"
 
 
 def measured(record: dict) -> str:
@@ -152,11 +163,12 @@ def to_markdown(joined: list[dict], evidence: list[dict], keys: set[str]) -> str
     checked = [claim for claim in joined if claim["kind"] == "claim"]
     lines = [f"Claims: {len(checked)}. Definitions: {len(joined) - len(checked)}."
              f" Checks, all of which hold: {sum(len(claim['checks']) for claim in checked)}.", "",
-             "| status | claim | paper | shown in | checks |", "|---|---|---|---|---|"]
+             "| status | claim | paper | shown in | checks | accept |", "|---|---|---|---|---|---|"]
     for claim in joined:
         mark = "holds" if claim["kind"] == "claim" else "definition"
         lines.append(f"| {mark} | [{cell(claim['title'])}](#claim-{claim['id']})"
-                     f" | {papers(claim['source'])} | {{doc}}`/{claim['page']}` | {len(claim['checks']) or ''} |")
+                     f" | {papers(claim['source'])} | {{doc}}`/{claim['page']}` | {len(claim['checks']) or ''}"
+                     f" | {accepted(claim['checks'])} |")
     for claim in joined:
         lines += ["", f"(claim-{claim['id']})=", f"## {claim['title']}", "",
                   claim["statement"].strip(), "",
@@ -167,7 +179,7 @@ def to_markdown(joined: list[dict], evidence: list[dict], keys: set[str]) -> str
         lines.append("")
         own = [record for record in evidence if record["id"] == claim["id"]]
         for record in own:
-            lines += ["```{raw} html", record["verdict"], "```", ""]
+            lines += ["```{raw} html", record["card"], "```", ""]
         if own:
             seeds = dict.fromkeys(str(record["seed"]) for record in own)
             lines += [f"Profile: {claim['profile']}. Seed: {', '.join(seeds)}."

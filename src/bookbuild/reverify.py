@@ -9,7 +9,7 @@ import argparse
 import difflib
 from pathlib import Path
 
-from bookbuild import BuildError, claims, execute, exit_with, notebooks
+from bookbuild import BuildError, claims, execute, exit_with, judge, notebooks
 from bookbuild.pages import Page
 
 FOLDER = Path("_build/claim")
@@ -55,7 +55,8 @@ def main() -> None:
     for record in verify(given.claim, given.profile):
         print("  " + (record["part"] or record["id"]))
         print(f"    observed  {claims.measured(record)}")
-        print(f"    {'below' if record['kind'] == 'bound' else 'predicted':9} {claims.show(record['expected'])}")
+        label = record["kind"] if record["kind"] in judge.BOUNDS else "predicted"
+        print(f"    {label:9} {claims.show(record['expected'])}")
         print(f"    {record['criterion']}: {record['statistic']:.3g}")
         print(f"    control   {record['control']['variant']}: rejected, {record['control']['statistic']:.3g}")
     print(f"`{given.claim}` holds ({given.profile} profile)")

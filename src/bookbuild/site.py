@@ -14,7 +14,7 @@ import sys
 import time
 from pathlib import Path
 
-from bookbuild import BuildError, api, check, citations, claims, figures, licences, pages, provenance, stage
+from bookbuild import BuildError, api, audit, check, citations, claims, figures, licences, pages, provenance, stage
 
 SITE = Path("_build/html")
 PREVIOUS = Path("_build/html.previous")
@@ -74,7 +74,7 @@ def build(profile: str, inputs: dict[str, str]) -> None:
     }, listed, provenance.stamp(profile))
     new = render()
     (new / "claims.json").write_text(claims.to_json(joined, profile, provenance.commit()), encoding="utf-8")
-    faults = check.faults(new)
+    faults = check.faults(new) + audit.site_faults(new, shown)
     if faults:
         raise BuildError(*faults, f"the site did not pass its checks; it is kept in {new}")
     (new / STAMP).write_text(f"{profile}\n", encoding="utf-8")

@@ -11,10 +11,14 @@ import nbformat
 ROOT = Path(__file__).parents[2]
 CLAIM = "application/vnd.deeplimits.claim+json"
 
+#: Observed 0.1 ± 0.1, predicted 0, control 1: the criterion accepts up to 4.417 standard errors.
 CHECK = {
     "id": "sample-claim", "part": "", "kind": "estimate", "observed": 0.1, "uncertainty": 0.1, "expected": 0.0,
-    "criterion": "|observed - predicted| / error <= 4.4", "statistic": 1.0, "passed": True,
-    "control": {"variant": "one", "expected": 1.0, "statistic": 9.0, "rejected": True}, "seed": 1,
+    "bias": 0.0, "limit": 4.417173413467605, "criterion": "|observed - predicted| / error ≤ 4.42", "statistic": 1.0,
+    "verdict": "holds", "passed": True, "accepts": {"prediction": [-0.3417173413467605, 0.5417173413467605]},
+    "sharpness": 0.4417173413467605, "scale": "way to the control",
+    "control": {"variant": "one", "expected": 1.0, "uncertainty": 0.1, "judged": True, "statistic": 9.0,
+                "rejected": True}, "reason": "", "seed": 1,
 }
 CLAIMS = """\
 - {id: sample-claim, title: A sample, source: "li2022covariance: a result", statement: "$x = 0$",
@@ -80,10 +84,17 @@ class Project:
         return (self.root / "_build/html/book" / name).read_text()
 
 
+def card(record: dict) -> str:
+    """What a check shows, with all that the build looks for."""
+    control = record["control"] or {"variant": "none", "statistic": 0.0}
+    return (f"<div class='claim-check'>{record['verdict'].capitalize()} {record['criterion']}:"
+            f" {record['statistic']:.3g}<br>{control['variant']}: rejected at {control['statistic']:.3g}</div>")
+
+
 def checked(**changes: object) -> str:
     """Source of a cell that carries the record of a check."""
-    verdict = "<div class='claim-check'>a verdict</div>"
-    shown = {CLAIM: {**CHECK, **changes}, "text/html": verdict, "text/plain": "a verdict"}
+    record = {**CHECK, **changes}
+    shown = {CLAIM: record, "text/html": card(record), "text/plain": "a verdict"}
     return f"display({shown!r}, raw=True)"
 
 

@@ -10,11 +10,16 @@ import time
 
 import nbformat
 import pytest
-from sample_book import CLAIMS, checked, environment
+from sample_book import CHECK, CLAIMS, card, checked, environment
 
 import deeplimits
 from bookbuild.pdf import BROWSERS
 
+#: Records whose numbers do not hold: another prediction, and a control within the errors.
+FAILED = {"expected": 2.0, "statistic": 19.0, "passed": False, "verdict": "fails",
+          "sharpness": CHECK["sharpness"] / 2, "scale": "prediction"}
+UNDECIDED = {"passed": False, "verdict": "undecided", "sharpness": CHECK["sharpness"] / 0.3,
+             "control": CHECK["control"] | {"expected": 0.3, "statistic": 1.9999999999999996, "rejected": False}}
 FIRST, SECOND = "book/part/first.ipynb", "book/part/deeper/second.ipynb"
 
 
@@ -45,10 +50,11 @@ def test_it_executes_every_notebook_with_its_time_and_says_where_to_open_the_boo
 def test_the_site_carries_the_claims_for_machines_and_for_readers(project):
     claim, definition = project.claims["claims"]
     assert claim["passed"] is True and claim["profile"] == "quick"
-    assert claim["checks"][0]["control"] == {"variant": "one", "expected": 1.0, "statistic": 9.0, "rejected": True}
+    assert claim["checks"][0] == {"page": "book/part/first"} | {k: v for k, v in CHECK.items() if k != "id"}
     assert definition["kind"] == "definition" and definition["checks"] == []
     page = project.page("reference/claims.html")
-    assert 'id="claim-sample-claim"' in page and "<div class='claim-check'>a verdict</div>" in page
+    assert 'id="claim-sample-claim"' in page and card(CHECK) in page
+    assert "± 44 %" in page
 
 
 def test_the_provenance_page_tells_seed_parameters_and_versions(project):
@@ -153,13 +159,13 @@ def test_a_notebook_that_raises_is_named_and_kept_for_inspection(project):
 
 
 @pytest.mark.parametrize(("cell", "complaint"), [
-    (checked(passed=False), "`sample-claim` fails: observed 0.1 ± 0.1, expected 0"),
-    (checked(passed=False, control={"variant": "one", "expected": 1.0, "statistic": 2.0, "rejected": False}),
-     "`sample-claim`: the negative control is not rejected: one"),
+    (checked(**FAILED), "`sample-claim` fails: observed 0.1 ± 0.1, expected 2"),
+    (checked(**FAILED | {"passed": True, "verdict": "holds"}), "`sample-claim`: verdict is recorded as 'holds'"),
+    (checked(**UNDECIDED), "`sample-claim`: the negative control is not rejected: one"),
     (checked(control=None), "`sample-claim`: the negative control is not rejected: none"),
     (checked(id="stranger"), "a check of `stranger`, which book/claims.yml does not list"),
     ("pass", "no check of claim `sample-claim`"),
-], ids=["failed", "control accepted", "no control", "not listed", "no record"])
+], ids=["failed", "failed but published", "control accepted", "no control", "not listed", "no record"])
 def test_evidence_that_does_not_hold_stops_the_build(project, cell, complaint):
     project.notebook("part/first.ipynb", cell)
     assert f"*** book/part/first: {complaint}" in refused(project)
@@ -232,7 +238,7 @@ def test_one_claim_is_checked_again_by_its_name(project):
     done = project.make("claim", "ID=sample-claim")
     assert done.returncode == 0 and "`sample-claim` holds (quick profile)" in done.stdout, done.stdout
     assert "predicted 0" in done.stdout
-    project.notebook("part/first.ipynb", checked(passed=False, statistic=7.0))
+    project.notebook("part/first.ipynb", checked(**FAILED))
     done = project.make("claim", "ID=sample-claim")
     assert done.returncode != 0 and "fails: observed 0.1" in done.stdout
 
