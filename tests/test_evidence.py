@@ -123,13 +123,19 @@ def test_every_component_of_a_control_is_rejected_where_it_differs_from_the_clai
     assert z([0.0, 0.0], observed=pair, control=[0.0, 0.0]).verdict == "undecided"
 
 
-def test_the_components_that_a_control_is_judged_in_can_be_named():
-    def named(where):
+def test_the_least_difference_of_a_control_that_counts_can_be_named():
+    def named(least):
         pair = Estimate([0.0, 0.0], 1.0)
-        return evidence.z_test("a-claim", pair, 0.0, control=("wrong", [9.0, 1.0], where), seed=1)
+        return evidence.z_test("a-claim", pair, 0.0, control=("wrong", [9.0, 1.0], least), seed=1)
 
-    assert named([True, False]).passed and named([True, False]).control.statistic == 9
-    assert named([False, True]).verdict == named([False, False]).verdict == "undecided"
+    assert named(2.0).passed and named(2.0).control.statistic == 9 and named([0.0, 2.0]).passed
+    assert named(0.5).verdict == named(10.0).verdict == "undecided"
+
+
+def test_a_control_that_differs_by_rounding_alone_is_no_control():
+    pair = Estimate([1.0, 1.0], 1e-12)
+    assert z(1.0, [1.0 + 1e-10, 2.0], pair).control.judged.tolist() == [False, True]
+    assert z(1.0, [1.0 + 1e-8, 2.0], pair).control.judged.tolist() == [True, True]
 
 
 @pytest.mark.parametrize("call", [
@@ -186,7 +192,7 @@ def test_a_reason_for_a_blunt_check_is_shown_and_recorded():
     assert check.record["reason"] == "the law has heavy tails" and "the law has heavy tails" in check._repr_html_()
 
 
-@pytest.mark.parametrize("control", [None, 0.3, ("", 0.3), (0.3, 0.3), ("only a name",)])
+@pytest.mark.parametrize("control", [None, 0.3, ("", 0.3), (0.3, 0.3), ("only a name",), ("four", 1, 2, 3)])
 def test_a_check_without_a_control_is_refused(control):
     with pytest.raises(ValueError, match="control must be"):
         evidence.z_test("a-claim", MEAN, 0.0, control=control, seed=1)
@@ -199,6 +205,7 @@ def test_a_check_without_a_control_is_refused(control):
     lambda: z(bias=-1), lambda: z(observed=Estimate(1.0, 0.0)), lambda: ks(samples=[0.0, np.nan]),
     lambda: ks(samples=[]), lambda: ks(samples=NORMAL.reshape(2, -1)), lambda: ks(law=[np.nan]),
     lambda: ks(law=lambda x: np.nan * x), lambda: ks(law=lambda x: 0 * x + 2),
+    lambda: evidence.z_test("a-claim", MEAN, 0.0, control=("wrong", 9.0, -1.0), seed=1),
     lambda: ks(bias=-0.1), lambda: rate(np.nan), lambda: equal((1.0, np.nan)),
     lambda: equal(tolerance=0.0), lambda: equal(observed=(np.inf, 1.0)),
     lambda: rate(observed=Estimate([-1.0, 1.0, 1.0], 0.1)),
@@ -229,7 +236,7 @@ def test_the_record_is_strict_json_with_every_field(test):
     assert set(record) == {"id", "part", "kind", "observed", "uncertainty", "expected", "bias", "limit", "criterion",
                            "statistic", "verdict", "passed", "accepts", "sharpness", "scale", "control", "reason",
                            "seed"}
-    assert set(record["control"]) == {"variant", "expected", "uncertainty", "judged", "statistic", "rejected"}
+    assert set(record["control"]) == {"variant", "expected", "uncertainty", "least", "judged", "statistic", "rejected"}
     assert isinstance(record["passed"], bool) and isinstance(record["statistic"], float)
 
 

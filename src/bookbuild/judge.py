@@ -37,8 +37,8 @@ def judged(record: dict) -> dict[str, object]:
     expected, control = np.array(record["expected"]), record["control"]
     right = scores(record, expected, np.array(record["uncertainty"]))
     wrong = scores(record, np.array(control["expected"]), np.array(control["uncertainty"]))
-    where = np.array(control["judged"], dtype=bool)
-    where = where & (np.array(control["expected"]) != expected)
+    apart = np.abs(np.array(control["expected"]) - expected)
+    where = (apart > 0) & (apart >= np.array(control["least"]))
     over = wrong >= most if bounded else wrong > most
     rejected = bool(where.any() and over[where].all())
     held = bool(np.all(right <= (-most if bounded else most)))

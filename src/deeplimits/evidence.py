@@ -7,8 +7,9 @@ prediction, and is *undecided* otherwise. It knows how sharp it is: the interval
 that the same data would have accepted. A test does not raise when it fails: the book's build reads
 the record and decides. Definitions have no check.
 
-A control is a triple (name, prediction, components) where only some components tell the variant
-from the claim; without the third, every component in which their predictions differ is judged.
+A control is (name, prediction), and every component in which the prediction differs from the claim's
+is judged. Where the variant hardly differs in some, it is (name, prediction, least), and those are
+judged in which the two differ by `least` or more.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ __all__ = ["LEVEL", "MIME", "Check", "Control", "Estimate", "above_test", "below
 
 #: Probability that a check rejects a true prediction, shared by its components.
 LEVEL = 1e-5
+#: Two predictions differ if they do so by more than rounding, relative to the largest.
+ROUNDING = 1e-9
 
 Prediction = Estimate | ArrayLike
 Wrong = tuple[str, Prediction] | tuple[str, Prediction, ArrayLike]
@@ -195,16 +198,15 @@ def _control(kind: str, observed: FloatArray, expected: FloatArray, side: Callab
     named = isinstance(control, tuple) and len(control) in (2, 3) and isinstance(control[0], str)
     if not (named and control[0].strip()):
         raise ValueError("control must be (name of a wrong variant, prediction) or"
-                         f" (name, prediction, components), got {control!r}")
+                         f" (name, prediction, least difference), got {control!r}")
     value, error = side(control[1])
-    judged = np.asarray(value != expected)
-    if len(control) == 3:
-        judged = judged & np.broadcast_to(np.asarray(control[2], dtype=bool), observed.shape)
+    least = numbers("least", control[2] if len(control) == 3 else ROUNDING * np.max(abs(expected)), observed, least=0)
+    judged = (value != expected) & (abs(value - expected) >= least)
     wrong = scores(kind, observed, value, error, bias)
     bounded = kind in ("below", "above")
     rejected = judged.any() and np.all((wrong >= limit if bounded else wrong > limit)[judged])
     weakest = wrong[judged].min() if judged.any() else wrong.min()
-    return Control(control[0], value, error, judged, float(weakest), bool(rejected))
+    return Control(control[0], value, error, least, judged, float(weakest), bool(rejected))
 
 
 def _interval(kind: str, observed: FloatArray, radius: FloatArray) -> Ends:

@@ -29,7 +29,7 @@ class Control:
     """The wrong variant, its prediction, and how the same criterion judged it.
 
     `uncertainty` is that of the check, with the variant's own error. `judged` marks the components
-    in which the variant says something else than the claim; each of them must be rejected.
+    in which the variant differs from the claim by `least` or more; each of them must be rejected.
     `statistic` is that of the judged component which fits best. Of laws, `expected` is the
     Kolmogorov distance of the sample from the variant.
     """
@@ -37,6 +37,7 @@ class Control:
     variant: str
     expected: FloatArray
     uncertainty: FloatArray
+    least: FloatArray
     judged: np.ndarray
     statistic: float
     rejected: bool

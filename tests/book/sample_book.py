@@ -17,8 +17,8 @@ CHECK = {
     "bias": 0.0, "limit": 4.417173413467605, "criterion": "|observed - predicted| / error ≤ 4.42", "statistic": 1.0,
     "verdict": "holds", "passed": True, "accepts": {"prediction": [-0.3417173413467605, 0.5417173413467605]},
     "sharpness": 0.4417173413467605, "scale": "way to the control",
-    "control": {"variant": "one", "expected": 1.0, "uncertainty": 0.1, "judged": True, "statistic": 9.0,
-                "rejected": True}, "reason": "", "seed": 1,
+    "control": {"variant": "one", "expected": 1.0, "uncertainty": 0.1, "least": 0.0, "judged": True,
+                "statistic": 9.0, "rejected": True}, "reason": "", "seed": 1,
 }
 CLAIMS = """\
 - {id: sample-claim, title: A sample, source: "li2022covariance: a result", statement: "$x = 0$",

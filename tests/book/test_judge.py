@@ -16,7 +16,7 @@ MORE = {"seed": 1, "part": "a & b"}
 
 CHECKS = [
     evidence.z_test("a", PAIR, [1.0, 0.01], control=("wrong", [2.0, 0.01]), **MORE),
-    evidence.z_test("a", PAIR, [1.0, 0.1], control=("wrong", [2.0, 0.01], [True, False]), bias=0.05, **MORE),
+    evidence.z_test("a", PAIR, [1.0, 0.1], control=("wrong", [2.0, 0.01], 0.5), bias=0.05, **MORE),
     evidence.z_test("a", PAIR, [1.0, 0.5], control=("wrong", [2.0, 0.01]), **MORE),
     evidence.z_test("a", Estimate(0.0, 1.0), 0.0, control=("wrong", 2.0), **MORE),
     evidence.slope_test("a", [1.0, 2.0], Estimate([1.0, 0.5], 0.01), -1, tolerance=0.1, control=("half", -0.5), **MORE),
@@ -56,12 +56,12 @@ def test_a_record_that_was_edited_is_noticed(check, field):
         assert judge.faults_of(record), field
 
 
-@pytest.mark.parametrize("field", ["variant", "expected", "uncertainty", "judged", "statistic", "rejected"])
+@pytest.mark.parametrize("field", ["variant", "expected", "uncertainty", "least", "judged", "statistic", "rejected"])
 def test_a_control_that_was_edited_is_noticed(field):
     record = recorded(CHECKS[0])
     value = record["control"][field]
-    edited = {"variant": "right", "expected": [2.1, 0.01], "uncertainty": [0.02, 0.02], "judged": [True, True],
-              "statistic": 7.0, "rejected": not value}[field]
+    edited = {"variant": "right", "expected": [2.1, 0.01], "uncertainty": [0.02, 0.02], "least": [9.0, 9.0],
+              "judged": [True, True], "statistic": 7.0, "rejected": not value}[field]
     record["control"] = record["control"] | {field: edited}
     assert judge.faults_of(record)
 
