@@ -14,8 +14,8 @@ PAGE = "book/part/page"
 
 
 def figure(name: str, number: int):
-    return new_code_cell(metadata={"mystnb": {"figure": {"name": name}}}, outputs=[
-        new_output("display_data", {media.TABLE: f"x,y\n{number},2\n", "image/svg+xml": f"<svg><!-- {number} --></svg>"})])
+    shown = {media.TABLE: f"x,y\n{number},2\n", "image/svg+xml": f"<svg><!-- {number} --></svg>"}
+    return new_code_cell(metadata={"mystnb": {"figure": {"name": name}}}, outputs=[new_output("display_data", shown)])
 
 
 @pytest.fixture
