@@ -24,6 +24,8 @@ KINDS = ("claim", "definition")
 #: The papers that the book explains, and what each is about.
 PAPERS = {"li2022covariance": "covariance SDE", "hayou2023infinite": "infinite depth",
           "peluchetti2021doubly": "doubly infinite"}
+#: Papers whose theorems nobody here has read in print.
+UNREAD = ("hayou2023infinite", "li2022covariance", "li2024differential", "noci2023shaped")
 EVIDENCE = ("part", "kind", "observed", "uncertainty", "expected", "bias", "limit", "criterion", "statistic",
             "verdict", "passed", "accepts", "sharpness", "scale", "control", "reason", "seed")
 
@@ -100,7 +102,7 @@ def join(claims: list[dict], evidence: list[dict], profile: str) -> list[dict]:
     for claim in claims:
         checks = [{"page": record["page"], **{field: record[field] for field in EVIDENCE}}
                   for record in evidence if record["id"] == claim["id"]]
-        joined.append({**claim, "profile": profile, "checks": checks,
+        joined.append({**claim, "attribution": attribution(claim["source"]), "profile": profile, "checks": checks,
                        "passed": all(check["passed"] for check in checks) if checks else None})
     return joined
 
@@ -153,6 +155,11 @@ def cited(source: str, keys: set[str]) -> str:
                   source)
 
 
+def attribution(source: str) -> str:
+    """How a claim is known to be in the paper that its source begins with, where that was not read."""
+    return "attributed from the abstract and from citing papers" if source.startswith(UNREAD) else ""
+
+
 def papers(source: str) -> str:
     """Which of the three papers a source names, in words."""
     return ", ".join(about for key, about in PAPERS.items() if key in source) or "ours or others"
@@ -173,7 +180,7 @@ def to_markdown(joined: list[dict], evidence: list[dict], keys: set[str]) -> str
         lines += ["", f"(claim-{claim['id']})=", f"## {claim['title']}", "",
                   claim["statement"].strip(), "",
                   f"`{claim['id']}`, shown in {{doc}}`/{claim['page']}`."
-                  f" Source: {cited(claim['source'], keys)}."]
+                  f" Source: {cited('; '.join(filter(None, [claim['source'], attribution(claim['source'])])), keys)}."]
         if BOXES in claim:
             lines[-1] += " Checks " + ", ".join(f"{{prf:ref}}`{label}`" for label in claim[BOXES]) + "."
         lines.append("")

@@ -48,6 +48,14 @@ def test_keys_in_a_source_become_citations():
     assert source == "{cite:t}`li2022covariance`: the result; ours"
 
 
+@pytest.mark.parametrize(("source", "said"), [
+    ("hayou2023infinite, the network; two inputs are ours", True), ("ours, beside hayou2023infinite", False),
+    ("peluchetti2021doubly, Theorem 2", False), ("li2022covariance: a result", True),
+])
+def test_a_claim_from_a_paper_that_was_not_read_says_so(source, said):
+    assert ("attributed from the abstract" in claims.attribution(source)) is said
+
+
 def test_a_number_that_is_not_finite_is_never_published():
     with pytest.raises(ValueError, match="not JSON compliant"):
         claims.to_json([{"observed": float("nan")}], "quick", "commit")
