@@ -242,8 +242,10 @@ class AttentionSDE(Diffusion):
             `at` (depth/width, multiples of time/steps), in their order; 0 is the start.
         Law: weak order 1 in the step. V stays positive semi-definite: the noise of the values multiplies by
             Wishart factors, that of the scores by congruences, and what remains of the drift is itself a covariance.
-            The drift is cubic, so the limit is local: +inf from the explosion of a path on. (Networks do not
-            explode, since softmax saturates.) Sample i depends only on (seed, first + i) and the steps. With
+            The drift is cubic, so the limit is local: +inf from the explosion of a path on. (Networks do not explode,
+            since softmax saturates.) The order holds while step (gamma tr V/temperature)^2 is small. Where it is not,
+            steps overshoot, and more paths are at +inf than explode: two tokens with gamma^2 >= 1/2 never do, and the
+            share that is reported falls with the steps. Sample i depends only on (seed, first + i) and the steps. With
             `noise_steps`, a multiple of `steps`, the noise is that of so many steps: coarse and fine paths are coupled.
         Source: Noci et al. 2023, covariance SDE of shaped attention; the scheme is ours.
         Raises: ValueError for an initial value that is not a covariance, times off the grid, samples below 1, a
