@@ -181,6 +181,16 @@ def test_the_moves_of_a_law_that_are_accepted_are_those_that_hold(law):
     assert all(moved(0, k) for k in inner) and not any(moved(0, k) for k in outer)
 
 
+def test_atoms_stay_where_they_are_when_a_law_is_moved():
+    samples = np.where(np.arange(4000) % 4 == 0, 0.0, NORMAL)
+    check = ks(samples=samples, law=lambda x: 0.75 * stats.norm.cdf(x) + 0.25 * (x >= 0),
+               control=("no atom", stats.norm.cdf))
+    whole = ks()
+    for name, centre in (("shift", 0), ("stretch", 1)):
+        ends, plain = np.abs(np.subtract(check.accepts[name], centre)), np.abs(np.subtract(whole.accepts[name], centre))
+        assert np.all(ends > 0.5 * plain) and np.all(ends < 3 * plain)
+
+
 def test_of_a_law_that_is_rejected_no_move_is_accepted():
     check = ks(SHIFTED[1])
     assert check.accepts == {"shift": None, "stretch": None} and check.sharpness is None

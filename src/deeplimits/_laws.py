@@ -14,6 +14,8 @@ from ._estimates import numbers
 
 #: Points at which a law that is moved is compared with the sample.
 GRID = 4000
+#: A step of a law that is larger than this is an atom.
+ATOM = 2e-3
 #: The widest stretch, and move in interquartile ranges, that are tried.
 WIDEST = 16.0
 
@@ -77,22 +79,27 @@ def accepted(x: FloatArray, law: Law, radius: float) -> dict[str, list[float] | 
     """The moves and stretches of a law that keep it within a distance of a sample.
 
     Moves count in interquartile ranges of the sample, stretches are factors about its median. The
-    law is read at `GRID` points of the sample and joined by straight lines; explosions stay.
+    law is read at `GRID` points of the sample and joined by straight lines; atoms and explosions stay.
     """
     points, before, after = steps(x)
     finite = np.isfinite(points)
-    few = np.unique(np.linspace(0, finite.sum() - 1, min(finite.sum(), GRID)).astype(int))
-    points, before, after = points[finite][few], before[finite][few], after[finite][few]
+    points, before, after = points[finite], before[finite], after[finite]
+    some = np.linspace(0, points.size - 1, min(points.size, GRID)).astype(int)
+    few = np.union1d(some, np.flatnonzero(after - before > ATOM))
+    points, before, after = points[few], before[few], after[few]
     if points.size < 2:
         return {"shift": None, "stretch": None}
     left, at = sides(points, law)
-    places, heights = np.repeat(points, 2), np.stack([left, at], axis=1).ravel()
+    jumps = np.where(at - left > ATOM, at - left, 0)
+    below, upto = np.cumsum(jumps) - jumps, np.cumsum(jumps)
+    places, heights = np.repeat(points, 2), np.stack([left - below, at - upto], axis=1).ravel()
     low, middle, high = np.quantile(x[np.isfinite(x)], [0.25, 0.5, 0.75])
     unit = high - low if high > low else np.std(points)
 
     def within(moved: FloatArray) -> bool:
         # A law that jumps has two values there.
-        left, at = (np.interp(np.nextafter(moved, side), places, heights) for side in (-np.inf, np.inf))
+        left, at = (np.interp(np.nextafter(moved, side), places, heights) + fixed
+                    for side, fixed in ((-np.inf, below), (np.inf, upto)))
         return max((after - at).max(), (left - before).max()) <= radius
 
     def farthest(move: Callable[[float], FloatArray], end: float) -> float:
