@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from bs4 import BeautifulSoup
@@ -32,7 +33,7 @@ def site_faults(site: Path, shown: list[Page]) -> list[str]:
     return faults
 
 
-def _differs(site: Path, page: str, name: str | None, kind: str, content: object, published: list[dict]) -> list[str]:
+def _differs(site: Path, page: str, name: str | None, kind: str, content: Any, published: list[dict]) -> list[str]:
     """What of one output the site shows otherwise."""
     if kind == media.CLAIM:
         same = {**{field: content[field] for field in claims.EVIDENCE}, "id": content["id"], "page": page} in published
@@ -52,7 +53,7 @@ def _differs(site: Path, page: str, name: str | None, kind: str, content: object
 def pictures(page: Path, name: str) -> list[Path]:
     """The files of the pictures in the figure of a name on a page of the site."""
     figure = BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser").find("figure", id=name)
-    return [(page.parent / picture["src"]).resolve() for picture in figure.find_all("img")] if figure else []
+    return [(page.parent / str(picture["src"])).resolve() for picture in figure.find_all("img")] if figure else []
 
 
 def table(evidence: list[dict]) -> str:

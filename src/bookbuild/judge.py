@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from html import escape
+from typing import Any
 
 import numpy as np
 from scipy import stats
@@ -31,7 +32,7 @@ def limit(record: dict) -> float:
             }.get(record["kind"], stats.norm.isf(LEVEL / size / 2))
 
 
-def judged(record: dict) -> dict[str, object]:
+def judged(record: dict) -> dict[str, Any]:
     """What a record must say of itself, from its observation, its predictions and their errors alone."""
     bounded, most = record["kind"] in BOUNDS, limit(record)
     expected, control = np.array(record["expected"]), record["control"]

@@ -20,7 +20,7 @@ __all__ = ["Check", "Control"]
 MIME = "application/vnd.deeplimits.claim+json"
 
 Seed = int | list[int] | None
-#: The ends of what is accepted; None where there is no end.
+#: The ends of what is accepted: None where there is no end.
 Ends = tuple[FloatArray | None, FloatArray | None]
 
 
@@ -68,7 +68,7 @@ class Check:
     criterion: str
     statistic: float
     verdict: str
-    accepts: dict[str, Ends | None]
+    accepts: dict[str, Any]
     sharpness: float | None
     scale: str
     control: Control
