@@ -138,7 +138,11 @@ def test_the_extras_are_whole():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     named = {name: {Requirement(each).name for each in listed}
              for name, listed in project["project"]["optional-dependencies"].items()}
-    assert named["training"] == {"jax", "optax"} and named["cluster"] == {"distributed"}
+    assert named == {"training": {"jax", "optax"}, "torch": {"torch"}, "jax": {"jax"}, "cluster": {"distributed"}}
+    page = (ROOT / "book/reference/install.md").read_text()
+    assert set(re.findall(r'pip install "deeplimits\[(\w+)\]"', page)) == named.keys()
+    modules = {path.stem for path in (ROOT / "src/deeplimits").iterdir()}
+    assert named.keys() - {"cluster"} <= modules
 
 
 @pytest.mark.parametrize("address", [None, ADDRESS])
