@@ -56,7 +56,7 @@ else
 
 # What is formatted by ruff so far; all of it once nobody's work is in the way.
 FORMATTED := $(addprefix src/bookbuild/,alone.py book.py current.py environment.py media.py pages.py surroundings.py \
-	extensions) src/deeplimits/_jit.py src/deeplimits/_sources.py tests/test_contributing.py \
+	extensions/address.py extensions/definitions.py) src/deeplimits/_jit.py src/deeplimits/_sources.py tests/test_contributing.py \
 	$(addprefix tests/book/test_,alone.py pages.py provenance.py surroundings.py)
 
 book: $(VENV)/.book ## execute what has changed and build the site into _build/html (PROFILE=full: paper size)
