@@ -129,8 +129,8 @@ def norm(activation: Rectifier | Smooth | float, V0: float, time: float) -> Norm
     """
     b, start, end = strength(activation), real("V0", V0, above=0), real("time", time, above=0)
     if b == 0:
-        with np.errstate(over="ignore"):
-            power = np.float64(start) * start * np.expm1(2 * end)
+        with np.errstate(over="ignore", under="ignore"):
+            power = start * np.expm1(2 * end) * start if end < 350 else np.exp(2 * (np.log(start) + end))
         return NormalLaw(-end / ROOT2, float(np.sqrt(end)), Logarithm(start), (start, float(power)))
     if b * start > MOST_DRIFT:
         raise ValueError(f"V0 must be at most {MOST_DRIFT / b:.6g} for b={b:g}, got {V0!r}; beyond, the norm explodes "

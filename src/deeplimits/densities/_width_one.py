@@ -20,6 +20,8 @@ from ._laws import Atom, GridLaw, Law, Mirror, NormalLaw, not_nan, with_error
 
 #: Coordinates further than this from the start mean an activation that grows too fast.
 FURTHEST = 500.0
+#: Starts and times below this have no square in double precision that a grid could use.
+SMALLEST = 1e-300
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,10 @@ def width_one(activation: Rectifier | Plain | OrnsteinUhlenbeck, x0: float, time
                          f"got {shown(activation)}")
     if activation(start) == 0:
         return Atom(start)
+    if not (abs(start) >= SMALLEST or start == 0):
+        raise ValueError(f"x0 must be 0 or at least {SMALLEST:g} in size, got {x0!r}")
+    if end < SMALLEST:
+        raise ValueError(f"time must be at least {SMALLEST:g}, got {time!r}")
     spacing = min(np.sqrt(end) / 256, 0.01)
     return with_error(lambda width: _lamperti(activation, start, end, width), spacing)
 

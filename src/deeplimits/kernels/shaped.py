@@ -58,7 +58,7 @@ class CovarianceODE:
         an activation without a covariance SDE (unshaped, exponent below 1/2).
         """
         V0 = covariance("V0", V0)
-        times = reals("time", time, least=0, what="a number or (k,), finite")
+        times = reals("time", time, least=0, most=1e300, what="a number or (k,), finite")
         if times.ndim > 1 or times.size == 0:
             raise ValueError(f"time must be a number or (k,), got shape {times.shape}")
         grid, position = np.unique(times, return_inverse=True)
