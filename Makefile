@@ -25,7 +25,7 @@ endef
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: book check test claim sharpness archive pdf lab bench clean help lock alone
+.PHONY: book check test claim mutants sharpness archive pdf lab bench clean help lock alone
 
 GOALS := $(or $(MAKECMDGOALS),book)
 ALONE := $(if $(wildcard $(VENV)/.book),$(PY),$(PYTHON)) -m bookbuild.alone
@@ -75,6 +75,9 @@ test: $(VENV)/.test book ## build the book, then run everything that protects th
 
 claim: $(VENV)/.book ## check one claim again: make claim ID=its-name (PROFILE=full: paper size)
 	@$(PY) -m bookbuild.reverify '$(ID)' --profile $(PROFILE)
+
+mutants: $(VENV)/.test ## plant errors one at a time and see which the tests notice (ONLY=file of tests/mutations)
+	@$(PY) -m tests.mutations --jobs $(JOBS) --only '$(ONLY)'
 
 sharpness: book ## print what each check accepts, the bluntest first
 	@$(PY) -m bookbuild.audit --profile $(PROFILE)
