@@ -2,7 +2,7 @@
 
 `book/numbers.yml` lists, for each page and each claim, the decimals in its text and where they come from: the cell
 that computes them, the records of the claim, a formula, or a source that is quoted. A decimal that is not listed, one
-that is listed and gone, and one that its origin does not give stop the build.
+that is listed and gone, and one that its origin does not give are faults.
 """
 
 from __future__ import annotations
