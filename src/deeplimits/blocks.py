@@ -33,6 +33,13 @@ class Blocks:
     Shapes: weight_mean and the covariances (width, width), bias_mean (width,).
     Source: Hayou 2023, residual network; Peluchetti and Favaro 2021, fully iid and matrix Gaussian parameters.
     Raises: ValueError that names the argument, its value and what is allowed.
+
+    >>> from deeplimits import activations, networks
+    >>> from deeplimits.blocks import Blocks
+    >>> hayou = Blocks(inner=activations.relu(), outer=activations.linear())
+    >>> hayou == Blocks(activations.relu(), activations.linear()), hayou.time
+    (True, 1.0)
+    >>> network = networks.ResNet(hayou, width=10, depth=50)
     """
 
     inner: Activation
@@ -139,6 +146,14 @@ class ConvBlocks(Blocks):
         horizontal_covariance (kernel, kernel), weight_mean (channels, kernel, kernel, channels), bias_mean (channels,).
     Source: Peluchetti and Favaro 2021, convolutional residual networks, fully iid and matrix Gaussian parameters.
     Raises: ValueError that names the argument, its value and what is allowed.
+
+    >>> import numpy as np
+    >>> from deeplimits import activations, networks
+    >>> from deeplimits.blocks import ConvBlocks
+    >>> blocks = ConvBlocks(activations.plain("tanh"), activations.linear(), kernel=3)
+    >>> image = np.ones((4, 8, 8, 1))  # channels, rows, columns, inputs
+    >>> networks.ResNet(blocks, width=4, depth=10).sample(image, samples=5, seed=1).shape
+    (5, 4, 8, 8, 1)
     """
 
     kernel: int = 3

@@ -107,6 +107,14 @@ class FractionalResNet(Network):
 
     Source: Marion, Fermanian, Biau and Vert 2025, residual networks with fractional weights.
     Raises: ValueError that names the argument, its value and what is allowed.
+
+    >>> import numpy as np
+    >>> from deeplimits import activations, fractional
+    >>> from deeplimits.blocks import Blocks
+    >>> blocks = Blocks(activations.plain("tanh"), activations.linear())
+    >>> network = fractional.FractionalResNet(blocks, width=4, depth=16, hurst=0.7)
+    >>> network.sample(np.ones((4, 1)), samples=10, seed=1).shape
+    (10, 4, 1)
     """
 
     blocks: Blocks

@@ -35,6 +35,11 @@ class CorrelationSDE(Diffusion):
     Source: Li, Nica and Roy 2022, correlation SDE of shaped ReLU; for odd smooth activations, ours.
     Raises: ValueError for a time that is not positive, an activation without such a limit, and one with a
         second derivative, whose correlation is no process of its own.
+
+    >>> from deeplimits import activations, diffusions
+    >>> rho = diffusions.CorrelationSDE(activations.shaped_relu(0, -1), time=1.0).sample(0.3, samples=1000, seed=1)
+    >>> rho.shape, bool(abs(rho).max() <= 1)
+    ((1000,), True)
     """
 
     activation: Rectifier | Smooth

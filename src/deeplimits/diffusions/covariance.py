@@ -29,6 +29,11 @@ class CovarianceSDE(Diffusion):
 
     Source: Li, Nica and Roy 2022, covariance SDE for shaped ReLU and for smooth activations.
     Raises: ValueError for a time that is not positive and an activation without such a limit.
+
+    >>> from deeplimits import activations, diffusions
+    >>> limit = diffusions.CovarianceSDE(activations.shaped_relu(0, -1), time=1.0)
+    >>> limit.sample([[1.0, 0.3], [0.3, 1.0]], samples=100, seed=1, at=[0.0, 0.5, 1.0]).shape
+    (100, 3, 2, 2)
     """
 
     activation: Rectifier | Smooth

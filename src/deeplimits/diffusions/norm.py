@@ -26,6 +26,12 @@ class NormSDE(Diffusion):
 
     Source: Li, Nica and Roy 2022, norm SDE and the criterion for finite time explosion.
     Raises: ValueError for a time that is not positive and an activation without such a limit.
+
+    >>> import numpy as np
+    >>> from deeplimits import activations, diffusions
+    >>> V = diffusions.NormSDE(activations.smooth("silu"), time=2.0).sample(2.0, samples=1000, seed=1)
+    >>> V.shape, bool(np.isinf(V).any())  # some have exploded
+    ((1000,), True)
     """
 
     activation: Rectifier | Smooth

@@ -24,6 +24,14 @@ class JacobianPaths(NamedTuple):
 
     Shapes: state (samples, times?, width, m); jacobian and inverse (samples, times?, m, width, width), with the
         matrices last for linear algebra; log_determinant, the logarithm of |det jacobian|, (samples, times?, m).
+
+    >>> import numpy as np
+    >>> from deeplimits import activations, diffusions
+    >>> from deeplimits.blocks import Blocks
+    >>> limit = diffusions.ResidualSDE(Blocks(activations.plain("tanh"), activations.linear()), width=4)
+    >>> paths = limit.jacobians(np.ones((4, 1)), samples=10, seed=1, steps=256)
+    >>> bool(np.allclose(paths.jacobian @ paths.inverse, np.eye(4), atol=0.3))
+    True
     """
 
     state: FloatArray
@@ -44,6 +52,13 @@ class ResidualSDE(Diffusion):
         infinite depth.
     Raises: ValueError as for `networks.ResNet`; an outer activation with fewer than 3 derivatives at 0 or a
         value there, and, unless the outer one is linear(), an inner activation with fewer than 2 derivatives.
+
+    >>> import numpy as np
+    >>> from deeplimits import activations, diffusions
+    >>> from deeplimits.blocks import Blocks
+    >>> limit = diffusions.ResidualSDE(Blocks(activations.relu(), activations.linear()), width=10)
+    >>> limit.sample(np.ones((10, 2)), samples=100, seed=1, steps=32).shape
+    (100, 10, 2)
     """
 
     STEPS = 256

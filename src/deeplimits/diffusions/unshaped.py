@@ -29,6 +29,10 @@ class SingularSDE(Diffusion):
 
     Source: Li and Nica 2024, the singular SDE of unshaped ReLU networks.
     Raises: ValueError for a time that is not positive.
+
+    >>> from deeplimits import diffusions
+    >>> diffusions.SingularSDE(time=1.0).sample(0.5, samples=100, seed=1, start_time=0.5).shape
+    (100,)
     """
 
     STEPS = 512

@@ -21,6 +21,13 @@ class Gradients(NamedTuple):
     """How networks carry directions at one input forward and a random one at their end back.
 
     Shapes: tangents (samples, times?, 1 + k, 1 + k), norms (samples, times?).
+
+    >>> import numpy as np
+    >>> from deeplimits import activations, networks
+    >>> network = networks.ShapedMLP(activations.smooth("tanh"), width=20, depth=20)
+    >>> found = network.gradients([[1.0, 0.0], [0.0, 1.0]], samples=100, seed=1)  # an input and one direction
+    >>> found.tangents.shape, found.norms.shape
+    ((100, 2, 2), (100,))
     """
 
     tangents: FloatArray

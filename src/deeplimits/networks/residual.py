@@ -30,6 +30,12 @@ def gaussian_start(gram: ArrayLike, width: int, samples: int, seed: int, *, firs
         precision. Sample i depends only on (seed, first + i), from a stream of its own.
     Source: Hayou 2023, the input layer with variance 1/d.
     Raises: ValueError for a gram that is not a covariance, and width or samples below 1.
+
+    >>> import numpy as np
+    >>> from deeplimits import networks
+    >>> x0 = networks.gaussian_start(np.eye(2), width=10, samples=1000, seed=1)
+    >>> x0.shape, bool(abs(np.mean(x0**2) - 1) < 0.1)
+    ((1000, 10, 2), True)
     """
     factor = factor_of(_checks.covariance("gram", gram))
     count = whole("width", width) * factor.shape[1]
@@ -43,6 +49,14 @@ class Jacobians(NamedTuple):
 
     Shapes: state (samples, times?, width, m), jacobian (samples, times?, m, width, width), with the matrices last
         for linear algebra, and log_determinant, the logarithm of |det|, (samples, times?, m).
+
+    >>> import numpy as np
+    >>> from deeplimits import activations, networks
+    >>> from deeplimits.blocks import Blocks
+    >>> network = networks.ResNet(Blocks(activations.plain("tanh"), activations.linear()), width=4, depth=20)
+    >>> found = network.jacobians(np.ones((4, 1)), samples=10, seed=1)
+    >>> found.state.shape, found.jacobian.shape
+    ((10, 4, 1), (10, 1, 4, 4))
     """
 
     state: FloatArray
@@ -58,6 +72,14 @@ class ResNet(Network):
 
     Source: Hayou 2023, residual network; Peluchetti and Favaro 2021, fully connected and convolutional networks.
     Raises: ValueError that names the argument, its value and what is allowed.
+
+    >>> import numpy as np
+    >>> from deeplimits import activations, networks
+    >>> from deeplimits.blocks import Blocks
+    >>> network = networks.ResNet(Blocks(activations.relu(), activations.linear()), width=10, depth=50)
+    >>> x0 = networks.gaussian_start(np.eye(2), width=10, samples=100, seed=1)
+    >>> network.sample(x0, samples=100, seed=2).shape
+    (100, 10, 2)
     """
 
     blocks: Blocks

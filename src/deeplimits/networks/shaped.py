@@ -36,6 +36,15 @@ class ShapedMLP(Network):
     Source: Li, Nica and Roy 2022, the network of the covariance SDE.
     Raises: ValueError for a width or depth that is not a positive integer and for an
         activation that cannot be normalised at this width.
+
+    >>> import numpy as np
+    >>> from deeplimits import activations, networks
+    >>> network = networks.ShapedMLP(activations.shaped_relu(0, -1), width=20, depth=20)
+    >>> V = network.sample([[1.0, 0.3], [0.3, 1.0]], samples=1000, seed=1)
+    >>> V.shape, bool(np.all(V[:, 0, 0] > 0))
+    ((1000, 2, 2), True)
+    >>> network.sample(1.0, samples=10, seed=1, at=[0, 10, 20]).shape  # one input, at three layers
+    (10, 3, 1, 1)
     """
 
     activation: Rectifier | Smooth | Plain

@@ -52,6 +52,11 @@ class UnshapedChain(Network):
 
     Source: Li, Nica and Roy 2022, the finite-width chain of the unshaped correlation.
     Raises: ValueError for a width or depth that is not a positive integer.
+
+    >>> from deeplimits import networks
+    >>> distance = networks.UnshapedChain(width=50, depth=50).sample(0.3, samples=100, seed=1)
+    >>> distance.shape, bool(distance.mean() < 0.7)  # 1 - correlation: inputs come together
+    ((100,), True)
     """
 
     width: int
