@@ -248,13 +248,13 @@ def test_any_finite_start_gives_finite_positive_semidefinite_covariances(inputs,
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"V0": [[1, 2], [2, 1]]}, "V0 must be positive semi-definite"),
-        ({"V0": [[1, np.nan], [np.nan, 1]]}, "V0 must be finite"),
-        ({"V0": [[1, 0.5], [0.2, 1]]}, "V0 must be symmetric"),
-        ({"V0": [[0, 0], [0, 1]]}, "V0 must have a positive diagonal"),
-        ({"V0": [1.0, 2.0]}, "V0 must be a square"),
-        ({"V0": "abc"}, "V0 must be a square"),
-        ({"V0": [[1, 2], [1]]}, "V0 must be a square"),
+        ({"initial": [[1, 2], [2, 1]]}, "initial must be positive semi-definite"),
+        ({"initial": [[1, np.nan], [np.nan, 1]]}, "initial must be finite"),
+        ({"initial": [[1, 0.5], [0.2, 1]]}, "initial must be symmetric"),
+        ({"initial": [[0, 0], [0, 1]]}, "initial must have a positive diagonal"),
+        ({"initial": [1.0, 2.0]}, "initial must be a square"),
+        ({"initial": "abc"}, "initial must be a square"),
+        ({"initial": [[1, 2], [1]]}, "initial must be a square"),
         ({"at": 3}, "at must be a sequence of layers, got 3"),
         ({"samples": 0}, "samples must be an integer >= 1 .*, got 0"),
         ({"samples": 2.5}, "samples"),
@@ -269,7 +269,7 @@ def test_any_finite_start_gives_finite_positive_semidefinite_covariances(inputs,
     ],
 )
 def test_bad_arguments_are_named(arguments, message):
-    call = {"V0": PAIR, "samples": 2, "seed": 1, **arguments}
+    call = {"initial": PAIR, "samples": 2, "seed": 1, **arguments}
     with pytest.raises(ValueError, match=message):
         ShapedMLP(shaped_relu(0, -1), 20, 4).sample(**call)
 
