@@ -62,10 +62,15 @@ def test_row_sampler_has_the_law_of_networks_with_weight_matrices(phi):
 def test_pair_loop_is_the_general_loop(precision, error, monkeypatch):
     network = ShapedMLP(shaped_relu(1, -0.5), 700, 5)
     pair = network.sample(PAIR, 5, 1, at=[0, 3, 5], precision=precision)
-    general = np.empty((5, 3, 2, 2))
-    monkeypatch.setattr(shaped, "len", lambda thing: 3 if thing is PAIR else len(thing), raising=False)
-    shaped.gaussian_rows(network, PAIR, general, np.array([0, 3, 5]), 1, 0, 1, precision)
-    assert pair == pytest.approx(general, rel=error)
+    rows = shaped._rows
+
+    def for_any_inputs(out, records, V0, half, neurons, origin, normals):
+        work = rows.workspace(network.width, len(V0), normals.dtype)
+        rows.propagate(out, records, rows.tree_coordinates(V0), neurons, origin, work)
+
+    monkeypatch.setattr(rows, "propagate_pair", for_any_inputs)
+    general = network.sample(PAIR, 5, 1, at=[0, 3, 5], precision=precision)
+    assert pair == pytest.approx(general, rel=error) and not np.array_equal(pair, general)
 
 
 @pytest.mark.parametrize("phi", [smooth("gelu", a=0.5), plain("tanh"), plain("softsign")], ids=lambda phi: phi.name)
