@@ -85,6 +85,12 @@ def test_decimals_are_found_in_prose_and_formulas_but_not_in_code(text, found):
     assert printed.decimals(text) == found
 
 
+@pytest.mark.parametrize(("value", "fits"), [(0.3249, True), (0.3251, False), (0.3151, True), (0.3149, False),
+                                             (-0.32, True), (0.003249, True), (0.003251, False)])
+def test_a_decimal_is_the_value_rounded_to_its_digits_or_a_percentage(value, fits):
+    assert printed.rounds_to("0.32", value) is fits
+
+
 def test_a_formula_is_arithmetic_and_nothing_else():
     assert printed.evaluate("2 - 2*Phi(1)") == pytest.approx(0.31731, abs=1e-5)
     assert printed.evaluate("-8*e*(e + 1)**1") == pytest.approx(-80.859, abs=1e-3)
