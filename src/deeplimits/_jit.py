@@ -122,8 +122,7 @@ class _Locator(caching._CacheLocator):
         return hashlib.sha256(repr((code.co_code, code.co_names, constants)).encode()).hexdigest()[:8]
 
 
-_places: list[type] = caching.CacheImpl._locator_classes
-_places.insert(0, _Locator)
+caching.CacheImpl._locator_classes.insert(0, _Locator)  # type: ignore[arg-type]
 
 
 def njit(function: Callable[..., Any] | None = None, **options: Any) -> Any:
