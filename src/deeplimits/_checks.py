@@ -5,6 +5,7 @@ from __future__ import annotations
 import numbers as abstract
 import operator
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -26,7 +27,7 @@ def shown(value: object) -> str:
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 
-def whole(name: str, value: object, least: int = 1, most: int | None = None) -> int:
+def whole(name: str, value: Any, least: int = 1, most: int | None = None) -> int:
     """An integer argument within its bounds.
 
     Raises: ValueError that names the argument, its value and the bounds.
@@ -41,7 +42,7 @@ def whole(name: str, value: object, least: int = 1, most: int | None = None) -> 
     return number
 
 
-def real(name: str, value: object, *, above: float | None = None, least: float | None = None,
+def real(name: str, value: Any, *, above: float | None = None, least: float | None = None,
          most: float | None = None) -> float:
     """A finite real argument within its bounds.
 
@@ -195,7 +196,7 @@ def matrices(name: str, value: ArrayLike) -> FloatArray:
     return array
 
 
-def sequence(name: str, value: object, of: str) -> list:
+def sequence(name: str, value: Any, of: str) -> list[Any]:
     """The entries of a sequence that is not empty.
 
     Raises: ValueError that names the argument and its value.

@@ -7,7 +7,7 @@ import os
 import warnings
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
@@ -39,7 +39,8 @@ def keep(path: Path, name: str, arrays: Mapping[str, np.ndarray], compressed: bo
     sealed = {**arrays, SEAL: np.array(seal(name, arrays))}
     with NamedTemporaryFile(dir=path.parent, suffix=".partial", delete=False) as file:
         try:
-            (np.savez_compressed if compressed else np.savez)(file, **sealed)
+            write: Callable[..., None] = np.savez_compressed if compressed else np.savez
+            write(file, **sealed)
             file.flush()
             os.fsync(file.fileno())
             os.replace(file.name, path)

@@ -94,11 +94,11 @@ def normal_start(drift: Callable[[FloatArray], FloatArray], mean: float, varianc
         rates = weights * drift(state[0] + spread * nodes)
         return [rates.sum(), 1 + 2 * spread * np.sum(nodes * rates)]
 
-    def resolved(_, state):
+    def resolved(_: float, state: FloatArray) -> float:
         speed = abs(drift(np.array([state[0]])))[0] * settling
         return min(state[1] / (9 * width**2), 1 / (2 * width * speed + 1e-300)) - 1
 
-    resolved.terminal = True
+    resolved.terminal = True  # type: ignore[attr-defined]
     path = solve_ivp(moments, (start, end), [mean, variance], rtol=1e-9, atol=[1e-9 * width, 1e-9 * width**2],
                      events=resolved, first_step=min(0.1 * width**2, (end - start) / 2))
     return path.t[-1], path.y[0, -1], path.y[1, -1]

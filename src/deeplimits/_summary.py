@@ -148,7 +148,7 @@ class Summary:
         if np.any(p <= below[:, :1].max()) or np.any(p > below[:, -1].min()):
             raise ValueError(f"probability must have its quantile between the edges, which is in "
                              f"({below[:, 0].max():.6g}, {below[:, -1].min():.6g}]; got {probability!r}")
-        edges = np.broadcast_to(self.edges, below.shape)
+        edges = np.broadcast_to(np.asarray(self.edges), below.shape)
         spread = np.sqrt(p * (1 - p) / self.count)
         found = [(_inverse(c, e, p), _inverse(c, e, p - spread)[0], _inverse(c, e, p + spread)[0])
                  for c, e in zip(below, edges, strict=True)]
@@ -182,7 +182,7 @@ class Summary:
                   "minimum": t.minimum, "maximum": t.maximum}
         if t.names is not None:
             arrays["names"] = np.array(t.names, str)
-        if self.edges is not None:
+        if self.edges is not None and t.histogram is not None:
             arrays |= {"edges": self.edges, "histogram": t.histogram}
         keep(Path(path), SCHEMA, arrays)
 
@@ -208,9 +208,10 @@ class Summary:
 
     def __getitem__(self, statistic: str | int) -> Summary:
         if isinstance(statistic, str):
-            if statistic not in (self.names or ()):
+            names = self.names or ()
+            if statistic not in names:
                 raise ValueError(f"statistic must be one of {self.names}, got {statistic!r}")
-            statistic = self.names.index(statistic)
+            statistic = names.index(statistic)
         i = whole("statistic", statistic, least=0, most=len(self.tally.pairs) - 1)
         return Summary(self.tally.pick(i), self.requested,
                        self.edges if self.edges is None or self.edges.ndim == 1 else self.edges[i])

@@ -272,7 +272,7 @@ class AttentionSDE(Diffusion):
     def _step(self, V: FloatArray, draw: np.random.Generator, h: float, value_rate: float,
               refinement: int) -> FloatArray:
         m, warm = V.shape[-1], self.gamma**2 / self.temperature
-        normal, values, fine = 0.0, np.eye(m), h / refinement
+        normal, values, fine = np.zeros(V.shape), np.eye(m), h / refinement
         for _ in range(refinement):
             normal = normal + draw.standard_normal(V.shape)
             values = values @ bartlett(draw, len(V), m, 1 / (value_rate * fine))
@@ -294,7 +294,7 @@ def _factors(V: FloatArray) -> FloatArray:
         return np.linalg.cholesky(V)
     except np.linalg.LinAlgError:
         values, vectors = np.linalg.eigh(V)
-        return vectors * np.sqrt(np.maximum(values, 0))[:, None, :]
+        return np.asarray(vectors * np.sqrt(np.maximum(values, 0))[:, None, :], np.float64)
 
 
 def _in_blocks(step: Callable[[FloatArray, np.random.Generator], FloatArray], V0: FloatArray, run: Run,
@@ -303,7 +303,7 @@ def _in_blocks(step: Callable[[FloatArray, np.random.Generator], FloatArray], V0
     start = factor_of(V0)
 
     def block(number: int) -> FloatArray:
-        draw = block_generator(run.seed, number, stream)
+        draw = block_generator(int(run.seed), number, stream)
         kept = np.empty((BLOCK, len(run.records), *V0.shape))
         V = np.broadcast_to(start @ start.T, (BLOCK, *V0.shape))
         for done in range(run.records[-1] + 1):

@@ -185,10 +185,16 @@ class ConvBlocks(Blocks):
         return (width, "rows", "columns")
 
 
+def matrix(blocks: Blocks, name: str) -> FloatArray | None:
+    """A parameter of the blocks that is an array, or None: construction has made it one."""
+    value = getattr(blocks, name)
+    return None if value is None else np.asarray(value)
+
+
 def filters(blocks: Blocks) -> tuple[int, list[FloatArray | None]]:
     """The taps of a filter, and the covariances over its rows and columns; a dense block has one tap."""
     if isinstance(blocks, ConvBlocks):
-        return blocks.kernel, [blocks.vertical_covariance, blocks.horizontal_covariance]
+        return blocks.kernel, [matrix(blocks, "vertical_covariance"), matrix(blocks, "horizontal_covariance")]
     return 1, [None, None]
 
 

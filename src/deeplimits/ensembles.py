@@ -9,7 +9,7 @@ from __future__ import annotations
 import pickle
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
@@ -22,6 +22,7 @@ from ._checks import FloatArray, whole
 from ._checks import seed as checked_seed
 from ._parallel import cores
 from ._progress import Progress
+from ._run import Process
 from ._summary import Quantile, Summary
 from ._tally import Tally, tally
 from .gaussian import MOST_SAMPLES
@@ -36,7 +37,7 @@ Statistics = Callable[[FloatArray], Mapping[str, ArrayLike] | ArrayLike]
 
 
 def summarise(
-    process: Any,
+    process: Process,
     initial: ArrayLike,
     samples: int,
     seed: int,
@@ -77,13 +78,13 @@ def summarise(
     whole("chunk", chunk)
     whole("in_flight", in_flight)
     edges = _increasing(edges)
-    functions = partial(_together, dict(statistics)) if isinstance(statistics, Mapping) else statistics
+    functions: Any = partial(_together, dict(statistics)) if isinstance(statistics, Mapping) else statistics
     _check_calls(process, functions, sampling)
     _check_executor(executor, threads, process=process, initial=initial, statistics=functions, sampling=sampling)
     work = partial(_chunk, process, initial, samples, checked_seed(seed), functions, edges, chunk, sampling)
-    own = ThreadPoolExecutor(threads or cores()) if executor is None else None
-    parts = _ordered(executor or own, work, range(0, samples, chunk), in_flight)
-    total = None
+    workers = ThreadPoolExecutor(threads or cores()) if executor is None else executor
+    parts = _ordered(workers, work, range(0, samples, chunk), in_flight)
+    total: Tally | None = None
     try:
         with closing(parts), Progress(samples, progress) as bar:
             for part in parts:
@@ -93,8 +94,9 @@ def summarise(
         if total is None:
             raise
     finally:
-        if own is not None:
-            own.shutdown(wait=False, cancel_futures=True)
+        if executor is None:
+            workers.shutdown(wait=False, cancel_futures=True)
+    assert total is not None  # there is at least one chunk
     return Summary(total, samples, edges)
 
 
@@ -158,18 +160,19 @@ def _check_inputs(V: FloatArray, index: int) -> None:
                          f"got shape {V.shape}")
 
 
-def _together(functions: dict[str, Statistics], batch: FloatArray) -> dict[str, ArrayLike]:
+def _together(functions: dict[str, Statistics], batch: FloatArray) -> dict[str, Any]:
     return {name: function(batch) for name, function in functions.items()}
 
 
-def _chunk(process, initial, samples, seed, statistics, edges, chunk, sampling, first, threads=1) -> Tally:
+def _chunk(process: Process, initial: ArrayLike, samples: int, seed: int, statistics: Statistics,
+           edges: FloatArray | None, chunk: int, sampling: dict[str, Any], first: int, threads: int = 1) -> Tally:
     """The tally of one chunk. Workers are what runs in parallel, so a chunk takes one thread."""
     count = min(chunk, samples - first)
     batch = process.sample(initial, count, seed, first=first, threads=threads, **sampling)
     return tally(statistics(batch), count, first, edges)
 
 
-def _ordered(executor: Executor, work: Callable[..., Tally], starts: range, in_flight: int) -> Iterator[Tally]:
+def _ordered(executor: Executor, work: Callable[..., Tally], starts: range, in_flight: int) -> Generator[Tally]:
     """The tallies of the chunks in their order, few of them ahead of the one wanted."""
     ahead: deque[tuple[int, Future[Tally]]] = deque()
     try:

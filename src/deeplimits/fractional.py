@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Unpack
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.fft import irfft, rfft
 
 from ._checks import FloatArray, real, shown, whole
@@ -181,7 +181,7 @@ class FractionalResNet(Network):
 
         return run.paths(pieces(kernel, size), x0.states.shape[1:])
 
-    def _propagate(self, out: FloatArray, records: FloatArray, x: FloatArray, weights: FloatArray) -> None:
+    def _propagate(self, out: FloatArray, records: NDArray[np.int64], x: FloatArray, weights: FloatArray) -> None:
         done = 0
         with np.errstate(over="ignore", invalid="ignore"):
             for place, layer in enumerate(records):

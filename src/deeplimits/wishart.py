@@ -28,7 +28,7 @@ def factor_of(V: FloatArray) -> FloatArray:
     except np.linalg.LinAlgError:
         values, vectors = np.linalg.eigh(V)
         present = values > RANK_TOLERANCE * values[-1]
-        return vectors[:, present] * np.sqrt(values[present])
+        return np.asarray(vectors[:, present] * np.sqrt(values[present]), np.float64)
 
 
 def bartlett(draw: np.random.Generator, samples: int, rank: int, freedom: float) -> FloatArray:

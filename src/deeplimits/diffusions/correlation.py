@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Unpack
 
@@ -18,7 +18,7 @@ from ..loops.lanes import LANES, noise
 from ._grid import check_steps, checked_limit
 
 #: How to write z = artanh(correlation) as the coordinate asked for.
-COORDINATES = {
+COORDINATES: dict[str, Callable[[FloatArray], FloatArray]] = {
     "rho": np.tanh,
     "angle": lambda z: 2 * np.arctan(np.exp(-z)),
     "z": lambda z: z,

@@ -174,8 +174,9 @@ class CovarianceSDE(Diffusion):
         # A cotangent grows like exp(time/2), with noise of unit size in its logarithm.
         farthest = start[1] * np.exp(min(self.time / 2 + FARTHEST * np.sqrt(self.time), 600))
         state = run.dtype if farthest < pairs.LARGEST[run.dtype] else np.dtype(np.float64)
-        typed = (state.type(array) for array in (sizes, spreads, pairs.LARGEST[state]))
-        return pairs.walk, state, (start.astype(state), step, pairs.Kick(*typed, squarings(largest)))
+        kick = pairs.Kick(sizes.astype(state), spreads.astype(state), state.type(pairs.LARGEST[state]),
+                          squarings(largest))
+        return pairs.walk, state, (start.astype(state), step, kick)
 
     def _matrix(self, V0: FloatArray, run: Run) -> tuple:
         """The loop for any number of inputs, the type of its state and its own arguments."""

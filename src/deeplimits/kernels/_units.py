@@ -190,13 +190,14 @@ class Flow:
             power = min(power, 1e150)
             return np.array([1, self.second / 2 * power, self.slope**2 * power]) / (1 + max(rate, power / 1e150))
 
-        def large(_, state):
+        def large(_: float, state: FloatArray) -> float:
             return min(HUGE - state[1] ** 2 - state[2], FAST - state[0] * growth(*state[1:])[1])
 
-        def late(_, state):
+        def late(_: float, state: FloatArray) -> float:
             return horizon - state[0]
 
-        large.terminal = late.terminal = True
+        for event in (large, late):
+            event.terminal = True  # type: ignore[attr-defined]
         path = solve_ivp(slope, (0, horizon + 1000), [0, mean, variance], "DOP853", rtol=1e-9, atol=1e-12,
                          events=[large, late])
         time, *state = path.y[:, -1]

@@ -140,7 +140,7 @@ class ResidualKernel:
         found = np.full((3, *K.shape), np.inf)
         tangents = np.zeros((3, *K.shape))
         tangents[2] = 0 if inputs is None else _semidefinite("inputs", inputs, len(mean))
-        both = np.ix_(range(3), alive, alive)
+        both = np.ix_(np.ones(3, bool), alive, alive)
         if np.any(alive):
             found[both] = self._flow.run(mean[alive], K[np.ix_(alive, alive)], tangents[both], self.time)[2]
         return Tangent(*found)
@@ -170,7 +170,9 @@ class ResidualKernel:
         K = self._start(mean0, K0)[1]
         tangents = np.zeros((3, *K.shape))
         tangents[2] = 0 if inputs is None else _semidefinite("inputs", inputs, len(K))
-        return Tangent(*self._recursion(mean0, K0, depth, [whole("depth", depth)], tangents)[depth][2])
+        found = self._recursion(mean0, K0, depth, [whole("depth", depth)], tangents)[depth][2]
+        assert found is not None
+        return Tangent(*found)
 
     def explosion_time(self, mean0: ArrayLike, K0: ArrayLike) -> FloatArray:
         """When the mean and variance of each input become infinite.

@@ -85,7 +85,7 @@ def displacement_tables(gap2: float, step: float, kind: np.dtype) -> tuple[Table
     half = ratio_flow(np.exp(2 * grid), gap2, step / 2, corrected=True)
     full = ratio_flow(half, gap2, step / 2, corrected=True)
     first, second = (_table(grid, np.log(moved) / 2 - grid, kind) for moved in (half, full))
-    return first, second, grid[0] if gap2 else -np.inf
+    return first, second, float(grid[0]) if gap2 else -np.inf
 
 
 @lru_cache(maxsize=16)

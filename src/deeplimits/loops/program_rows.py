@@ -85,8 +85,8 @@ def neurons(activation: Smooth | Plain, width: int, dtype: DTypeLike) -> Neurons
 def workspace(width: int, inputs: int, dtype: DTypeLike) -> Work:
     """Empty buffers for one thread."""
     count = min(width, TILE)
-    rows = [np.empty((inputs, count), dtype) for _ in range(3)]
-    return Work(np.empty(padded(count * inputs), dtype), *rows, scratch(dtype), np.empty((4, TILE)),
+    units, values, changes = (np.empty((inputs, count), dtype) for _ in range(3))
+    return Work(np.empty(padded(count * inputs), dtype), units, values, changes, scratch(dtype), np.empty((4, TILE)),
                 scratch(np.float64))
 
 

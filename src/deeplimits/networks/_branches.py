@@ -16,7 +16,7 @@ from .. import _checks
 from .._checks import FloatArray
 from .._run import Run
 from ..activations import linear, programs
-from ..blocks import Blocks, ConvBlocks, filters
+from ..blocks import Blocks, ConvBlocks, filters, matrix
 from ..gaussian import LAYERS, Address
 from ..loops import fields, narrow, wide
 from ..loops.branches import Branches, Layer
@@ -131,14 +131,15 @@ def _fields(blocks: Blocks, x0: Start, neighbours: NDArray[np.int64], run: Run, 
     """
     slope, second = blocks.taylor() if limit else (1.0, 0.0)
     step, channels = blocks.time / run.count, x0.states.shape[1]
-    (kernel, covariances), biases = filters(blocks), blocks.bias_covariance
+    (kernel, covariances), biases = filters(blocks), matrix(blocks, "bias_covariance")
+    mean, bias_mean, rows, columns = (matrix(blocks, name) for name in (
+        "weight_mean", "bias_mean", "row_covariance", "column_covariance"))
     if biases is None and blocks.bias_variance:
-        biases = blocks.bias_variance * np.eye(channels)
+        biases = np.asarray(blocks.bias_variance * np.eye(channels))
     taps = np.kron(*(np.eye(kernel) if one is None else root(one) for one in covariances))
-    mean, bias_mean, rows = blocks.weight_mean, blocks.bias_mean, blocks.row_covariance
-    spread = blocks.weight_variance * step / (channels if blocks.column_covariance is None else 1)
+    spread = blocks.weight_variance * step / (channels if columns is None else 1)
     field = fields.Field(
-        neighbours, taps, np.sqrt(spread), root(blocks.column_covariance), root(rows),
+        neighbours, np.asarray(taps, np.float64), np.sqrt(spread), root(columns), root(rows),
         np.zeros((0, 0)) if biases is None else np.sqrt(step) * root(biases),
         np.array([np.ones(channels) if rows is None else np.diag(rows),
                   np.zeros(channels) if biases is None else step * np.diag(biases)]),

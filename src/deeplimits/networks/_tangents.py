@@ -48,7 +48,7 @@ def tangent_chain(network: ShapedMLP, gram: FloatArray, run: Run) -> FloatArray:
     slopes = np.sqrt(network.activation.normaliser(width) / width) * np.array(network.activation.slopes(width))
 
     def block(number: int) -> FloatArray:
-        draw = block_generator(run.seed, number, TANGENT_SPLITS)
+        draw = block_generator(int(run.seed), number, TANGENT_SPLITS)
         factor = np.broadcast_to(factor_of(gram), (BLOCK, *factor_of(gram).shape))
         kept = np.empty((BLOCK, len(run.records), *gram.shape))
         for layer in range(run.records[-1] + 1):
@@ -56,7 +56,7 @@ def tangent_chain(network: ShapedMLP, gram: FloatArray, run: Run) -> FloatArray:
                 active = draw.binomial(width, 0.5, BLOCK)
                 sides = [slope * _bartlett(draw, freedom, factor.shape[-1])
                          for slope, freedom in zip(slopes, (active, width - active), strict=True)]
-                triangle = np.linalg.qr(np.concatenate(sides, 2).swapaxes(1, 2), "r")
+                triangle = np.asarray(np.linalg.qr(np.concatenate(sides, 2).swapaxes(1, 2), "r"))
                 factor = factor @ triangle.swapaxes(1, 2)
             if layer in run.records:
                 kept[:, run.records == layer] = (factor @ factor.swapaxes(1, 2))[:, None]

@@ -195,7 +195,7 @@ def norm_chain(network: ShapedMLP, V0: FloatArray, run: Run) -> FloatArray:
     scale = 2 * network.activation.normaliser(width) / width
 
     def block(number: int) -> FloatArray:
-        draw = block_generator(run.seed, number, SPLITS)
+        draw = block_generator(int(run.seed), number, SPLITS)
         V = np.full(BLOCK, V0[0, 0])
         kept = np.empty((BLOCK, len(run.records), 1, 1))
         for layer in range(run.records[-1] + 1):
@@ -216,7 +216,7 @@ def wishart_products(network: ShapedMLP, V0: FloatArray, run: Run) -> FloatArray
     """
 
     def block(number: int) -> FloatArray:
-        draw = block_generator(run.seed, number, SPLITS)
+        draw = block_generator(int(run.seed), number, SPLITS)
         factor = np.broadcast_to(factor_of(V0), (BLOCK, *factor_of(V0).shape))
         kept = np.empty((BLOCK, len(run.records), *V0.shape))
         for layer in range(run.records[-1] + 1):

@@ -7,7 +7,7 @@ import numpy as np
 from .._checks import FloatArray
 from .._run import Run
 from ..activations import programs
-from ..blocks import Blocks
+from ..blocks import Blocks, matrix
 from ..gaussian import WEIGHTS, Address
 from ..loops.weights import Functions, Law, propagate
 from ._branches import Start, root
@@ -43,7 +43,7 @@ def derivatives(blocks: Blocks, x0: Start, run: Run, *, limit: bool) -> tuple[Fl
 
 def log_determinants(jacobians: FloatArray) -> FloatArray:
     """The logarithm of |det| of the last two axes; +inf where a Jacobian has overflowed."""
-    gone = ~np.isfinite(jacobians).all((-2, -1))
+    gone = np.logical_not(np.isfinite(jacobians).all((-2, -1)))
     whole = np.where(gone[..., None, None], np.eye(jacobians.shape[-1]), jacobians)
     return np.where(gone, np.inf, np.linalg.slogdet(whole)[1])
 
@@ -58,12 +58,13 @@ def _law(blocks: Blocks, width: int, step: float, refinement: int, limit: bool) 
     """The law of the weights in a step."""
     identity = np.eye(width)
     slope, second = blocks.taylor() if limit else (1.0, 0.0)
-    columns = identity / width if blocks.column_covariance is None else blocks.column_covariance
-    biases = blocks.bias_variance * identity if blocks.bias_covariance is None else blocks.bias_covariance
+    columns, biases, rows, mean, bias_mean = (matrix(blocks, name) for name in (
+        "column_covariance", "bias_covariance", "row_covariance", "weight_mean", "bias_mean"))
     return Law(
         np.sqrt(blocks.weight_variance * step),
-        identity if blocks.row_covariance is None else root(blocks.row_covariance),
-        root(columns), np.sqrt(step) * root(biases),
-        np.zeros((width, width)) if blocks.weight_mean is None else step * blocks.weight_mean,
-        np.zeros(width) if blocks.bias_mean is None else step * blocks.bias_mean,
+        identity if rows is None else root(rows),
+        root(identity / width if columns is None else columns),
+        np.sqrt(step) * root(blocks.bias_variance * identity if biases is None else biases),
+        np.zeros((width, width)) if mean is None else step * mean,
+        np.zeros(width) if bias_mean is None else step * bias_mean,
         limit, slope, second, refinement)

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 
 from .._checks import FloatArray, real, whole
 from .._progress import Progress
+from ..blocks import filters
 from . import _checkpoints
 from ._libraries import jax, optax
 from .model import TRAINED, Model, stream
@@ -255,7 +256,7 @@ def _advance(model: Model, optimiser: Optimiser) -> Callable:
         def one(own: Any) -> Any:
             state, chosen = own
             return library.lax.fori_loop(
-                0, count, lambda i, now: step(*now, inputs, targets, None if full else chosen[i]), state)
+                0, count, lambda i, now: step(now[0], now[1], inputs, targets, None if full else chosen[i]), state)
 
         # One network after the other: their numbers do not depend on how many there are, and stay in the cache.
         return library.lax.map(one, (states, batches))
@@ -286,7 +287,7 @@ def _in_blocks(model: Model, parameters: Any, inputs: Any) -> Any:
 
 def hidden(model: Model, inputs: Any) -> int:
     """The numbers that one layer holds of one input: what all its filters see."""
-    taps = model.blocks.kernel**2 if model.convolutional else 1
+    taps = filters(model.blocks)[0] ** 2
     return int(np.prod(inputs.shape[1:-1], dtype=int)) * max(taps * model.width, model.inputs)
 
 

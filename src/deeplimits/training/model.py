@@ -13,7 +13,7 @@ from .._checks import real, shown, whole
 from .._checks import seed as checked_seed
 from ..activations import Plain, Rectifier, formula
 from ..activations.expressions import Node
-from ..blocks import Blocks, ConvBlocks
+from ..blocks import Blocks, ConvBlocks, filters
 from ..kernels import Kernels, ResidualKernel, with_layers
 from ..networks import ResNet
 from ._libraries import jax
@@ -81,7 +81,7 @@ class Model:
         Raises: ValueError for samples below 1 or a seed out of range.
         """
         depth, width = self.network.depth, self.width
-        taps = self.blocks.kernel**2 if self.convolutional else 1
+        taps = filters(self.blocks)[0] ** 2
         shapes = {"input": (width, self.inputs), "weights": (depth, width, taps * width), "biases": (depth, width),
                   "output": (self.outputs, width)}
         draws = [stream(seed, sample) for sample in range(whole("samples", samples))]
@@ -144,9 +144,10 @@ class Model:
 
     def _patches(self, x: Any) -> Any:
         """What the filter sees from each position: (k, rows, columns, kernel^2 width)."""
-        jnp, kernel = jax().numpy, self.blocks.kernel
-        reach, (rows, columns) = kernel // 2, x.shape[1:3]
-        mode = "wrap" if self.blocks.padding == "periodic" else "constant"
+        jnp, blocks = jax().numpy, self.blocks
+        assert isinstance(blocks, ConvBlocks)
+        kernel, reach, (rows, columns) = blocks.kernel, blocks.kernel // 2, x.shape[1:3]
+        mode = "wrap" if blocks.padding == "periodic" else "constant"
         padded = jnp.pad(x, ((0, 0), (reach, reach), (reach, reach), (0, 0)), mode=mode)
         return jnp.concatenate([padded[:, u:u + rows, v:v + columns] for u in range(kernel) for v in range(kernel)],
                                axis=-1)
