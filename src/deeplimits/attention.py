@@ -291,7 +291,7 @@ class AttentionSDE(Diffusion):
 def _factors(V: FloatArray) -> FloatArray:
     """Square factors of many covariances, also of deficient rank."""
     try:
-        return np.linalg.cholesky(V)
+        return np.asarray(np.linalg.cholesky(V), np.float64)
     except np.linalg.LinAlgError:
         values, vectors = np.linalg.eigh(V)
         return np.asarray(vectors * np.sqrt(np.maximum(values, 0))[:, None, :], np.float64)

@@ -24,7 +24,7 @@ def factor_of(V: FloatArray) -> FloatArray:
     ((2, 1), True)
     """
     try:
-        return np.linalg.cholesky(V)
+        return np.asarray(np.linalg.cholesky(V), np.float64)
     except np.linalg.LinAlgError:
         values, vectors = np.linalg.eigh(V)
         present = values > RANK_TOLERANCE * values[-1]
