@@ -137,11 +137,15 @@ def ks_test(id: str, samples: ArrayLike, law: Law, *, control: tuple[str, Law], 
     Raises: ValueError without a control, for NaN, for a distribution function outside [0, 1].
     """
     x, allowed = sample("samples", samples), numbers("bias", bias, least=0)
-    own = gap, sampling = tuple(map(np.array, distance(x, law, LEVEL)))
+    gap, sampling = (np.asarray(part, np.float64) for part in distance(x, law, LEVEL))
+    own = gap, sampling
     limit = f"({sampling:.2g} + {allowed:.2g})" if allowed > 0 else f"{sampling:.2g}"
 
     def side(other: Law) -> Side:
-        return own if other is law else tuple(map(np.array, distance(x, other, LEVEL)))
+        if other is law:
+            return own
+        gap, sampling = (np.asarray(part, np.float64) for part in distance(x, other, LEVEL))
+        return gap, sampling
 
     moves = accepted(x, law, float(sampling + allowed))
     return _judge("laws", id, gap, side, law, control, allowed, 1.0, f"distance / {limit} ≤ 1",
@@ -241,7 +245,7 @@ def _sharpness(kind: str, accepts: dict, expected: FloatArray, control: Control)
 def _like(predicted: Prediction, observed: Estimate) -> Side:
     """A prediction in the observation's shape, and the error of their difference."""
     if not isinstance(predicted, Estimate):
-        predicted = Estimate(predicted, 0.0)
+        predicted = Estimate(np.asarray(predicted), np.zeros(()))
     value = numbers("expected", predicted.value, like=observed.value)
     error = np.hypot(observed.error, numbers("error", predicted.error, like=observed.value))
     return value, numbers("error", error, above=0)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -144,7 +144,7 @@ def explosion_probability(b: float, V0: ArrayLike, time: float | None = None) ->
     return np.vectorize(lambda V: densities.norm(b, V, time).explosion_probability, otypes=[np.float64])(start)
 
 
-def stationary(b: float):
+def stationary(b: float) -> Any:
     """The law that the norm settles to, for b < -1: Gamma with shape -b - 1 and rate -b.
 
     Shapes: a frozen `scipy.stats.gamma`. Its mean 1 + 1/b is below 1.
@@ -239,17 +239,17 @@ def _feller_path(b: float, side: int, grid: FloatArray) -> FloatArray:
     """
     layer = 1 / np.sqrt(1 + abs(b))
 
-    def jacobian(x: float, _) -> FloatArray:
+    def jacobian(x: float, _: object) -> FloatArray:
         return side * np.array([[-b * np.expm1(side * x), 0], [np.exp(side * x) / layer, 0]])
 
     def slope(x: float, state: FloatArray) -> FloatArray:
         rates = jacobian(x, None)[:, 0]
         return np.array([rates[0] * state[0] + side * np.exp(-side * x) / layer, rates[1] * state[0]])
 
-    def far(_, state: FloatArray) -> float:
+    def far(_: float, state: FloatArray) -> float:
         return 1e307 - np.abs(state).max()
 
-    far.terminal = True
+    far.terminal = True  # type: ignore[attr-defined]
     # w decays for b > 0, fast where b y is large, and grows for b < 0.
     method = {"method": "LSODA", "jac": jacobian} if b > 0 else {"method": "DOP853"}
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
@@ -358,7 +358,7 @@ def recentred(name: str, centres: ArrayLike) -> Recentred:
 def _stable_intervals(curvature: Callable, kinks: FloatArray) -> tuple[tuple, tuple]:
     """Centres at which kappa changes sign, and intervals between them in which it is not positive."""
     ends = np.concatenate([[-formula.REACH], kinks, [formula.REACH]])
-    grid = np.linspace(*ends[[0, -1]], 60001)
+    grid = np.linspace(ends[0], ends[-1], 60001)
     steepest = np.abs(curvature(grid)[0]).max()
     segments: list[list] = []  # of low, high and whether stable
     for low, high in zip(ends[:-1], ends[1:], strict=True):

@@ -70,6 +70,8 @@ class Network(Layered):
     Raises: ValueError for what is not a block.
     """
 
+    depth: int
+
     def __init__(self, *blocks: Block) -> None:
         self.blocks = Blocks(*blocks).blocks
         self.layers = tuple(_layers(self.blocks))

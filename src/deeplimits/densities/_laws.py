@@ -338,7 +338,7 @@ class Mirror(Law):
     law: Law
 
     @property
-    def error(self) -> float:
+    def error(self) -> float:  # type: ignore[override]
         """That of the law."""
         return self.law.error
 

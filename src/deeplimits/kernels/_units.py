@@ -100,14 +100,14 @@ class Expectations:
         Law: exact for the identity and, with centred units, for rectifiers and error functions; near rounding
         otherwise.
         """
-        if self.linear:
+        if self.linear and self.slopes is not None:
             return self.slopes[0] ** 2 * (covariance + np.outer(mean, mean))
         closed = self._centred(mean, covariance)
         return closed[0] if closed else products(self.activation, mean, covariance, *self._shape)
 
     def derivatives(self, mean: FloatArray, covariance: FloatArray) -> FloatArray:
         """E psi'(x_i) psi'(x_j); shapes and law as `values`."""
-        if self.linear:
+        if self.linear and self.slopes is not None:
             return np.full(covariance.shape, self.slopes[0] ** 2)
         closed = self._centred(mean, covariance)
         return closed[1] if closed else products(self.activation.derivative, mean, covariance, *self._shape)

@@ -255,7 +255,7 @@ class ResidualKernel:
         inner, outer, dt = Expectations(self.blocks.inner), Expectations(self.blocks.outer), self.time / depth
         path = {0: (mean, K, tangents)}
         for block in range(1, max(wanted) + 1):
-            values, slopes = inner.both(mean, K) if tangents is not None else (inner.values(mean, K), None)
+            values, slopes = inner.both(mean, K) if tangents is not None else (inner.values(mean, K), K)
             weights = self.blocks.weight_variance * dt * values
             power = weights + self.blocks.bias_variance * dt
             if tangents is not None:

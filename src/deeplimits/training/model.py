@@ -171,13 +171,15 @@ def elementwise(activation: Plain | Rectifier) -> Callable[[Any], Any]:
 def _value(node: Node, x: Any) -> Any:
     """A tree of operations, evaluated by JAX."""
     jnp, nn, special = jax().numpy, jax().nn, jax().scipy.special
-    functions = {"normal_cdf": special.ndtr, "erf": special.erf, "sigmoid": nn.sigmoid, "asinh": jnp.arcsinh,
-                 "softplus": nn.softplus, "silu": nn.silu, "gelu": lambda u: u * special.ndtr(u)}
+    functions: dict[str, Callable[[Any], Any]] = {
+        "normal_cdf": special.ndtr, "erf": special.erf, "sigmoid": nn.sigmoid, "asinh": jnp.arcsinh,
+        "softplus": nn.softplus, "silu": nn.silu, "gelu": lambda u: u * special.ndtr(u)}
     match node:
         case Node("x"):
             return x
         case Node("number", value=value):
-            return float({"pi": np.pi, "e": np.e}.get(value, value))
+            constants: dict[Any, Any] = {"pi": np.pi, "e": np.e}
+            return float(constants.get(value, value))
         case Node("power", (base,), exponent):
             return _value(base, x) ** exponent
     function = functions.get(node.kind) or getattr(jnp, node.kind)
