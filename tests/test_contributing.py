@@ -6,6 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from samples import limit_for, same_everywhere, z_scores
+from scipy import stats
+
+from deeplimits import networks
+from deeplimits.activations import Activation, plain
+from deeplimits.blocks import Blocks
 
 TEXT = (Path(__file__).parents[1] / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
@@ -59,6 +64,32 @@ def test_coarse_and_fine_paths_of_the_diffusion_follow_one_noise(returning):
 def test_the_diffusion_refuses_wrong_arguments_by_name(returning, change, error, complaint):
     with pytest.raises(error, match=complaint):
         returning.sample(**{"initial": 1.0, "samples": 10, "seed": 1, "steps": 8} | change)
+
+
+def test_two_methods_make_an_activation(written):
+    phi, known = written["Ripple"](0.5), plain("x + sin(x)**2/2")
+    assert (phi.value0, phi.slope0, phi.smoothness) == (0, 1, np.inf)
+    assert phi.second0 == pytest.approx(1.0, abs=1e-10)
+    assert phi.normaliser() == pytest.approx(known.normaliser(), rel=1e-13)
+    pair = [networks.ShapedMLP(one, 30, 5).sample([[1.0, 0.5], [0.5, 1.0]], 32, 7) for one in (phi, known)]
+    assert pair[0] == pytest.approx(pair[1], rel=1e-4)
+    paths = [networks.ResNet(Blocks(one, "linear"), 10, 6).sample(np.ones((10, 1)), 32, 7) for one in (phi, known)]
+    assert paths[0] == pytest.approx(paths[1], abs=1e-4)
+    with pytest.raises(ValueError, match="ripple is unshaped and has no covariance SDE"):
+        _ = phi.limit
+
+
+def test_a_function_and_its_derivative_make_one_too(written):
+    found = networks.ShapedMLP(written["phi"], 30, 5).sample(1.0, 2000, 7)[:, 0, 0]
+    same, other = (networks.ShapedMLP(written["Ripple"](height), 30, 5).sample(1.0, 2000, 8)[:, 0, 0]
+                   for height in (0.5, 1.5))
+    assert stats.ks_2samp(found, same).pvalue > 1e-4
+    assert stats.ks_2samp(found, other).pvalue < 1e-4
+
+
+def test_without_its_two_methods_it_is_none():
+    with pytest.raises(TypeError, match="derivative"):
+        type("Half", (Activation,), {"__call__": lambda self, x, width=None: x})()
 
 
 def test_three_commands_begin_it():

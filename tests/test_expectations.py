@@ -47,7 +47,7 @@ def test_quadrature_with_means_and_kinks_agrees_with_stein():
 def test_closed_forms_agree_with_the_quadrature(name, rho):
     K, phi = np.array([[0.4, rho * np.sqrt(1.2)], [rho * np.sqrt(1.2), 3.0]]), plain(name)
     values, slopes = _units.Expectations(phi).both(TWO[0], K)
-    shape = _expectations.kinks_of(phi), phi.length()
+    shape = phi.kinks(), phi.length()
     assert values == pytest.approx(_expectations.products(phi, TWO[0], K, *shape), rel=1e-12, abs=1e-12)
     assert slopes == pytest.approx(_expectations.products(phi.derivative, TWO[0], K, *shape), rel=1e-9, abs=1e-11)
     if name == "erf(7*x)":  # seen as if it bent no faster than erf(x)

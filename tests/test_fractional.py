@@ -213,7 +213,7 @@ NETWORK = FractionalResNet(Blocks(relu(), linear()), 2, 4, 0.7)
         (lambda: FractionalResNet(Blocks(relu(), linear()), 0, 4, 0.5), "width"),
         (lambda: FractionalResNet(Blocks(relu(), linear()), 2, 0, 0.5), "depth"),
         (lambda: FractionalResNet(Blocks(relu(), linear()), 2, 4, "rough"), "hurst"),
-        (lambda: FractionalResNet(Blocks("relu", linear()), 2, 4, 0.5), "inner"),
+        (lambda: FractionalResNet(Blocks("rleu", linear()), 2, 4, 0.5), "inner.*did you mean relu"),
         (lambda: FractionalResNet(Blocks(relu(), np.tanh), 2, 4, 0.5), "outer"),
         (lambda: FractionalResNet(Blocks(relu(), linear(), weight_variance=-1), 2, 4, 0.5), "weight_variance"),
         (lambda: FractionalResNet(Blocks(relu(), linear()), 2, 4, 0.5, exponent=np.inf), "exponent"),

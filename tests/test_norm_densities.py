@@ -139,7 +139,7 @@ def test_every_law_is_a_law(b, V0, time):
 
 
 @pytest.mark.parametrize("arguments, message", [
-    (("tanh", 1, 1), "activation must"), ((activations.relu(), 1, 1), "unshaped"), ((np.nan, 1, 1), "activation must"),
+    (("quux", 1, 1), "activation must"), ((activations.relu(), 1, 1), "unshaped"), ((np.nan, 1, 1), "activation must"),
     ((activations.plain("tanh"), 1, 1), "activation must"), ((1, 0, 1), "V0 must"), ((1, np.inf, 1), "V0 must"),
     ((1, 1, 0), "time must"), ((1, 1, np.nan), "time must"), ((1, 1e4, 1), "explodes"),
     ((activations.smooth("tanh", exponent=0.3), 1, 1), "exponent")])

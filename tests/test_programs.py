@@ -37,8 +37,8 @@ REFERENCES = {
 def run(program, x):
     """A program over any number of inputs."""
     out, registers = np.empty_like(x), programs.scratch(x.dtype)
-    for start in range(0, len(x), programs.BLOCK):
-        piece = slice(start, start + programs.BLOCK)
+    for start in range(0, len(x), programs.TILE):
+        piece = slice(start, start + programs.TILE)
         programs.apply(program, x[piece], out[piece], registers)
     return out
 
@@ -91,7 +91,7 @@ def test_double_precision_and_composite_activations_follow_the_formula(name):
         assert worst(run(phi.program(derivative=derived), x), expected, scale) < 2e-6
 
 
-@pytest.mark.parametrize("name", [n for n in MACROS if n not in ("sinh", "cosh")] + [
+@pytest.mark.parametrize("name", [n for n in MACROS if n not in ("sinh", "cosh", "squared_relu")] + [
     n for n in REFERENCES if n not in ("exp", "expm1")])
 def test_no_input_makes_a_saturating_or_linear_activation_infinite(name):
     edge = 1e12 if name in ("snake", "gelu_tanh") else 1e38

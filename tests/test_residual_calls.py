@@ -98,7 +98,7 @@ def network(width=3, depth=4, **law):
 @pytest.mark.parametrize(("arguments", "message"), [
     ({"width": 0}, "width must be an integer >= 1, got 0"),
     ({"depth": 2.5}, "depth"),
-    ({"inner": "relu"}, "inner must be"),
+    ({"inner": "rleu"}, "inner must be an activation: .*did you mean relu"),
     ({"outer": None}, "outer must be"),
     ({"weight_variance": -1}, "weight_variance must be a finite number and >= 0"),
     ({"bias_variance": np.nan}, "bias_variance"),

@@ -312,7 +312,7 @@ def test_times_and_blocks_keep_their_order_and_shape():
 
 @pytest.mark.parametrize("change, message", [
     ({"outer": relu()}, "outer must have 3"), ({"outer": plain("x + 1")}, "outer must be 0"),
-    ({"outer": plain("elu")}, "outer must have 3"), ({"inner": "tanh"}, "inner must"),
+    ({"outer": plain("elu")}, "outer must have 3"), ({"inner": "tahn"}, "inner must.*did you mean tanh"),
     ({"outer": activations.smooth("tanh")}, "outer must"), ({"weight_variance": -1}, "weight_variance must"),
     ({"bias_variance": np.nan}, "bias_variance must"), ({"time": 0}, "time must")])
 def test_networks_without_this_limit_are_refused(change, message):

@@ -62,7 +62,8 @@ def test_unshaped_activations_are_refused_with_the_remedy():
     with pytest.raises(ValueError, match="shaped_relu"):
         stability.classify(activations.relu())
     with pytest.raises(ValueError, match="activation must"):
-        stability.classify("tanh")
+        stability.classify("quux")
+    assert stability.classify("tanh") == stability.classify(activations.smooth("tanh"))
 
 
 # -- explosion

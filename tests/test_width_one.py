@@ -175,7 +175,7 @@ def test_every_law_is_a_law(x0, time, name):
 
 
 @pytest.mark.parametrize("arguments, message", [
-    (("relu", 1), "activation must"), ((activations.smooth("tanh"), 1), "activation must"),
+    (("rleu", 1), "did you mean relu"), ((activations.smooth("tanh"), 1), "activation must"),
     ((activations.shaped_relu(0, -1), 1), "width"), ((relu(), np.nan), "x0 must"), ((relu(), 1, 0), "time must"),
     ((plain("x**2"), 1.0), "linearly"), ((plain("tanh"), 1.0, -1), "time must")])
 def test_neurons_that_cannot_be_are_refused(arguments, message):

@@ -17,7 +17,7 @@ f32, i32 = np.float32, np.int32
 intrinsic: Any = extending.intrinsic
 
 #: How what is written here compiles: always inline, so that the loops around it vectorise, and never reassociated.
-OPTIONS: dict[str, Any] = {"forceinline": True, "error_model": "numpy", "fastmath": {"contract"}}
+OPTIONS: Any = {"forceinline": True, "error_model": "numpy", "fastmath": {"contract"}}
 
 
 def single(*coefficients: float) -> tuple[np.float32, ...]:

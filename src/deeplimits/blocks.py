@@ -9,11 +9,10 @@ from numpy.typing import ArrayLike
 
 from . import _checks
 from ._checks import FloatArray, real, whole
-from .activations import Plain, Rectifier
+from .activations import Activation
+from .activations.coercion import keep_unshaped
 
 __all__ = ["Blocks", "ConvBlocks"]
-
-Activation = Rectifier | Plain
 
 #: What lies beyond the edge of an image.
 PADDINGS = ("zero", "periodic")
@@ -28,7 +27,8 @@ class Blocks:
     smooth activations those of Peluchetti and Favaro. More generally the weights are weight_mean dt + sqrt(dt) eps with
     cov(eps[o, i], eps[p, j]) = weight_variance row_covariance[o, p] column_covariance[i, j], where row_covariance is
     the identity by default and column_covariance the identity over width, and the biases have mean
-    bias_mean dt and covariance bias_covariance dt. Such matrices fix the width.
+    bias_mean dt and covariance bias_covariance dt. Such matrices fix the width. A string stands for that activation as
+    it is: "tanh" for `plain("tanh")`, "relu" for `relu()`.
 
     Shapes: weight_mean and the covariances (width, width), bias_mean (width,).
     Source: Hayou 2023, residual network; Peluchetti and Favaro 2021, fully iid and matrix Gaussian parameters.
@@ -57,10 +57,7 @@ class Blocks:
     DEPENDENT = ("weight_mean", "bias_mean", "row_covariance", "column_covariance", "bias_covariance")
 
     def __post_init__(self) -> None:
-        for name in ("inner", "outer"):
-            value = getattr(self, name)
-            if not isinstance(value, Activation):
-                raise ValueError(f"{name} must be activations.plain(...), relu() or linear(), got {value!r}")
+        keep_unshaped(self, "inner", "outer")
         self._keep("weight_variance", real("weight_variance", self.weight_variance, least=0))
         self._keep("bias_variance", real("bias_variance", self.bias_variance, least=0))
         self._keep("time", real("time", self.time, above=0))
@@ -124,7 +121,7 @@ class Blocks:
                 "do not shrink to a diffusion. Use a smooth one such as plain('gelu'), or a finite ResNet")
         if outer.value0 != 0:
             raise ValueError(f"outer must vanish at 0, {outer.name} is {outer.value0:.6g} there; subtract that value")
-        if inner.regularity < 2 and not isinstance(outer, Rectifier):
+        if inner.regularity < 2 and outer.rectifier is None:
             raise ValueError(
                 f"inner must have 2 continuous derivatives unless outer is linear(), {inner.name} has "
                 f"{inner.regularity:g}; use a smooth one such as plain('softplus'), or outer=linear()")

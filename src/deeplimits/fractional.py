@@ -17,7 +17,7 @@ from scipy.fft import irfft, rfft
 from ._checks import FloatArray, real, shown, whole
 from ._parallel import over_samples
 from ._run import Coupled, Network, pieces
-from .activations import Rectifier, angle_defect, angle_of
+from .activations import angle_defect, angle_of
 from .blocks import Blocks, ConvBlocks, checked_blocks
 from .gaussian import FRACTIONAL_WEIGHTS, MOST_SAMPLES, normals
 from .networks._branches import start
@@ -201,9 +201,10 @@ class FractionalResNet(Network):
         Raises: ValueError for a negative variance, an inner activation that is not linear() or relu(), an outer one
             that is not linear().
         """
-        inner, outer = self.blocks.inner, self.blocks.outer
-        if not isinstance(inner, Rectifier) or not isinstance(outer, Rectifier):
-            raise ValueError(f"inner must be linear() or relu() and outer linear(), got {inner!r}, {outer!r}")
+        inner, outer = self.blocks.inner.rectifier, self.blocks.outer.rectifier
+        if inner is None or outer is None:
+            raise ValueError("inner must be linear() or relu() and outer linear(), got "
+                             f"{self.blocks.inner!r}, {self.blocks.outer!r}")
         plus, minus = inner.slopes(self.width)
         if outer.slopes(self.width) != (1.0, 1.0):
             raise ValueError(f"outer must be linear(), got {outer!r}")

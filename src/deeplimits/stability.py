@@ -17,7 +17,7 @@ from scipy.optimize import brentq
 
 from . import densities
 from ._checks import FloatArray, real, reals
-from .activations import Plain, Rectifier, Smooth, derivatives, expressions, formula
+from .activations import ActivationLike, derivatives, expressions, formula
 from .densities._norm import strength
 
 __all__ = [
@@ -89,7 +89,7 @@ class Regime:
         return feller_test(self.b)
 
 
-def classify(activation: Smooth | Rectifier | float) -> Regime:
+def classify(activation: ActivationLike | float) -> Regime:
     """The fate of the norm under a shaped activation, or under a given b.
 
     Law: exact, in the limit of width and depth growing together. A network of finite width whose
@@ -104,12 +104,6 @@ def classify(activation: Smooth | Rectifier | float) -> Regime:
     >>> stability.classify(activations.shaped_relu(0, -1)).name
     'vanishes'
     """
-    if isinstance(activation, Plain):
-        if activation.smoothness < 2:
-            raise ValueError(f"{activation.name} has {activation.smoothness:g} continuous derivatives at 0 and the "
-                             "criterion needs more: a jump of the second makes the drift of the norm 1/s, not 1/s^2, "
-                             "critical at s = a width, not a width^(1/2); choose another centre, or shaped_relu")
-        raise ValueError(f"{activation.name} is unshaped; use activations.smooth({activation.name!r})")
     b = strength(activation)
     if b == -1:
         return Regime("null recurrent", b)

@@ -4,21 +4,34 @@ A shaped network moves its activation towards the identity as the width grows,
 so that each layer changes the covariance by an amount of order 1/width.
 """
 
+from .base import Activation, Constants
+from .coercion import ActivationLike, activation, shaped, unshaped
+from .derivatives import symbolic
+from .function import Function
 from .geometry import angle_defect, angle_of, correlation_of
 from .plain import Plain, plain
-from .rectifier import Rectifier, linear, relu, shaped_relu
+from .rectifier import Rectifier, leaky_relu, linear, relu, shaped_relu
 from .smooth import Smooth, smooth
 
 __all__ = [
+    "Activation",
+    "ActivationLike",
+    "Constants",
+    "Function",
     "Plain",
     "Rectifier",
     "Smooth",
+    "activation",
     "angle_defect",
     "angle_of",
     "correlation_of",
+    "leaky_relu",
     "linear",
     "plain",
     "relu",
+    "shaped",
     "shaped_relu",
     "smooth",
+    "symbolic",
+    "unshaped",
 ]

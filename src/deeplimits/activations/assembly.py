@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from .expressions import Node
+from .expressions import CONSTANTS, Node
 from .programs import NUMBER_OF, REGISTERS, UNARY, Program
 
 
@@ -43,7 +42,7 @@ class _Assembler:
     def compute(self, node: Node) -> _Value:
         match node:
             case Node("number", value=value):
-                return _Value(None, 0.0, float({"pi": math.pi, "e": math.e}.get(value, value)))
+                return _Value(None, 0.0, float(CONSTANTS[value] if value in CONSTANTS else value))
             case Node("power", (base,), exponent):
                 return self.power(self.value(base), exponent)
         parts = [self.value(part) for part in node.parts]
@@ -77,13 +76,13 @@ class _Assembler:
     def power(self, base: _Value, exponent: int) -> _Value:
         if base.register is None:
             return _Value(None, 0.0, base.shift**exponent)
-        total = None
+        total: _Value | None = None
         while exponent:
             if exponent & 1:
                 total = base if total is None else self.multiply(total, base)
             exponent >>= 1
             base = self.multiply(base, base) if exponent else base
-        return total
+        return total or _Value(None, 0.0, 1.0)
 
     def finish(self, result: _Value) -> None:
         """Make the last instruction write scale * register + shift into the output."""
@@ -104,7 +103,7 @@ class _Assembler:
         self.emit("linear", result.register or 0, 0, [result.scale, result.shift, 1.0, 0.0])
 
 
-def _allocate(instructions) -> list[list[int]]:
+def _allocate(instructions: list[tuple[str, int, int, list[float]]]) -> list[list[int]]:
     """Physical registers: one is free again after its last use, and never both source and target of a loop."""
     last_use = {}
     for place, (_, first, second, _) in enumerate(instructions):

@@ -1,124 +1,83 @@
-"""Exact derivatives of an activation at a point, from either side, and how smooth it is there.
-
-Each function of one argument is differentiated symbolically; the derivatives of what is built from them
-follow by the arithmetic of truncated Taylor series, at 40 digits.
-"""
+"""Exact derivatives of an activation at a point, from either side, and how smooth it is there."""
 
 from __future__ import annotations
 
 import math
 from functools import cache
+from typing import TYPE_CHECKING, Any
 
+import mpmath
 import numpy as np
-import sympy
-from scipy import special
 from scipy.optimize import brentq
 
-from .expressions import Node
+from .._checks import FloatArray
+from .expressions import CONSTANTS, Node, evaluate, parse
+from .primitives import KINKS, PRIMITIVES
+
+if TYPE_CHECKING:
+    import sympy
 
 #: Derivatives up to this order are looked at; beyond it no limit theorem asks for any.
 ORDER = 4
 DIGITS = 40
-#: A coefficient this small, at 40 digits, is zero.
-NOTHING = sympy.Float("1e-25", DIGITS)
-
-_T = sympy.Symbol("t", real=True)
-_SYMBOLIC = {
-    "exp": sympy.exp(_T),
-    "expm1": sympy.exp(_T) - 1,
-    "log": sympy.log(_T),
-    "log1p": sympy.log(1 + _T),
-    "sqrt": sympy.sqrt(_T),
-    "sin": sympy.sin(_T),
-    "cos": sympy.cos(_T),
-    "tanh": sympy.tanh(_T),
-    "arctan": sympy.atan(_T),
-    "asinh": sympy.asinh(_T),
-    "erf": sympy.erf(_T),
-    "normal_cdf": (1 + sympy.erf(_T / sympy.sqrt(2))) / 2,
-    "sigmoid": 1 / (1 + sympy.exp(-_T)),
-    "softplus": sympy.log(1 + sympy.exp(_T)),
-    "silu": _T / (1 + sympy.exp(-_T)),
-    "gelu": _T * (1 + sympy.erf(_T / sympy.sqrt(2))) / 2,
-    "reciprocal": 1 / _T,
-}
-
-Series = list[sympy.Expr]
+#: A difference this small, at 40 digits, is none.
+NOTHING = 1e-25
 
 
 @cache
-def _symbolic_derivatives(name: str) -> list[sympy.Expr]:
-    """The function and its derivatives, divided by the factorial of their order."""
-    return [sympy.diff(_SYMBOLIC[name], _T, k) / math.factorial(k) for k in range(ORDER + 1)]
+def definition(name: str) -> Node:
+    """A primitive function in terms of others, for numbers that lose no digits."""
+    return parse(PRIMITIVES[name].definition)
 
 
-def _product(a: Series, b: Series) -> Series:
-    return [sum((a[j] * b[k - j] for j in range(k + 1)), sympy.Integer(0)) for k in range(ORDER + 1)]
+def _taylor(node: Node, point: float, side: int) -> list[Any]:
+    """Derivatives from one side, by differences at many more digits than are kept.
+
+    Raises: ZeroDivisionError or ValueError where a function of the tree is singular at the point.
+    """
+    context = mpmath.MPContext()  # of its own: the precision of mpmath's is shared by all threads
+    context.dps = DIGITS
+
+    def root(u: Any) -> Any:
+        if u <= 0:
+            raise ZeroDivisionError
+        return context.sqrt(u)
+
+    own = {"Abs": context.fabs, "sqrt": root}
+
+    def constant(value: Any) -> Any:
+        named = {"pi": context.pi, "e": context.e}
+        return +named[value] if value in named else context.mpf(value.numerator) / value.denominator
+
+    def function(name: str) -> Any:
+        exact = PRIMITIVES[name].exact
+        if exact:
+            return own.get(exact) or getattr(context, exact)
+        return lambda u: evaluate(definition(name), u, constant, function)
+
+    terms = context.taylor(lambda x: evaluate(node, x, constant, function), context.mpf(repr(float(point))), ORDER,
+                           direction=side, chop=False)
+    return [term * math.factorial(k) for k, term in enumerate(terms)]
 
 
-def _composed(name: str, inside: Series) -> Series:
-    """The series of a function of a series."""
-    outer = [sympy.N(term.subs(_T, inside[0]), DIGITS) for term in _symbolic_derivatives(name)]
-    if not all(term.is_Number and term.is_finite for term in outer):
-        raise ZeroDivisionError(name)
-    step = [sympy.Integer(0), *inside[1:]]
-    total = [outer[-1]] + [sympy.Integer(0)] * ORDER
-    for term in outer[-2::-1]:
-        total = _product(total, step)
-        total[0] += term
-    return total
-
-
-def _sign(series: Series) -> int:
-    """The sign just beside the point: that of the first coefficient that is not zero."""
-    return next((1 if term > 0 else -1 for term in series if abs(term) > NOTHING), 0)
-
-
-def _series(node: Node, start: Series) -> Series:
-    """Taylor coefficients of a tree, given those of x."""
-    match node:
-        case Node("x"):
-            return start
-        case Node("number", value=value):
-            named = {"pi": sympy.pi, "e": sympy.E}
-            exact = named[value] if value in named else sympy.Rational(value.numerator, value.denominator)
-            return [sympy.N(exact, DIGITS)] + [sympy.Integer(0)] * ORDER
-        case Node("power", (base,), exponent):
-            inside, total = _series(base, start), [sympy.Integer(1)] + [sympy.Integer(0)] * ORDER
-            for _ in range(exponent):
-                total = _product(total, inside)
-            return total
-    parts = [_series(part, start) for part in node.parts]
-    if node.kind == "add":
-        return [a + b for a, b in zip(*parts, strict=True)]
-    if node.kind == "multiply":
-        return _product(*parts)
-    if node.kind == "divide":
-        return _product(parts[0], _composed("reciprocal", parts[1]))
-    if node.kind == "abs":
-        return [_sign(parts[0]) * term for term in parts[0]]
-    if node.kind == "sign":
-        return [sympy.Integer(_sign(parts[0]))] + [sympy.Integer(0)] * ORDER
-    return _composed(node.kind, parts[0])
-
-
-def one_sided(node: Node, point: float, side: int) -> list[sympy.Expr]:
+def one_sided(node: Node, point: float, side: int) -> list[Any]:
     """Value and derivatives up to order 4 at a point, approached from above (side 1) or below (-1).
 
+    Law: 25 digits; what is 0 but for rounding is 0.
     Raises: ValueError when the activation or one of these derivatives is infinite there.
     """
-    start = [sympy.Rational(repr(float(point))), sympy.Integer(side)] + [sympy.Integer(0)] * (ORDER - 1)
     try:
-        series = _series(node, start)
-    except ZeroDivisionError as error:
-        raise ValueError(f"{error} is singular at x = {point:g}; choose another centre or a function that is smooth "
-                         "there") from None
-    return [term * math.factorial(k) * side**k for k, term in enumerate(series)]
+        found = _taylor(node, point, side)
+    except (ZeroDivisionError, ValueError):
+        raise ValueError(f"the activation is singular at x = {point:g}; choose another centre or a function that is "
+                         "smooth there") from None
+    largest = max(abs(term) for term in found)
+    return [term if abs(term) > NOTHING * largest else 0 * term for term in found]
 
 
 def has_kink(node: Node) -> bool:
     """Whether the tree contains a function that is not smooth."""
-    return node.kind in ("abs", "sign") or any(map(has_kink, node.parts))
+    return node.kind in KINKS or any(map(has_kink, node.parts))
 
 
 def smoothness(node: Node, point: float) -> tuple[float, list[float]]:
@@ -137,33 +96,51 @@ def smoothness(node: Node, point: float) -> tuple[float, list[float]]:
     return (count - 1 if kinked else math.inf), [float(term) for term in above[:count]]
 
 
-def values(node: Node, x: np.ndarray) -> np.ndarray:
+def values(node: Node, x: np.ndarray) -> FloatArray:
     """The tree evaluated in float64 by NumPy, as the reference for everything else."""
-    functions = {"normal_cdf": special.ndtr, "erf": special.erf, "sigmoid": special.expit, "asinh": np.arcsinh,
-                 "softplus": lambda u: np.logaddexp(0, u), "silu": lambda u: u * special.expit(u),
-                 "gelu": lambda u: u * special.ndtr(u), "add": np.add, "multiply": np.multiply, "divide": np.divide}
-    match node:
-        case Node("x"):
-            return np.asarray(x, dtype=np.float64)
-        case Node("number", value=value):
-            return np.full(np.shape(x), {"pi": math.pi, "e": math.e}.get(value, value), dtype=np.float64)
-        case Node("power", (base,), exponent):
-            return values(base, x) ** exponent
-    function = functions.get(node.kind) or getattr(np, node.kind)
-    return function(*(values(part, x) for part in node.parts))
+    x = np.asarray(x, dtype=np.float64)
+
+    def constant(value: Any) -> FloatArray:
+        return np.full(np.shape(x), CONSTANTS[value] if value in CONSTANTS else float(value), dtype=np.float64)
+
+    return evaluate(node, x, constant, lambda name: PRIMITIVES[name].values)
+
+
+def symbolic(text: str) -> sympy.Expr:
+    """An activation as a formula of SymPy, in a real symbol x.
+
+    Raises: ValueError for what the parser refuses.
+
+    >>> from deeplimits import activations
+    >>> activations.symbolic("x*tanh(x)")
+    x*tanh(x)
+    """
+    import sympy
+
+    def constant(value: Any) -> sympy.Expr:
+        named = {"pi": sympy.pi, "e": sympy.E}
+        return named[value] if value in named else sympy.Rational(value.numerator, value.denominator)
+
+    def function(name: str) -> Any:
+        exact = PRIMITIVES[name].exact
+        return getattr(sympy, exact) if exact else lambda u: evaluate(definition(name), u, constant, function)
+
+    return evaluate(parse(text), sympy.Symbol("x", real=True), constant, function)
 
 
 @cache
 def kinks(node: Node, reach: float = 30.0) -> list[float]:
-    """Where the argument of an absolute value changes its sign, for |x| <= reach."""
+    """Where the argument of a function with kinks passes one of them, for |x| <= reach."""
     grid = np.linspace(-reach, reach, 60 * 200 + 1)
-    found = []
+    found: list[float] = []
     for part in node.parts:
         found += kinks(part, reach)
-    if node.kind in ("abs", "sign"):
+    for level in KINKS.get(node.kind, ()):
         inside = node.parts[0]
-        heights = values(inside, grid)
+        heights = values(inside, grid) - level
         found += list(grid[heights == 0])
         for k in np.flatnonzero(heights[:-1] * heights[1:] < 0):
-            found.append(brentq(lambda x: float(values(inside, np.array(x))), grid[k], grid[k + 1], xtol=1e-14))
-    return sorted(set(found))
+            place: Any = brentq(lambda x, level=level, inside=inside: float(values(inside, np.array(x))) - level,
+                                grid[k], grid[k + 1], xtol=1e-14)
+            found.append(place)
+    return sorted({float(place) for place in found})

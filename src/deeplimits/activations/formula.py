@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
@@ -50,9 +51,8 @@ def regularity(name: str) -> float:
     return min(counts, default=np.inf)
 
 
-@cache
-def near(node: Node, centre: float, value: float, slope: float) -> tuple[float, FloatArray] | None:
-    """The polynomial that replaces a tree near its centre: f(centre + u) = value + slope u + u^2 r(u).
+def near(function: Callable[[FloatArray], FloatArray], value: float, slope: float) -> tuple[float, FloatArray] | None:
+    """The polynomial that replaces a function near 0: f(u) = value + slope u + u^2 r(u).
 
     Shapes: the radius, up to 2, in which the error is below 1e-8 of the linear term and nothing
         cancels more than half of it, and the coefficients of r, (TERMS,); None where no radius will do.
@@ -61,7 +61,7 @@ def near(node: Node, centre: float, value: float, slope: float) -> tuple[float, 
         # Two sets of Chebyshev points that interlace: one to fit, one to test.
         fitted, tested = (radius * np.cos(np.pi * (np.arange(size) + 0.5) / size) for size in (80, 206))
         with np.errstate(all="ignore"):
-            rest = [derivatives.values(node, centre + u) - value - slope * u for u in (fitted, tested)]
+            rest = [function(u) - value - slope * u for u in (fitted, tested)]
         if not all(np.all(np.abs(part) <= abs(slope * u) / 2) for part, u in zip(rest, (fitted, tested), strict=True)):
             continue
         basis = np.vander(fitted / radius, TERMS, increasing=True)
@@ -72,6 +72,12 @@ def near(node: Node, centre: float, value: float, slope: float) -> tuple[float, 
     return None
 
 
+@cache
+def near_centre(node: Node, centre: float, value: float, slope: float) -> tuple[float, FloatArray] | None:
+    """The polynomial `near` a centre of a tree."""
+    return near(lambda u: derivatives.values(node, centre + u), value, slope)
+
+
 def program(name: str, centre: float, scale: float, gain: float, offset: float, dtype: DTypeLike,
             of_derivative: bool, with_near: bool) -> Program:
     """The program of gain f(x / scale + centre) + offset, or of gain f'(x / scale + centre) + offset.
@@ -80,17 +86,17 @@ def program(name: str, centre: float, scale: float, gain: float, offset: float, 
     """
     node = derivative(tree(name)) if of_derivative else tree(name)
     count, values = at(name, centre)
-    found = None
+    polynomial = None
     if with_near and count == np.inf and np.dtype(dtype) == np.float32:
         value, slope = values[1:3] if of_derivative else values[:2]
-        found = near(node, centre, value, slope)
+        found = near_centre(node, centre, value, slope)
         if found is not None:
             radius, coefficients = found
             # The value that the offset cancels is cancelled here without rounding.
             rest = 0.0 if offset == -gain * value else gain * value + offset
-            found = np.concatenate([[radius * scale, 1 / scale, rest, gain * slope / scale],
-                                    gain * coefficients / scale])
-    return assemble(node, scale, centre, gain, offset, dtype, found)
+            polynomial = np.concatenate([[radius * scale, 1 / scale, rest, gain * slope / scale],
+                                         gain * coefficients / scale])
+    return assemble(node, scale, centre, gain, offset, dtype, polynomial)
 
 
 @cache

@@ -5,10 +5,21 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._checks import FloatArray, numbers, reals
+from .._checks import FloatArray, numbers, reals, shown
 
-#: How far rounding may take a number out of its range.
-SLACK = 1e-9
+#: How far rounding may take an argument out of its range.
+ROUNDING = 1e-9
+
+
+def within(name: str, value: ArrayLike, low: float, high: float) -> FloatArray:
+    """Numbers in a range, put back on its ends where rounding took them past it.
+
+    Raises: ValueError that names the argument, for others and for what is no finite number.
+    """
+    found = reals(name, value)
+    if np.any((found < low - ROUNDING) | (found > high + ROUNDING)):
+        raise ValueError(f"{name} must lie in [{low:g}, {high:.8g}], got {shown(value)}")
+    return np.clip(found, low, high)
 
 
 def angle_defect(theta: ArrayLike) -> FloatArray:
@@ -16,8 +27,13 @@ def angle_defect(theta: ArrayLike) -> FloatArray:
 
     Shapes: any shape in radians in [0, pi], the same shape out.
     Law: exact to rounding; below 0.5 a series avoids the cancellation of two equal terms.
+    Raises: ValueError for angles outside [0, pi].
+
+    >>> from deeplimits import activations
+    >>> float(activations.angle_defect(0.0))
+    0.0
     """
-    theta = reals("theta", theta, least=-SLACK, most=np.pi + SLACK).clip(0, np.pi)
+    theta = within("theta", theta, 0, np.pi)
     square = np.minimum(theta, 0.5) ** 2
     # theta^3 (1/3 - theta^2/30 + theta^4/840 - ...): the terms 2k/(2k+1)! with alternating sign.
     series = np.zeros_like(theta)
@@ -31,8 +47,13 @@ def angle_of(epsilon: ArrayLike) -> FloatArray:
 
     Shapes: any shape in [0, 2], the same shape out.
     Law: exact to rounding for any epsilon, where arccos(1 - epsilon) loses half the digits.
+    Raises: ValueError for numbers outside [0, 2].
+
+    >>> from deeplimits import activations
+    >>> round(float(activations.angle_of(2.0)), 4)  # opposite inputs
+    3.1416
     """
-    return 2 * np.arcsin(np.sqrt(reals("epsilon", epsilon, least=-SLACK, most=2 + SLACK).clip(0, 2) / 2))
+    return 2 * np.arcsin(np.sqrt(within("epsilon", epsilon, 0, 2) / 2))
 
 
 def correlation_of(V: ArrayLike) -> FloatArray:
@@ -40,11 +61,16 @@ def correlation_of(V: ArrayLike) -> FloatArray:
 
     Shapes: (..., m, m) in, (..., m, m) out.
     Law: exact; kept within [-1, 1] against rounding.
-    Raises: ValueError where a variance is zero or infinite: a dead or an exploded network has no correlation.
+    Raises: ValueError for what holds no square matrices, and where a variance is zero or infinite: a dead or an
+        exploded network has no correlation.
+
+    >>> from deeplimits import activations
+    >>> activations.correlation_of([[4.0, 1.0], [1.0, 1.0]]).tolist()
+    [[1.0, 0.5], [0.5, 1.0]]
     """
     V = numbers("V", V, what="covariance matrices (..., m, m)")
     if V.ndim < 2 or V.shape[-1] != V.shape[-2]:
-        raise ValueError(f"V must be covariance matrices (..., m, m), got shape {V.shape}")
+        raise ValueError(f"V must hold square matrices (..., m, m), got shape {V.shape}")
     with np.errstate(invalid="ignore"):
         size = np.sqrt(np.diagonal(V, axis1=-2, axis2=-1))
     without = np.count_nonzero(~np.all((size > 0) & np.isfinite(size), axis=-1))

@@ -11,25 +11,27 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+from llvmlite import ir
+from numba import types
 from numpy.typing import DTypeLike, NDArray
 
 from .._jit import njit
-from .._vectors import widest_vectors
+from .._vectors import OPTIONS, intrinsic, widest_vectors
 from . import elementary as f
+from .primitives import PRIMITIVES
 
 #: Neurons handled by one call at most: their normals, state and activations stay in the first-level cache.
 TILE = 512
 #: Blocks that a program may keep at the same time.
 REGISTERS = 16
 
-#: Operations, by their number in a program. LINEAR to SIGN compute c F(a u + b) + d, RECTIFY
+#: Operations, by their number in a program. LINEAR to HARDTANH compute c F(a u + b) + d, RECTIFY
 #: a u + b |u|, ADD a u + b v + c, MULTIPLY (a u + b) (c v + d), DIVIDE (a u + b) / (c v + d).
-UNARY = ("linear", "exp", "expm1", "log", "log1p", "sqrt", "sin", "cos", "tanh", "arctan", "asinh", "erf",
-         "normal_cdf", "sigmoid", "softplus", "silu", "gelu", "abs", "sign", "rectify")
+UNARY = ("linear", *PRIMITIVES, "rectify")
 BINARY = ("add", "multiply", "divide")
 NUMBER_OF = {name: number for number, name in enumerate(UNARY + BINARY)}
 (LINEAR, EXP, EXPM1, LOG, LOG1P, SQRT, SIN, COS, TANH, ARCTAN, ASINH, ERF, NORMAL_CDF, SIGMOID, SOFTPLUS, SILU, GELU,
- ABS, SIGN, RECTIFY, ADD, MULTIPLY, DIVIDE) = range(len(NUMBER_OF))
+ ABS, SIGN, HARDTANH, RECTIFY, ADD, MULTIPLY, DIVIDE) = range(len(NUMBER_OF))
 
 #: Coefficients of the polynomial near the centre.
 TERMS = 14
@@ -40,11 +42,13 @@ class Program(NamedTuple):
 
     instructions: (count, 8): operation, target, first and second source, then the constants a, b, c, d;
     source 0 is the input, target -1 the output. near: empty, or radius, 1/scale, value, slope and
-    `TERMS` coefficients of the polynomial that replaces the instructions for |x| < radius.
+    `TERMS` coefficients of the polynomial that replaces the instructions for |x| < radius. address: 0, or where
+    machine code stands that takes the place of both, a function of input, output and their length.
     """
 
     instructions: NDArray
     near: NDArray
+    address: int = 0
 
 
 def scratch(dtype: DTypeLike) -> NDArray:
@@ -129,6 +133,12 @@ def _more_unary(operation, out, u, a, b, c, d):
         for i in range(n):
             v = a * u[i] + b
             out[i] = d + (c if v > zero else (-c if v < zero else zero))
+    elif operation == HARDTANH:
+        one = out.dtype.type(1)
+        for i in range(n):
+            v = a * u[i] + b
+            v = one if v > one else v
+            out[i] = c * (-one if v < -one else v) + d
     elif operation == RECTIFY:
         for i in range(n):
             out[i] = a * u[i] + b * abs(u[i])
@@ -149,7 +159,7 @@ def _binary(operation, out, u, v, a, b, c, d):
             out[i] = (a * u[i] + b) / (c * v[i] + d)
 
 
-@njit(**f.OPTIONS)
+@njit(**OPTIONS)
 def polynomial(x, near):
     """value + slope x + x u r(u), u = x / scale: the slope stays exact however small x is."""
     u = x * near[1]
@@ -187,6 +197,23 @@ def _outside(x, near):
     return count
 
 
+@intrinsic
+def _call(typing_context, address, x, out):
+    """Call the machine code at an address with two blocks and their length."""
+
+    def codegen(context, builder, signature, arguments):
+        word, byte = ir.IntType(64), ir.IntType(8).as_pointer()
+        blocks = [context.make_array(kind)(context, builder, value)
+                  for kind, value in zip(signature.args[1:], arguments[1:], strict=True)]
+        kind = ir.FunctionType(ir.VoidType(), [byte, byte, word])
+        places = [builder.bitcast(block.data, byte) for block in blocks]
+        builder.call(builder.inttoptr(arguments[0], kind.as_pointer()), [*places, builder.extract_value(
+            blocks[0].shape, 0)])
+        return context.get_dummy_value()
+
+    return types.none(types.int64, x, out), codegen
+
+
 @njit
 def apply(program, x, out, scratch):
     """out[:] = phi(x), inside compiled code.
@@ -196,6 +223,9 @@ def apply(program, x, out, scratch):
     Law: the value at a neuron does not depend on the others in the block.
     """
     near, steps = program.near, program.instructions
+    if program.address != 0:
+        _call(program.address, x, out)
+        return
     if len(near) and _outside(x, near) == 0:
         _near(out, x, near)
         return

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from .._checks import FloatArray, real, whole
-from . import derivatives, formula
-from .expressions import checked_name
+from . import derivatives, expressions, formula
+from .base import Activation, Constants, real_input
+from .expressions import Node, checked_name
 from .programs import Program
 
 #: The covariance SDE for smooth shaping needs this many continuous derivatives.
@@ -19,12 +20,16 @@ FAR = 1000.0
 
 
 @dataclass(frozen=True)
-class Smooth:
+class Smooth(Activation):
     """A smooth activation, shaped: phi_s(x) = s phi(x / s) with s = a width^exponent.
 
     phi is the formula moved and scaled to value 0 and slope 1 at the centre.
 
     Source: Li, Nica and Roy 2022, shaping of smooth activations.
+
+    >>> from deeplimits import activations
+    >>> activations.Smooth("tanh", a=2.0).limit
+    Constants(b=-0.5, gap2=0.0, bend=0.0)
     """
 
     name: str
@@ -32,8 +37,35 @@ class Smooth:
     centre: float = 0.0
     exponent: float = 0.5
 
-    #: Smooth shaping bends no angle by itself: the squared slope difference of shaped ReLU is 0.
-    gap2 = 0.0
+    def __post_init__(self) -> None:
+        name = checked_name(self.name)
+        centre = real("centre", self.centre, least=-formula.REACH, most=formula.REACH)
+        checked = {"name": name, "a": real("a", self.a, above=0), "centre": centre,
+                   "exponent": real("exponent", self.exponent, above=0)}
+        for field, value in checked.items():
+            object.__setattr__(self, field, value)
+        count, values = formula.at(name, centre)
+        if count < NEEDED:
+            raise ValueError(f"{name} has {max(count, 0):g} continuous derivatives at centre={centre:g}, smooth "
+                             f"shaping needs {NEEDED}; choose another centre, or shaped_relu for a rectifier")
+        if abs(values[1]) < 1e-12:
+            raise ValueError(f"{name} has slope 0 at centre={centre:g} and cannot be normalised to slope 1; "
+                             "choose another centre")
+
+    @property
+    def shaped(self) -> bool:
+        """True: the activation is stretched by a power of the width."""
+        return True
+
+    @property
+    def tree(self) -> Node:
+        """The formula, before it is moved and stretched."""
+        return formula.tree(self.name)
+
+    def kinks(self, width: int | None = None) -> tuple[float, ...]:
+        """Where the stretched activation is not smooth."""
+        places = np.array(derivatives.kinks(self.tree))
+        return tuple((places - self.centre) * self._scale_at(width)) if len(places) else ()
 
     @property
     def _derivatives(self) -> tuple[float, ...]:
@@ -43,6 +75,21 @@ class Smooth:
     def smoothness(self) -> float:
         """How many derivatives are continuous at the centre, at least 4; infinity if all."""
         return formula.at(self.name, self.centre)[0]
+
+    @property
+    def regularity(self) -> float:
+        """How many derivatives of the formula are continuous everywhere, for |x| <= 30."""
+        return formula.regularity(self.name)
+
+    @property
+    def value0(self) -> float:
+        """0, by normalisation."""
+        return 0.0
+
+    @property
+    def slope0(self) -> float:
+        """1, by normalisation."""
+        return 1.0
 
     @property
     def second(self) -> float:
@@ -70,40 +117,57 @@ class Smooth:
         return self.a**-2 if self.exponent == 0.5 else 0.0
 
     @property
-    def b(self) -> float:
-        """kappa / a^2, the drift of the norm: dV = b V (V - 1) dt + sqrt(2) V dB. Zero above exponent 1/2.
+    def limit(self) -> Constants:
+        """kappa / a^2, no bending of angles by itself, and phi''^2 / a^2; all 0 above exponent 1/2.
 
         Raises: ValueError below exponent 1/2, where there is no such limit.
         """
-        return self.kappa * self._rate()
+        rate = self._rate()
+        return Constants(self.kappa * rate, 0.0, self.second**2 * rate)
 
     def scale(self, width: int) -> float:
         """s = a width^exponent: how far the activation is stretched."""
         return self.a * float(whole("width", width)) ** self.exponent
 
-    def length(self, width: int) -> float:
-        """The inputs over which the activation is nearly straight at this width."""
-        found = formula.near(formula.tree(self.name), self.centre, *self._derivatives[:2])
-        return self.scale(width) * (1.0 if found is None else min(found[0], 1.0))
+    def stretch(self, width: int) -> float:
+        """s: how far the activation is stretched."""
+        return self.scale(width)
 
-    def __call__(self, x: ArrayLike, width: int) -> FloatArray:
+    def _scale_at(self, width: int | None) -> float:
+        if width is None:
+            raise ValueError(f"{self.name} is shaped and has no shape without a width; give width")
+        return self.scale(width)
+
+    def length(self, width: int | None = None) -> float:
+        """The inputs over which the activation is nearly straight at this width."""
+        found = formula.near_centre(self.tree, self.centre, *self._derivatives[:2])
+        return self._scale_at(width) * (1.0 if found is None else min(found[0], 1.0))
+
+    def __call__(self, x: ArrayLike, width: int | None = None) -> FloatArray:
         """The shaped activation at this width, element-wise.
 
         Shapes: any shape, the same shape out.
         Law: float64; the difference from the value at the centre costs s / |x| units of rounding.
         """
-        s, (value, slope) = self.scale(width), self._derivatives[:2]
-        inside = np.asarray(x, dtype=np.float64) / s + self.centre
-        return s * (derivatives.values(formula.tree(self.name), inside) - value) / slope
+        s, (value, slope) = self._scale_at(width), self._derivatives[:2]
+        return s * (derivatives.values(self.tree, real_input(x) / s + self.centre) - value) / slope
 
-    def normaliser(self, width: int) -> float:
+    def derivative(self, x: ArrayLike, width: int | None = None) -> FloatArray:
+        """The derivative of the shaped activation at this width, element-wise; 1 at 0.
+
+        Shapes: any shape, the same shape out.
+        """
+        inside = real_input(x) / self._scale_at(width) + self.centre
+        return derivatives.values(expressions.derivative(self.tree), inside) / self._derivatives[1]
+
+    def normaliser(self, width: int | None = None) -> float:
         """The constant c with c E[phi_s(g)^2] = 1 for a standard normal g.
 
         Law: Gauss quadrature, relative error 1e-12; where s is a thousand times the length over which
             the activation bends, the expansion 1/c = 1 + kappa / s^2, error O(s^-4).
         Raises: ValueError when the mean is infinite.
         """
-        s = self.scale(width)
+        s = self._scale_at(width)
         if self.length(width) > FAR:
             return 1 / (1 + self.kappa / s**2)
         with np.errstate(all="ignore"):
@@ -127,18 +191,19 @@ class Smooth:
         bend = self.second**2 / 4 * (first * other + V * (2 * V - 3))
         return self._rate() * (bend + self.third / 2 * V * (first + other - 2))
 
-    def program(self, width: int, dtype: DTypeLike = np.float32, derivative: bool = False,
-                near: bool = True) -> Program:
+    def program(self, width: int | None = None, dtype: DTypeLike = np.float32, derivative: bool = False,
+                near: bool | None = None) -> Program:
         """The shaped activation, or its derivative, for compiled loops: see `programs.apply`.
 
         Law: float32 within 3e-7 of the larger of |phi_s(x)| and |x| / 1000 at centre 0 for the common
             activations; close to the centre as precise as x itself, however large s is.
         """
-        s, (value, slope) = self.scale(width), self._derivatives[:2]
+        s, (value, slope) = self._scale_at(width), self._derivatives[:2]
+        close = near is not False
         if derivative:
-            return formula.program(self.name, self.centre, s, 1 / slope, 0.0, dtype, True, near)
+            return formula.program(self.name, self.centre, s, 1 / slope, 0.0, dtype, True, close)
         gain = s / slope
-        return formula.program(self.name, self.centre, s, gain, -gain * value, dtype, False, near)
+        return formula.program(self.name, self.centre, s, gain, -gain * value, dtype, False, close)
 
 
 def smooth(name: str, a: float = 1.0, centre: float = 0.0, exponent: float = 0.5) -> Smooth:
@@ -150,15 +215,10 @@ def smooth(name: str, a: float = 1.0, centre: float = 0.0, exponent: float = 0.5
     Raises: ValueError for an expression that the parser refuses, that is not finite for |x| <= 30,
         that has fewer than four continuous derivatives at the centre (ReLU, ELU, SELU, softsign)
         or slope 0 there; for a or an exponent that is not positive.
+
+    >>> from deeplimits import activations
+    >>> phi = activations.smooth("silu", a=0.5)
+    >>> phi.second, phi.third, phi.kappa, phi.b
+    (1.0, 0.0, 0.75, 3.0)
     """
-    name = checked_name(name)
-    shaped = Smooth(name, real("a", a, above=0), real("centre", centre, least=-formula.REACH, most=formula.REACH),
-                    real("exponent", exponent, above=0))
-    count, values = formula.at(name, shaped.centre)
-    if count < NEEDED:
-        raise ValueError(f"{name} has {max(count, 0):g} continuous derivatives at centre={centre:g}, smooth shaping "
-                         f"needs {NEEDED}; choose another centre, or shaped_relu for a rectifier")
-    if abs(values[1]) < 1e-12:
-        raise ValueError(f"{name} has slope 0 at centre={centre:g} and cannot be normalised to slope 1; "
-                         "choose another centre")
-    return shaped
+    return Smooth(name, a, centre, exponent)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .._checks import FloatArray, real, whole
+from ..activations import Activation as Given
 from ..kernels import _expectations
 from ._block import Backward, Block, Moments, Size
 from ._parameters import Scope, Weight, columns
@@ -33,12 +34,12 @@ def critical_gain(activation: object) -> float:
     Raises: ValueError for an unknown activation, and for one without derivative.
     """
     function = resolved(activation)
-    if not hasattr(function, "derivative"):
+    if not isinstance(function, Given):
         raise ValueError(f"activation must be one of the package for gain='critical', got {activation!r}")
-    if hasattr(function, "slopes"):
-        return float(np.sqrt(2 / sum(slope**2 for slope in function.slopes(1))))
-    kinks = _expectations.kinks_of(function, 1)
-    power = _expectations.single(lambda x: function.derivative(x) ** 2, 0.0, 1.0, kinks, function.length(1))
+    if function.rectifier is not None:
+        return float(np.sqrt(2 / sum(slope**2 for slope in function.rectifier.slopes(1))))
+    kinks, length = function.kinks(1), function.length(1)
+    power = _expectations.single(lambda x: function.derivative(x, 1) ** 2, 0.0, 1.0, kinks, length)
     return float(1 / np.sqrt(power))
 
 

@@ -10,7 +10,9 @@ import numpy as np
 
 from .._checks import FloatArray, real
 from .._parallel import over_samples
-from ..activations import Rectifier, plain, programs
+from ..activations import Activation as Given
+from ..activations import activation as given
+from ..activations import programs
 from ..kernels import _expectations
 from ..loops.weights import apply_whole
 from ._block import Backward, Block, Moments, Size
@@ -26,7 +28,7 @@ def resolved(activation: Any) -> Any:
     Raises: ValueError for anything else.
     """
     if isinstance(activation, str):
-        return Rectifier("ReLU", base_minus=0.0) if activation == "relu" else plain(activation)
+        return given(activation)
     if not callable(activation):
         raise ValueError(f"activation must be a name, an activation of the package or a callable, got {activation!r}")
     return activation
@@ -66,7 +68,7 @@ class Activation(Block):
     def value(self, x: FloatArray, *, slope: bool = False) -> FloatArray:
         """The activation of a state, or its derivative."""
         function = resolved(self.function)
-        if hasattr(function, "program"):
+        if isinstance(function, Given):
             return evaluate(function, x, x.shape[1], slope=slope)
         if slope and self.derivative is None:
             raise ValueError("Activation needs derivative= for gradients of a callable, got None")
@@ -91,13 +93,13 @@ def gaussian_moments(function: Any, covariance: FloatArray, width: int) -> tuple
     Shapes: (m, m) -> (m,), (m, m).
     """
     deviation = np.sqrt(np.diag(covariance))
-    if isinstance(function, Rectifier):
-        plus, minus = function.slopes(width)
+    if isinstance(function, Given) and function.rectifier is not None:
+        plus, minus = function.rectifier.slopes(width)
         return (plus - minus) / np.sqrt(2 * np.pi) * deviation, _expectations.rectified(plus, minus, covariance)[0]
     kinks: tuple[float, ...] = ()
     length, call = 1.0, function
-    if hasattr(function, "program"):
-        kinks, length = _expectations.kinks_of(function, width), function.length(width)
+    if isinstance(function, Given):
+        kinks, length = function.kinks(width), function.length(width)
         call = lambda x: function(x, width)  # noqa: E731
     mean = np.array([_expectations.single(call, 0.0, s, kinks, length) for s in deviation])
     return mean, _expectations.products(call, np.zeros_like(deviation), covariance, kinks, length)

@@ -12,7 +12,7 @@ from scipy.stats import norm
 
 from .._checks import FloatArray, real, shown
 from .._finite_volumes import REACH, evolve, normal_start
-from ..activations import Rectifier, Smooth, angle_defect, angle_of
+from ..activations import ActivationLike, angle_defect, angle_of, shaped
 from ._laws import GridLaw, not_nan, with_error
 
 #: The longest time: at its end 1 - rho is about exp(-300), and the grid has 3e4 to 6e4 cells.
@@ -79,7 +79,7 @@ class CorrelationDensity(GridLaw):
             return np.where(inside, self.pdf_artanh(-np.log(np.tan(safe / 2))) / np.sin(safe), 0)
 
 
-def correlation(activation: Rectifier | Smooth, rho0: float, time: float) -> CorrelationDensity:
+def correlation(activation: ActivationLike, rho0: float, time: float) -> CorrelationDensity:
     """The law of the correlation of two inputs at time depth/width, as both go to infinity.
 
     For an odd smooth activation it is that of a linear network, however the norms move.
@@ -103,10 +103,10 @@ def correlation(activation: Rectifier | Smooth, rho0: float, time: float) -> Cor
     """
     start = real("rho0", rho0, least=-1, most=1)
     end = real("time", time, above=0, most=LONGEST)
-    if getattr(activation, "second", None) != 0:
+    _, gap2, bend = shaped(activation).limit
+    if bend != 0:
         raise ValueError("activation must have no second derivative at 0, or its correlation is no "
                          f"process of its own; got {shown(activation)}")
-    gap2 = activation.gap2
     if gap2 > STRONGEST:
         raise ValueError(f"activation must have constants that differ by at most {STRONGEST**0.5:g}, "
                          f"got {activation!r}")

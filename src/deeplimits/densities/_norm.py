@@ -11,7 +11,7 @@ from scipy.stats import norm as normal
 
 from .._checks import FloatArray, real
 from .._finite_volumes import REACH, evolve, normal_start
-from ..activations import Rectifier, Smooth
+from ..activations import Activation, ActivationLike, shaped
 from ._laws import GridLaw, NormalLaw, with_error
 
 ROOT2 = np.sqrt(2)
@@ -90,18 +90,13 @@ class NormDensity(GridLaw):
         return self.explosion_probability > 1e-10
 
 
-def strength(activation: Rectifier | Smooth | float) -> float:
+def strength(activation: ActivationLike | float) -> float:
     """b of the norm equation dV = b V (V - 1) dt + sqrt(2) V dB of a shaped activation, or b itself.
 
     Raises: ValueError for an unshaped activation, and below exponent 1/2.
     """
-    if isinstance(activation, Smooth):
-        return activation.b
-    if isinstance(activation, Rectifier):
-        if activation.base_plus != activation.base_minus:
-            raise ValueError(f"activation must be shaped, {activation.name} is unshaped and has no norm SDE; "
-                             "use shaped_relu")
-        return 0.0
+    if isinstance(activation, Activation | str):
+        return shaped(activation).b
     try:
         return real("b", activation)
     except ValueError:
@@ -109,7 +104,7 @@ def strength(activation: Rectifier | Smooth | float) -> float:
                          f"got {activation!r}") from None
 
 
-def norm(activation: Rectifier | Smooth | float, V0: float, time: float) -> NormDensity | NormalLaw:
+def norm(activation: ActivationLike | float, V0: float, time: float) -> NormDensity | NormalLaw:
     """The law of the norm V of one input at time depth/width, as both go to infinity.
 
     Shapes: V0 and time numbers, time in units of depth/width; instead of an activation also b.

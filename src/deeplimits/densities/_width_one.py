@@ -13,9 +13,9 @@ from scipy.interpolate import CubicHermiteSpline
 from scipy.special import dawsn
 from scipy.stats import norm
 
-from .._checks import FloatArray, real, shown
+from .._checks import FloatArray, real
 from .._finite_volumes import REACH, evolve, normal_start
-from ..activations import Plain, Rectifier
+from ..activations import Activation, ActivationLike, unshaped
 from ._laws import Atom, GridLaw, Law, Mirror, NormalLaw, not_nan, with_error
 
 #: Coordinates further than this from the start mean an activation that grows too fast.
@@ -25,7 +25,7 @@ SMALLEST = 1e-300
 
 
 @dataclass(frozen=True)
-class OrnsteinUhlenbeck:
+class OrnsteinUhlenbeck(Activation):
     """The activation that turns a single neuron into an Ornstein-Uhlenbeck process.
 
     phi(y) = exp(g(y)^2) with g(y) = h^-1(alpha y + beta) and h(z) = int_0^z exp(u^2) du. Along
@@ -45,6 +45,8 @@ class OrnsteinUhlenbeck:
     alpha: float = 1.0
     beta: float = 0.0
 
+    name = "the activation of the Ornstein-Uhlenbeck process"
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "alpha", real("alpha", self.alpha, above=0))
         object.__setattr__(self, "beta", real("beta", self.beta))
@@ -53,6 +55,10 @@ class OrnsteinUhlenbeck:
         """The activation, element-wise, whatever the width. Shapes: any shape, the same shape out."""
         with np.errstate(over="ignore", under="ignore"):
             return np.exp(self.g(x) ** 2)
+
+    def derivative(self, x: ArrayLike, width: int | None = None) -> FloatArray:
+        """The first derivative, 2 alpha g(x). Shapes: any shape, the same shape out."""
+        return 2 * self.alpha * self.g(x)
 
     def g(self, x: ArrayLike) -> FloatArray:
         """The coordinate in which a neuron is an Ornstein-Uhlenbeck process.
@@ -80,7 +86,7 @@ class OrnsteinUhlenbeck:
             return (np.where(np.isinf(g), g, h) - self.beta) / self.alpha
 
 
-def width_one(activation: Rectifier | Plain | OrnsteinUhlenbeck, x0: float, time: float = 1.0) -> Law:
+def width_one(activation: ActivationLike, x0: float, time: float = 1.0) -> Law:
     """The law of a residual network with a single neuron and infinitely many layers.
 
     Shapes: x0 and time numbers; time in [0, 1] is layer/depth for weight variance 1.
@@ -100,17 +106,15 @@ def width_one(activation: Rectifier | Plain | OrnsteinUhlenbeck, x0: float, time
     (1.0, True)
     """
     start, end = real("x0", x0), real("time", time, above=0)
+    activation = unshaped(activation, "activation")
     if isinstance(activation, OrnsteinUhlenbeck):
         return _ornstein_uhlenbeck(activation, start, end)
-    if isinstance(activation, Rectifier):
+    if activation.rectifier is not None:
         slope = float(activation.derivative(start)) if start else 0.0
         if slope == 0:
             return Atom(start)
         law = _geometric(abs(start), abs(slope), end)
         return law if start > 0 else Mirror(law)
-    if not isinstance(activation, Plain):
-        raise ValueError("activation must be a plain activation, relu(), linear() or OrnsteinUhlenbeck, "
-                         f"got {shown(activation)}")
     if activation(start) == 0:
         return Atom(start)
     if not (abs(start) >= SMALLEST or start == 0):
@@ -203,7 +207,7 @@ class Lamperti:
     In units of the start, so that neither tables nor their slopes leave double precision.
     """
 
-    activation: Plain
+    activation: Activation
     unit: float
     edges: FloatArray
     x: FloatArray
@@ -243,7 +247,7 @@ class Lamperti:
         return 1 / np.abs(self.activation(self.value(z)))
 
 
-def _lamperti(activation: Plain, x0: float, end: float, spacing: float) -> GridLaw:
+def _lamperti(activation: Activation, x0: float, end: float, spacing: float) -> GridLaw:
     """The law of z = int dx / |phi(x)| from x0, dz = -sign(phi) phi'(x) / 2 dt + dB, in units of sqrt(end)."""
     sign, root = np.sign(activation(x0)), np.sqrt(end)
     reach = REACH * root
@@ -265,7 +269,7 @@ def _lamperti(activation: Plain, x0: float, end: float, spacing: float) -> GridL
     return GridLaw(edges, masses / masses.sum(), np.nan, chart)
 
 
-def _path(activation: Plain, x0: float, edges: FloatArray) -> FloatArray:
+def _path(activation: Activation, x0: float, edges: FloatArray) -> FloatArray:
     """x at the edges: dx/dz = |phi(x)|, x = x0 at z = 0."""
     halves, scale = [], max(abs(x0), float(np.abs(activation(x0))))
     for side in (-1, 1):

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .._checks import real
-from ..activations import Rectifier, Smooth
+from ..activations import shaped
 
 
-def checked_limit(activation: object, time: object) -> float:
-    """The time, after a check that it and the activation have a limit of growing width and depth.
+def keep_limit(law: Any) -> None:
+    """Check that the activation and the time of a law have a limit of growing width and depth, and keep both.
+
+    A string stands for the smooth shaping of that activation.
 
     Raises: ValueError that names the argument, its value and what is allowed.
     """
-    if not isinstance(activation, Rectifier | Smooth):
-        raise ValueError("activation must come from activations.shaped_relu, linear or smooth, "
-                         f"got {activation!r}")
-    # Both raise for a shaping that is too weak.
-    _ = activation.b if isinstance(activation, Smooth) else activation.gap2
-    return real("time", time, above=0)
+    activation = shaped(law.activation)
+    _ = activation.limit  # raises where there is none
+    object.__setattr__(law, "activation", activation)
+    object.__setattr__(law, "time", real("time", law.time, above=0))
 
 
 #: The longest step: flows over it are still tabulated in a second.

@@ -10,12 +10,12 @@ import numpy as np
 
 from .._checks import FloatArray, real
 from .._run import Diffusion, Steps
-from ..activations import Rectifier, Smooth
+from ..activations import Activation
 from ..gaussian import CORRELATION_PATHS, Address
 from ..loops.correlation import Flow, walk
 from ..loops.flow import displacement_tables
 from ..loops.lanes import LANES, noise
-from ._grid import check_steps, checked_limit
+from ._grid import check_steps, keep_limit
 
 #: How to write z = artanh(correlation) as the coordinate asked for.
 COORDINATES: dict[str, Callable[[FloatArray], FloatArray]] = {
@@ -42,14 +42,15 @@ class CorrelationSDE(Diffusion):
     ((1000,), True)
     """
 
-    activation: Rectifier | Smooth
+    activation: Activation
     time: float
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "time", checked_limit(self.activation, self.time))
-        if self.activation.second != 0 and self.activation.exponent == 0.5:
-            raise ValueError(f"activation must have no second derivative at its centre, {self.activation.name} has "
-                             f"{self.activation.second:g}: its correlation depends on the norms; use CovarianceSDE")
+        keep_limit(self)
+        if self.activation.limit.bend != 0:
+            raise ValueError(f"activation must have no second derivative at its centre, {self.activation.name} has one "
+                             f"(bend = {self.activation.limit.bend:g}): its correlation depends on the norms; use "
+                             "CovarianceSDE")
 
     def sample(self, initial: float, samples: int, seed: int, at: Sequence[float] | None = None, *,
                coordinate: str = "rho", **how: Unpack[Steps]) -> FloatArray:

@@ -12,13 +12,13 @@ from numpy.typing import ArrayLike
 from .. import _checks
 from .._checks import FloatArray, real
 from .._run import Diffusion, Run, Steps
-from ..activations import Rectifier, Smooth, correlation_of
+from ..activations import Activation, correlation_of
 from ..gaussian import COVARIANCE_PATHS, TANGENT_PATHS, Address
 from ..loops import matrices, pairs, smooth, tangents
 from ..loops.flow import BOUNDED_CELLS, decrement_table, ratio_flow
 from ..loops.lanes import FARTHEST, LANES, Drift, Noise, noise, squarings
 from ..loops.linear import PIVOT
-from ._grid import check_steps, checked_limit
+from ._grid import check_steps, keep_limit
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,11 @@ class CovarianceSDE(Diffusion):
     (100, 3, 2, 2)
     """
 
-    activation: Rectifier | Smooth
+    activation: Activation
     time: float
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "time", checked_limit(self.activation, self.time))
+        keep_limit(self)
 
     def sample(self, initial: ArrayLike, samples: int, seed: int, at: Sequence[float] | None = None, *,
                radius: float = np.inf, **how: Unpack[Steps]) -> FloatArray:
@@ -72,7 +72,7 @@ class CovarianceSDE(Diffusion):
         """
         V0 = _checks.covariance("initial", initial)
         run = self._run(samples, seed, at, how)
-        if isinstance(self.activation, Smooth):
+        if self.activation.rectifier is None:
             return self._run_smooth(V0, run, radius)[0]
         if radius != np.inf:
             raise ValueError(f"radius must be inf for {self.activation.name}, which never explodes, got {radius!r}")
@@ -89,7 +89,7 @@ class CovarianceSDE(Diffusion):
         """
         V0 = _checks.covariance("initial", initial)
         run = self._run(samples, seed, None, how)
-        if isinstance(self.activation, Smooth):
+        if self.activation.rectifier is None:
             return self._run_smooth(V0, run, radius)[1]
         return np.full(run.samples, np.inf)
 
@@ -121,14 +121,12 @@ class CovarianceSDE(Diffusion):
         step = self.time / run.count
         largest = np.sqrt(step / 2) * FARTHEST + len(start) * step / 2
         times = np.empty(run.samples)
-        b, bend = 0.0, 0.0
-        if isinstance(self.activation, Smooth) and self.activation.exponent == 0.5:
-            b, bend = self.activation.b, (self.activation.second / (2 * self.activation.a)) ** 2
+        b, _, bend = self.activation.limit
         check_steps(self.time, run.count, b)
 
         def kernel(out: FloatArray, begin: int) -> None:
             rows = slice(begin - run.first, begin - run.first + len(out))
-            tangents.walk(out, times[rows], run.records, start, step, squarings(largest), b, bend,
+            tangents.walk(out, times[rows], run.records, start, step, squarings(largest), b, bend / 4,
                           _noise(start, run, begin, TANGENT_PATHS))
 
         return run.paths(kernel, start.shape, LANES)
@@ -150,14 +148,14 @@ class CovarianceSDE(Diffusion):
     def _run_smooth(self, V0: FloatArray, run: Run, radius: float) -> tuple[FloatArray, FloatArray]:
         """Covariances, and the times of explosion or stopping."""
         radius = np.inf if radius == np.inf else real("radius", radius, above=0)
-        curvature = self.activation.second**2 / 4 * (self.activation.a**-2 if self.activation.exponent == 0.5 else 0)
-        check_steps(self.time, run.count, self.activation.b)
+        b, _, bend = self.activation.limit
+        check_steps(self.time, run.count, b)
         *_, scheme = self._matrix(V0, run)
         times = np.empty(run.samples)
 
         def kernel(out: FloatArray, begin: int) -> None:
             rows = slice(begin - run.first, begin - run.first + len(out))
-            smooth.walk(out, times[rows], run.records, V0, *scheme, self.activation.b, curvature, radius,
+            smooth.walk(out, times[rows], run.records, V0, *scheme, b, bend / 4, radius,
                         _noise(V0, run, begin, COVARIANCE_PATHS))
 
         return run.paths(kernel, V0.shape, LANES), times

@@ -10,11 +10,11 @@ import numpy as np
 
 from .._checks import FloatArray, real
 from .._run import Diffusion, Run, Steps
-from ..activations import Rectifier, Smooth
+from ..activations import Activation
 from ..gaussian import NORM_PATHS, Address
 from ..loops.lanes import FARTHEST, LANES, noise, squarings
 from ..loops.norm import walk
-from ._grid import check_steps, checked_limit
+from ._grid import check_steps, keep_limit
 
 
 @dataclass(frozen=True)
@@ -34,16 +34,16 @@ class NormSDE(Diffusion):
     ((1000,), True)
     """
 
-    activation: Rectifier | Smooth
+    activation: Activation
     time: float
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "time", checked_limit(self.activation, self.time))
+        keep_limit(self)
 
     @property
     def b(self) -> float:
         """The strength of the drift; the norm can explode if and only if it is positive."""
-        return self.activation.b if isinstance(self.activation, Smooth) else 0.0
+        return self.activation.limit.b
 
     def sample(self, initial: float, samples: int, seed: int, at: Sequence[float] | None = None,
                **how: Unpack[Steps]) -> FloatArray:

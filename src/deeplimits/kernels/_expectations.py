@@ -13,7 +13,7 @@ import numpy as np
 from scipy.stats import norm
 
 from .._checks import FloatArray
-from ..activations import Rectifier, angle_defect, angle_of, derivatives, formula
+from ..activations import angle_defect, angle_of
 
 Function = Callable[[FloatArray], FloatArray]
 
@@ -32,16 +32,6 @@ GRADING = np.array([0, 0.5, 1, 2, 4, 8, -0.5, -1, -2, -4, -8])
 _LEGENDRE = np.polynomial.legendre.leggauss(12)
 
 
-def kinks_of(activation, width: int | None = None) -> tuple[float, ...]:
-    """Where an activation, or its derivative, is not smooth at this width."""
-    if isinstance(activation, Rectifier):
-        return (0.0,)
-    places = np.array(derivatives.kinks(formula.tree(activation.name)))
-    if hasattr(activation, "scale"):
-        places = (places - activation.centre) * activation.scale(width)
-    return tuple(places)
-
-
 def rectified(plus: float, minus: float, covariance: FloatArray) -> tuple[FloatArray, FloatArray]:
     """E psi(x_i) psi(x_j) and E psi'(x_i) psi'(x_j) of a rectifier with two slopes, for centred variables.
 
@@ -53,7 +43,7 @@ def rectified(plus: float, minus: float, covariance: FloatArray) -> tuple[FloatA
     scale = np.outer(size, size)
     rho = np.divide(covariance, scale, out=np.zeros_like(scale), where=scale > 0)
     np.fill_diagonal(rho, 1)
-    angle = angle_of(1 - rho)
+    angle = angle_of(np.clip(1 - rho, 0, 2))
     gain, gap2 = (plus**2 + minus**2) / 2, (plus - minus) ** 2
     values = scale * (gain * rho + gap2 * angle_defect(angle) / (2 * np.pi))
     return values, gain - gap2 * angle / (2 * np.pi)

@@ -11,8 +11,8 @@ from scipy.special import erf, ndtr
 from scipy.stats import norm
 
 from .._checks import FloatArray
-from ..activations import Plain, Rectifier
-from ._expectations import gaussian_linear, kinks_of, products, rectified, sigmoidal, single
+from ..activations import Activation
+from ._expectations import gaussian_linear, products, rectified, sigmoidal, single
 
 #: Relative error of one step of the ODEs, and the absolute one as a share of the state.
 TOLERANCE, ABSOLUTE = 1e-11, 1e-14
@@ -26,7 +26,7 @@ HUGE, FAST = 1e60, 1e6
 class Expectations:
     """E psi(x_i) psi(x_j) and E psi'(x_i) psi'(x_j) of an activation under normal laws."""
 
-    activation: Plain | Rectifier
+    activation: Activation
 
     @cached_property
     def slopes(self) -> tuple[float, float] | None:
@@ -51,7 +51,7 @@ class Expectations:
     @cached_property
     def gaussian_linear(self) -> tuple[float, float] | None:
         """Height and scale if the activation is height x Phi(scale x)."""
-        if not isinstance(self.activation, Plain) or self.activation.smoothness < 2:
+        if self.activation.rectifier is not None or self.activation.smoothness < 2:
             return None
         with np.errstate(all="ignore"):
             height = 2 * self.activation.slope0
@@ -76,7 +76,7 @@ class Expectations:
     @cached_property
     def _shape(self) -> tuple[tuple[float, ...], float]:
         """Where the activation has kinks, and the length over which it bends elsewhere."""
-        return kinks_of(self.activation), getattr(self.activation, "length", lambda: 1.0)()
+        return self.activation.kinks(), self.activation.length()
 
     def grows_linearly(self) -> bool:
         """Whether the activation grows at most about linearly."""

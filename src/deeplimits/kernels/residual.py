@@ -199,7 +199,9 @@ class ResidualKernel:
                     blocks.bias_variance)
 
     def _riccati(self, mean: FloatArray, K: FloatArray) -> Riccati:
-        slope, blocks = self._flow.inner.slopes[0], self.blocks
+        slopes, blocks = self._flow.inner.slopes, self.blocks
+        assert slopes is not None  # the inner activation is linear here
+        slope = slopes[0]
         return Riccati(blocks.outer.slope0, blocks.outer.second0, slope**2 * blocks.weight_variance,
                        blocks.bias_variance, mean, np.diag(K))
 

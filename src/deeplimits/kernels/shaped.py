@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike
 from scipy.integrate import solve_ivp
 
 from .._checks import FloatArray, covariance, layers, reals, whole
-from ..activations import Plain, Rectifier, Smooth, angle_defect, angle_of
-from ._expectations import Function, kinks_of, pair, single
+from ..activations import Activation, angle_defect, angle_of, shaped
+from ._expectations import Function, pair, single
 
 #: Relative error of one step of the ODE, near the limit of double precision.
 TOLERANCE = 1e-13
@@ -38,12 +38,10 @@ class CovarianceODE:
     (True, True)
     """
 
-    activation: Rectifier | Smooth | Plain
+    activation: Activation
 
     def __post_init__(self) -> None:
-        if not isinstance(self.activation, Rectifier | Smooth | Plain):
-            raise ValueError("activation must be one of deeplimits.activations (shaped_relu, smooth, "
-                             f"relu, plain, linear), got {self.activation!r}")
+        object.__setattr__(self, "activation", shaped(self.activation))
 
     def at(self, V0: ArrayLike, time: ArrayLike) -> FloatArray:
         """The covariance at a time, or at several.
@@ -62,12 +60,12 @@ class CovarianceODE:
         if times.ndim > 1 or times.size == 0:
             raise ValueError(f"time must be a number or (k,), got shape {times.shape}")
         grid, position = np.unique(times, return_inverse=True)
-        bend = _bend(self.activation)
-        variance = self._variances(V0, grid)
+        b, gap2, bend = self.activation.limit
+        variance = _variances(V0, grid, b)
         if bend > 0:
-            epsilon = np.array([_curved(separation(V0), np.diag(V0), self.activation.b, bend, t) for t in grid])
+            epsilon = np.array([_curved(separation(V0), np.diag(V0), b, bend, t) for t in grid])
         else:
-            epsilon = angle_flow(separation(V0), self.activation.gap2 * grid)
+            epsilon = angle_flow(separation(V0), gap2 * grid)
         V = assemble(variance, epsilon)[position]
         return V.reshape(*times.shape, *V0.shape)
 
@@ -80,16 +78,7 @@ class CovarianceODE:
         Raises: as `at`.
         """
         V0 = np.diag(covariance("V0", V0))
-        _bend(self.activation)
-        return _explosion(V0, getattr(self.activation, "b", 0.0))
-
-    def _variances(self, V0: FloatArray, grid: FloatArray) -> FloatArray:
-        """Variances at each time, +inf from an explosion on."""
-        b, start = getattr(self.activation, "b", 0.0), np.diag(V0)
-        if b == 0:
-            return np.tile(start, (len(grid), 1))
-        with np.errstate(divide="ignore"):
-            return np.where(grid[:, None] < _explosion(start, b), _variance(start, b, grid[:, None]), np.inf)
+        return _explosion(V0, self.activation.limit.b)
 
     def finite_depth(self, V0: ArrayLike, width: int, depth: int,
                      at: Sequence[int] | None = None) -> FloatArray:
@@ -118,10 +107,10 @@ class CovarianceODE:
 
     def _layer_map(self, width: int) -> Callable[[FloatArray, FloatArray], tuple[FloatArray, FloatArray]]:
         """The map of variances and 1 - correlations over one layer."""
-        if isinstance(self.activation, Rectifier):
-            return lambda variance, epsilon: (variance, self.activation.epsilon_map(epsilon, width))
-        normaliser, kinks = self.activation.normaliser(width), kinks_of(self.activation, width)
-        length = self.activation.scale(width) if isinstance(self.activation, Smooth) else 1.0
+        if (rectifier := self.activation.rectifier) is not None:
+            return lambda variance, epsilon: (variance, rectifier.epsilon_map(epsilon, width))
+        normaliser, kinks = self.activation.normaliser(width), self.activation.kinks(width)
+        length = self.activation.stretch(width)
 
         def function(x: FloatArray) -> FloatArray:
             return np.sqrt(normaliser) * self.activation(x, width)
@@ -165,7 +154,7 @@ def angle_flow(epsilon: FloatArray, grid: FloatArray) -> FloatArray:
         return path
 
     def slope(_, u):
-        return angle_defect(angle_of(u**-2)) * u**3 / (4 * np.pi)
+        return angle_defect(angle_of(np.minimum(u**-2, 2))) * u**3 / (4 * np.pi)
 
     state, before = epsilon[moving] ** -0.5, 0.0
     for row, now in enumerate(grid):
@@ -176,19 +165,13 @@ def angle_flow(epsilon: FloatArray, grid: FloatArray) -> FloatArray:
     return path
 
 
-def _bend(activation: Rectifier | Smooth | Plain) -> float:
-    """phi''^2 / a^2, by which smooth shaping moves correlations; 0 for odd activations and rectifiers.
-
-    Raises: ValueError for an activation without a covariance SDE.
-    """
-    if isinstance(activation, Plain):
-        raise ValueError(f"{activation.name} is unshaped and has no covariance SDE: when width and depth grow together "
-                         "its correlations reach a fixed point at once; use activations.smooth or finite_depth")
-    if isinstance(activation, Rectifier):
-        _ = activation.gap2  # refuses what has no covariance SDE
-        return 0.0
-    # The drift of two uncorrelated inputs of variance 1 is a quarter of it.
-    return 4 * float(activation.covariance_drift(np.eye(2))[0, 1])
+def _variances(V0: FloatArray, grid: FloatArray, b: float) -> FloatArray:
+    """Variances at each time, +inf from an explosion on."""
+    start = np.diag(V0)
+    if b == 0:
+        return np.tile(start, (len(grid), 1))
+    with np.errstate(divide="ignore"):
+        return np.where(grid[:, None] < _explosion(start, b), _variance(start, b, grid[:, None]), np.inf)
 
 
 def _explosion(V0: FloatArray, b: float) -> FloatArray:

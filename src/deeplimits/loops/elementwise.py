@@ -13,7 +13,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from .._jit import REORDERED, njit
 from .._vectors import widest_vectors
-from ..activations import Plain, Rectifier, programs
+from ..activations import Activation, programs
 
 #: An index that is known not to count from the end, so that the compiler can use vectors.
 index = np.uint64
@@ -41,18 +41,18 @@ class Room(NamedTuple):
     scratch: NDArray
 
 
-def function(activation: Rectifier | Plain, width: int, kind: DTypeLike, near: bool = False) -> Function:
+def function(activation: Activation, width: int, kind: DTypeLike, near: bool = False) -> Function:
     """The form of an activation for compiled loops in single or double precision."""
-    rectifier = isinstance(activation, Rectifier)
-    plus, minus = activation.slopes(width) if rectifier else (0.0, 0.0)
+    rectifier = activation.rectifier
+    plus, minus = rectifier.slopes(width) if rectifier else (0.0, 0.0)
     return Function(
-        rectifier,
+        rectifier is not None,
         (plus + minus) / 2,
         (plus - minus) / 2,
         activation.program(width, kind, near=near),
         activation.program(width, kind, derivative=True),
         # Here the error of subtracting, about eps, meets that of the middle, a share of about near^2.
-        np.finfo(kind).eps ** (1 / 3) * (1.0 if rectifier else activation.length(width)),
+        np.finfo(kind).eps ** (1 / 3) * activation.length(width),
     )
 
 

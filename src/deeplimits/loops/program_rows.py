@@ -16,7 +16,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from .._checks import FloatArray
 from .._jit import njit
-from ..activations import Plain, Smooth
+from ..activations import Activation
 from ..activations.programs import TILE, Program, apply, scratch
 from ..gaussian import fill, of_sample, padded
 from .linear import add_products, beyond, cholesky, combine, congruence, product, times, times_difference
@@ -66,14 +66,13 @@ class Work(NamedTuple):
     double_registers: FloatArray
 
 
-def neurons(activation: Smooth | Plain, width: int, dtype: DTypeLike) -> Neurons:
+def neurons(activation: Activation, width: int, dtype: DTypeLike) -> Neurons:
     """The activation and the width for the compiled loops."""
-    shaped = isinstance(activation, Smooth)
     close, length = CLOSE[np.dtype(dtype)], activation.length(width)
-    slope0 = 1.0 if shaped else activation.slope0 if activation.smoothness >= 1 else 0.0
-    value = 0.0 if shaped else activation.value0
+    slope0 = activation.slope0 if activation.smoothness >= 1 else 0.0
+    value = activation.value0
     # Where the slope bends at once, its value half way is less of a mean; where it jumps, none at all.
-    smoothness = np.inf if shaped else activation.regularity
+    smoothness = activation.regularity
     straight = close * length if smoothness >= 2 else 1e-5 * length if smoothness >= 1 else 1e-9
     return Neurons(
         width, activation.normaliser(width) / width, activation.program(width, dtype),

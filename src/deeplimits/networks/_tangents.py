@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from .._checks import FloatArray
 from .._parallel import BLOCK
 from .._run import Run
-from ..activations import Plain
 from ..gaussian import TANGENT_LAYERS, TANGENT_SPLITS, Address, block_generator
 from ..loops.tangent_rows import Neurons, propagate, workspace
 from ..wishart import factor_of
@@ -25,10 +24,9 @@ def tangent_rows(network: ShapedMLP, gram: FloatArray, run: Run) -> FloatArray:
     Law: exact.
     """
     activation, width = network.activation, network.width
-    at_zero = activation.value0 if isinstance(activation, Plain) else 0.0
     # The polynomial near the centre keeps the digits of small pre-activations.
     known = Neurons(width, activation.normaliser(width) / width, activation.program(width, run.dtype, near=True),
-                    activation.program(width, run.dtype, derivative=True), abs(at_zero))
+                    activation.program(width, run.dtype, derivative=True), abs(activation.value0))
 
     def kernel(out: FloatArray, begin: int) -> None:
         propagate(out, run.records, gram, known, Address(begin, TANGENT_LAYERS, run.seed),
@@ -45,7 +43,7 @@ def tangent_chain(network: ShapedMLP, gram: FloatArray, run: Run) -> FloatArray:
         the Gram matrix by one of c/n (s_plus^2 W_K + s_minus^2 W_(n-K)), two Wishart matrices with K binomial(n, 1/2).
     """
     width = network.width
-    slopes = np.sqrt(network.activation.normaliser(width) / width) * np.array(network.activation.slopes(width))
+    slopes = np.sqrt(network.activation.normaliser(width) / width) * np.array(network.slopes)
 
     def block(number: int) -> FloatArray:
         draw = block_generator(int(run.seed), number, TANGENT_SPLITS)

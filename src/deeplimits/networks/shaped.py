@@ -13,7 +13,7 @@ from .. import _checks
 from .._checks import FloatArray, whole
 from .._parallel import BLOCK
 from .._run import Network, Precise, Run
-from ..activations import Plain, Rectifier, Smooth
+from ..activations import Activation, shaped
 from ..gaussian import LAYERS, SPLITS, Address, block_generator
 from ..loops import program_pairs as _program_pairs
 from ..loops import program_rows as _program_rows
@@ -33,8 +33,10 @@ class ShapedMLP(Network):
     Layer l + 1 is z' = sqrt(c/n) W phi(z) with independent standard normal weights, and its
     covariance is V = c/n <phi(z), phi(z)> for each pair of inputs.
 
+    A string stands for the smooth shaping of that activation, as it does for the limits: "gelu" for `smooth("gelu")`.
+
     Source: Li, Nica and Roy 2022, the network of the covariance SDE.
-    Raises: ValueError for a width or depth that is not a positive integer and for an
+    Raises: ValueError for what is no activation, for a width or depth that is not a positive integer and for an
         activation that cannot be normalised at this width.
 
     >>> import numpy as np
@@ -47,13 +49,12 @@ class ShapedMLP(Network):
     (10, 3, 1, 1)
     """
 
-    activation: Rectifier | Smooth | Plain
+    activation: Activation
     width: int
     depth: int
 
     def __post_init__(self) -> None:
-        if not isinstance(self.activation, Rectifier | Smooth | Plain):
-            raise ValueError(f"activation must come from deeplimits.activations, got {self.activation!r}")
+        object.__setattr__(self, "activation", shaped(self.activation))
         whole("width", self.width)
         whole("depth", self.depth, most=2**31 - 1)
         self.activation.normaliser(self.width)
@@ -101,7 +102,7 @@ class ShapedMLP(Network):
         """
         gram = _checks.covariance("initial", initial)
         run = self._run(samples, seed, at, how, Precise)
-        applies = {"chain": isinstance(self.activation, Rectifier), "rows": True}
+        applies = {"chain": self.activation.rectifier is not None, "rows": True}
         return _choose(method, applies, {"chain": tangent_chain, "rows": tangent_rows})(self, gram, run)
 
     def gradients(self, initial: ArrayLike, samples: int, seed: int, at: Sequence[int] | None = None,
@@ -125,10 +126,20 @@ class ShapedMLP(Network):
         run = self._run(samples, seed, at, how, Precise)
         return backpropagate(self, gram, run)
 
+    @property
+    def slopes(self) -> tuple[float, float]:
+        """The slopes on either side of 0.
+
+        Raises: ValueError for an activation that is not straight there.
+        """
+        if self.activation.rectifier is None:
+            raise ValueError(f"slopes are those of a rectifier, {self.activation.name} is none")
+        return self.activation.rectifier.slopes(self.width)
+
     def _sampler(self, method: str | None, inputs: int) -> Sampler:
         """The sampler asked for, or the fastest that applies."""
-        rectifier = isinstance(self.activation, Rectifier)
-        straight = rectifier and len(set(self.activation.slopes(self.width))) == 1
+        rectifier = self.activation.rectifier is not None
+        straight = rectifier and len(set(self.slopes)) == 1
         applies = {"wishart": straight, "chain": rectifier and inputs == 1, "rows": True}
         rows = gaussian_rows if rectifier else program_rows
         return _choose(method, applies, {"wishart": wishart_products, "chain": norm_chain, "rows": rows})
@@ -151,7 +162,7 @@ def gaussian_rows(network: ShapedMLP, V0: FloatArray, run: Run) -> FloatArray:
 
     Law: exact. The state is the Gram of unit vectors in differences along a tree of close inputs.
     """
-    plus, minus = network.activation.slopes(network.width)
+    plus, minus = network.slopes
     scale = network.activation.normaliser(network.width) / network.width
     tree = _rows.tree_coordinates(V0)
     neurons = _rows.Neurons(network.width, scale, (plus + minus) / 2, (plus - minus) / 2)
@@ -191,7 +202,7 @@ def norm_chain(network: ShapedMLP, V0: FloatArray, run: Run) -> FloatArray:
     Law: exact. A layer multiplies V by c/n (s_plus^2 chi2_K + s_minus^2 chi2_(n-K)), K binomial(n, 1/2).
     """
     width = network.width
-    plus, minus = network.activation.slopes(width)
+    plus, minus = network.slopes
     scale = 2 * network.activation.normaliser(width) / width
 
     def block(number: int) -> FloatArray:

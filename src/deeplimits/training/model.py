@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,10 @@ from numpy.typing import ArrayLike
 
 from .._checks import real, shown, whole
 from .._checks import seed as checked_seed
-from ..activations import Plain, Rectifier, formula
-from ..activations.expressions import Node
+from ..activations import Activation
+from ..activations.derivatives import definition
+from ..activations.expressions import CONSTANTS, evaluate
+from ..activations.primitives import PRIMITIVES
 from ..blocks import Blocks, ConvBlocks, filters
 from ..kernels import Kernels, ResidualKernel, with_layers
 from ..networks import ResNet
@@ -158,29 +161,27 @@ def stream(seed: int, sample: int, epoch: int = -1) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key=[checked_seed(seed), sample], counter=[0, 0, epoch + 1, 0]))
 
 
-def elementwise(activation: Plain | Rectifier) -> Callable[[Any], Any]:
-    """An activation as a function of JAX arrays."""
+def elementwise(activation: Activation) -> Callable[[Any], Any]:
+    """An activation as a function of JAX arrays.
+
+    Raises: ValueError for one that is given by Python functions.
+    """
     jnp = jax().numpy
-    if isinstance(activation, Rectifier):
-        plus, minus = activation.slopes(1)
+    if (rectifier := activation.rectifier) is not None:
+        plus, minus = rectifier.slopes(1)
         return (lambda x: plus * x) if plus == minus else (lambda x: jnp.where(x > 0, plus * x, minus * x))
-    tree = formula.tree(activation.name)
-    return lambda x: _value(tree, x)
+    tree = activation.tree
+    if tree is None:
+        raise ValueError(f"activation must be given by a formula to be trained by JAX, {activation.name} is not: write "
+                         "it as an expression in x")
+    return lambda x: evaluate(tree, x, _constant, _function)
 
 
-def _value(node: Node, x: Any) -> Any:
-    """A tree of operations, evaluated by JAX."""
-    jnp, nn, special = jax().numpy, jax().nn, jax().scipy.special
-    functions: dict[str, Callable[[Any], Any]] = {
-        "normal_cdf": special.ndtr, "erf": special.erf, "sigmoid": nn.sigmoid, "asinh": jnp.arcsinh,
-        "softplus": nn.softplus, "silu": nn.silu, "gelu": lambda u: u * special.ndtr(u)}
-    match node:
-        case Node("x"):
-            return x
-        case Node("number", value=value):
-            constants: dict[Any, Any] = {"pi": np.pi, "e": np.e}
-            return float(constants.get(value, value))
-        case Node("power", (base,), exponent):
-            return _value(base, x) ** exponent
-    function = functions.get(node.kind) or getattr(jnp, node.kind)
-    return function(*(_value(part, x) for part in node.parts))
+def _constant(value: Any) -> float:
+    return float(CONSTANTS[value] if value in CONSTANTS else value)
+
+
+def _function(name: str) -> Callable[[Any], Any]:
+    """A primitive function of expressions, by JAX."""
+    place = PRIMITIVES[name].jax
+    return attrgetter(place)(jax()) if place else lambda x: evaluate(definition(name), x, _constant, _function)
