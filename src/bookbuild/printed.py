@@ -13,7 +13,7 @@ import json
 import math
 import operator
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import yaml
@@ -27,8 +27,9 @@ DECIMAL = re.compile(r"(?<![\w.,^{\\])(?:\d{1,3}(?:,\d{3})+|\d+)\.\d+(?!\d*\.\d)
 NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e[-+]?\d+)?")
 #: What is not prose: code, addresses, tags.
 HIDDEN = re.compile(r"`[^`\n]*`|\]\([^)]*\)|https?://\S+|<[^>]*>")
-OPERATORS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
-             ast.Pow: operator.pow, ast.USub: operator.neg}
+OPERATORS: dict[type, Callable[..., float]] = {
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
+    ast.Pow: operator.pow, ast.USub: operator.neg}
 NAMES = {"e": math.e, "pi": math.pi, "exp": math.exp, "log": math.log, "sqrt": math.sqrt, "tan": math.tan,
          "sinh": math.sinh, "asinh": math.asinh, "Phi": lambda x: (1 + math.erf(x / math.sqrt(2))) / 2}
 
@@ -147,7 +148,8 @@ def _disagrees(number: str, origin: dict, pool: dict[str, list[float]], profile:
 
 def propose(shown: list[Page], listed: list[dict], evidence: list[dict], origins: dict) -> dict:
     """The list with an origin for each decimal: a known one, else the first cell or record that gives it."""
-    text, pool, found = texts(shown, listed), pools(shown, evidence), {}
+    text, pool = texts(shown, listed), pools(shown, evidence)
+    found: dict = {}
     for place, prose in text.items():
         known, own = origins.get(place) or {}, pool.get(place, {})
         for number in decimals(prose):
