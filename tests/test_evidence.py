@@ -118,6 +118,8 @@ def test_every_component_of_a_control_is_rejected_where_it_differs_from_the_clai
     pair = Estimate([0.0, 0.0], 1.0)
     assert z([0.0, 0.0], observed=pair, control=[9.0, 8.0]).passed
     assert z([0.0, 0.0], observed=pair, control=[9.0, 1.0]).verdict == "undecided"
+    assert z([0.0, 0.0], observed=pair, control=[9.0, 8.0]).control.statistic == 8
+    assert "wrong: not rejected at 1" in str(z([0.0, 0.0], observed=pair, control=[9.0, 1.0]))
     same = z([0.0, 0.0], observed=pair, control=[9.0, 0.0])
     assert same.passed and same.control.judged.tolist() == [True, False] and "in 1 of 2 components" in str(same)
     assert z([0.0, 0.0], observed=pair, control=[0.0, 0.0]).verdict == "undecided"
