@@ -54,17 +54,12 @@ else
 # One goal after the other: what runs in parallel, notebooks and tests, is told how many.
 .NOTPARALLEL:
 
-# What is formatted by ruff so far; all of it once nobody's work is in the way.
-FORMATTED := $(addprefix src/bookbuild/,alone.py book.py current.py environment.py media.py pages.py surroundings.py \
-	extensions/address.py extensions/definitions.py) src/deeplimits/_jit.py src/deeplimits/_sources.py tests/test_contributing.py \
-	$(addprefix tests/book/test_,alone.py pages.py provenance.py surroundings.py)
-
 book: $(VENV)/.book ## execute what has changed and build the site into _build/html (PROFILE=full: paper size)
 	@$(PY) -m bookbuild.book --profile $(PROFILE) --jobs $(JOBS)
 
 check: $(VENV)/.test ## lint, types and unit tests, in two minutes: no book, no browser
 	$(PY) -m ruff check .
-	$(PY) -m ruff format --check $(FORMATTED)
+	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 	$(PY) -m pytest -q -n $(JOBS) --dist worksteal -m 'not slow' --ignore tests/book --ignore tests/site --durations 10 --durations-min 5
 

@@ -23,8 +23,17 @@ def main() -> int:
     record.parent.mkdir(exist_ok=True)
     record.unlink(missing_ok=True)
     options = ["--quick"] * wanted.quick + (["-k", wanted.only] if wanted.only else [])
-    code = pytest.main([str(FOLDER), "-q", "-rs", "--benchmark-disable-gc", "--benchmark-quiet",
-                        f"--benchmark-json={record}", *options])
+    code = pytest.main(
+        [
+            str(FOLDER),
+            "-q",
+            "-rs",
+            "--benchmark-disable-gc",
+            "--benchmark-quiet",
+            f"--benchmark-json={record}",
+            *options,
+        ]
+    )
     if not record.exists():
         return int(code)
     command = " ".join(["make bench", *["QUICK=1"] * wanted.quick, *[f"ONLY='{wanted.only}'"] * bool(wanted.only)])

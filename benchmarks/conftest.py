@@ -36,8 +36,17 @@ class Bench:
         """Ours and the others in turn."""
         return racing.alternate(self.benchmark, self.rounds, ours, others)
 
-    def race(self, process: str, size: str, ours: Callable[[], NDArray], peers: Sequence[Peer], *,
-             agree: Callable[[NDArray, NDArray], None], normals: float = 0, share_goal: float | None = None) -> None:
+    def race(
+        self,
+        process: str,
+        size: str,
+        ours: Callable[[], NDArray],
+        peers: Sequence[Peer],
+        *,
+        agree: Callable[[NDArray, NDArray], None],
+        normals: float = 0,
+        share_goal: float | None = None,
+    ) -> None:
         """Compare with peers, and with the rate of the Gaussian stream where `normals` counts ours.
 
         `agree(ours, theirs)` asserts that results are the same, those of a peer from all rounds one after the other.
@@ -55,23 +64,50 @@ class Bench:
                 continue
             agree(laps.results["ours"][0], np.concatenate(laps.results[peer.name]))
             remark = "" if peer.share == 1 else f"extrapolated from {peer.share:.2g} of the work"
-            self.row("peers", **cells, ours=laps.median("ours"), theirs=laps.median(peer.name) / peer.share,
-                     ratio=laps.ratio(peer.name, "ours") / peer.share, goal=peer.goal, remark=remark)
+            self.row(
+                "peers",
+                **cells,
+                ours=laps.median("ours"),
+                theirs=laps.median(peer.name) / peer.share,
+                ratio=laps.ratio(peer.name, "ours") / peer.share,
+                goal=peer.goal,
+                remark=remark,
+            )
         if normals:
             drawn = blocks * racing.IN_CACHE
-            self.row("limit", process=process, size=size, rate=normals / laps.median("ours"),
-                     stream=drawn / laps.median("stream"), share=normals / drawn * laps.ratio("stream", "ours"),
-                     goal=share_goal)
+            self.row(
+                "limit",
+                process=process,
+                size=size,
+                rate=normals / laps.median("ours"),
+                stream=drawn / laps.median("stream"),
+                share=normals / drawn * laps.ratio("stream", "ours"),
+                goal=share_goal,
+            )
 
-    def grow(self, process: str, against: str, values: Sequence[int], run: Callable[[int], object],
-             expected: float | None = None) -> None:
+    def grow(
+        self,
+        process: str,
+        against: str,
+        values: Sequence[int],
+        run: Callable[[int], object],
+        expected: float | None = None,
+    ) -> None:
         """Log-log slopes of time, and of peak memory, against one size."""
         laps = self.alternate(lambda: run(values[-1]), {str(v): lambda _, v=v: run(v) for v in values[:-1]})
         seconds = [laps.median(str(v)) for v in values[:-1]] + [laps.median("ours")]
         peaks = [racing.peak_memory(lambda v=v: run(v)) for v in values]
-        self.row("growth", process=process, against=against, sizes=list(values), seconds=seconds,
-                 slope=_slope(values, seconds), expected=expected, memory=peaks,
-                 memory_slope=_slope(values, peaks) if min(peaks) >= racing.FLAT else None)
+        self.row(
+            "growth",
+            process=process,
+            against=against,
+            sizes=list(values),
+            seconds=seconds,
+            slope=_slope(values, seconds),
+            expected=expected,
+            memory=peaks,
+            memory_slope=_slope(values, peaks) if min(peaks) >= racing.FLAT else None,
+        )
 
 
 def _slope(x: Sequence[float], y: Sequence[float]) -> float:

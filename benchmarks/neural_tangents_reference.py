@@ -45,15 +45,23 @@ def record(depths: list[int], out: str) -> dict:
 
     jax.config.update("jax_enable_x64", True)
     warnings.filterwarnings("ignore", message="`FanIn` layers assume")  # each branch ends in a dense layer
-    inner = {"x": (), "erf(sqrt(pi)/2*x)": (stax.Erf(b=np.sqrt(np.pi) / 2),), "relu": (stax.Relu(),),
-             "gelu": (stax.Gelu(),)}
+    inner = {
+        "x": (),
+        "erf(sqrt(pi)/2*x)": (stax.Erf(b=np.sqrt(np.pi) / 2),),
+        "relu": (stax.Relu(),),
+        "gelu": (stax.Gelu(),),
+    }
     packages = {name: version(name) for name in ("neural-tangents", "jax", "jaxlib", "numpy")}
     return {
         "command": f".venv-bench/tangents/bin/python benchmarks/{Path(__file__).name} --out {out}",
         "versions": {"python": platform.python_version(), **packages},
-        "inputs": INPUTS, **VARIANCES,
-        "networks": [{"inner": name, "depth": depth, **kernels(layer, depth)}
-                     for name, layer in inner.items() for depth in depths],
+        "inputs": INPUTS,
+        **VARIANCES,
+        "networks": [
+            {"inner": name, "depth": depth, **kernels(layer, depth)}
+            for name, layer in inner.items()
+            for depth in depths
+        ],
     }
 
 

@@ -37,8 +37,9 @@ def paths(samples: int, threads: int) -> None:
     sde = diffusions.CorrelationSDE(ACTIVATION, TIME)
     sde.sample(RHO0, 1, 0, steps=STEPS)  # compiles
     start = time.perf_counter()
-    summary = ensembles.summarise(sde, RHO0, samples, 1, ensembles.values, edges=EDGES, chunk=2**16,
-                                  threads=threads, steps=STEPS)
+    summary = ensembles.summarise(
+        sde, RHO0, samples, 1, ensembles.values, edges=EDGES, chunk=2**16, threads=threads, steps=STEPS
+    )
     seconds = time.perf_counter() - start
     report(f"paths of the correlation SDE, {STEPS} steps", summary, seconds, STEPS * summary.count, "path-steps")
     compare("law of the limit (densities.correlation)", summary, densities.correlation(ACTIVATION, RHO0, TIME))
@@ -55,8 +56,11 @@ def finite_networks(samples: int, threads: int) -> None:
     time_of_network = DEPTH / WIDTH
     # A network's law is O(1/width) from that of the limit, which so many networks tell apart.
     compare("law of the limit", summary, densities.correlation(ACTIVATION, RHO0, time_of_network))
-    compare(f"law of the limit with the shaping that width {WIDTH} really has", summary,
-            densities.correlation(ACTIVATION.effective(WIDTH), RHO0, time_of_network))
+    compare(
+        f"law of the limit with the shaping that width {WIDTH} really has",
+        summary,
+        densities.correlation(ACTIVATION.effective(WIDTH), RHO0, time_of_network),
+    )
 
 
 def report(what: str, summary: ensembles.Summary, seconds: float, work: int, unit: str) -> None:

@@ -21,17 +21,47 @@ BEGIN, END = "<!-- tables: written by make bench -->", "<!-- end of tables -->"
 
 #: What is printed of each table: its title, and how each column is named.
 TABLES = {
-    "peers": ("Beside what one would otherwise use", {
-        "process": "process", "size": "size", "beside": "beside", "ours": "ours", "theirs": "theirs",
-        "ratio": "times faster", "goal": "goal", "remark": "remark"}),
-    "limit": ("Share of the machine's limit", {
-        "process": "process", "size": "size", "rate": "Gaussians used a second", "stream": "stream in cache",
-        "share": "share", "goal": "goal"}),
-    "cost": ("Cost beside each other", {
-        "process": "process", "size": "size", "beside": "beside", "factor": "times its cost", "most": "goal"}),
-    "growth": ("Growth", {
-        "process": "process", "against": "against", "sizes": "sizes", "seconds": "times", "slope": "slope of time",
-        "expected": "expected", "memory": "peak memory", "memory_slope": "slope of memory"}),
+    "peers": (
+        "Beside what one would otherwise use",
+        {
+            "process": "process",
+            "size": "size",
+            "beside": "beside",
+            "ours": "ours",
+            "theirs": "theirs",
+            "ratio": "times faster",
+            "goal": "goal",
+            "remark": "remark",
+        },
+    ),
+    "limit": (
+        "Share of the machine's limit",
+        {
+            "process": "process",
+            "size": "size",
+            "rate": "Gaussians used a second",
+            "stream": "stream in cache",
+            "share": "share",
+            "goal": "goal",
+        },
+    ),
+    "cost": (
+        "Cost beside each other",
+        {"process": "process", "size": "size", "beside": "beside", "factor": "times its cost", "most": "goal"},
+    ),
+    "growth": (
+        "Growth",
+        {
+            "process": "process",
+            "against": "against",
+            "sizes": "sizes",
+            "seconds": "times",
+            "slope": "slope of time",
+            "expected": "expected",
+            "memory": "peak memory",
+            "memory_slope": "slope of memory",
+        },
+    ),
     "start": ("Start of a fresh process", {"what": "what", "cold": "empty cache", "warm": "filled cache"}),
 }
 
@@ -57,7 +87,12 @@ def _memory(peaks: list[float]) -> str:
 
 
 FORMATS: dict[str, Callable] = {
-    "ours": _seconds, "theirs": _seconds, "cold": _seconds, "warm": _seconds, "rate": _rate, "stream": _rate,
+    "ours": _seconds,
+    "theirs": _seconds,
+    "cold": _seconds,
+    "warm": _seconds,
+    "rate": _rate,
+    "stream": _rate,
     "ratio": lambda value: f"**{value:,.0f}**" if value >= 10 else f"**{value:.2g}**",
     "share": lambda value: f"**{value:.0%}**",
     "factor": lambda value: f"**{value:.2f}**",
@@ -93,8 +128,10 @@ def _where(command: str) -> str:
     names = ("numpy", "numba", "torch", "torchsde", "jax", "diffrax")
     versions = ", ".join(f"{name} {_version(name)}" for name in names)
     busy = f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
-    return (f"{date.today()}, commit {_commit()}, {_processor()}, {cores()} cores used, load {busy} at the end. "
-            f"Python {'.'.join(map(str, sys.version_info[:3]))}, {versions}. Made by `{command}`.")
+    return (
+        f"{date.today()}, commit {_commit()}, {_processor()}, {cores()} cores used, load {busy} at the end. "
+        f"Python {'.'.join(map(str, sys.version_info[:3]))}, {versions}. Made by `{command}`."
+    )
 
 
 def _version(name: str) -> str:

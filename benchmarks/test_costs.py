@@ -16,18 +16,30 @@ def test_smooth_and_residual_networks(bench):
     samples = bench.size(2048, 256)
     x0 = networks.gaussian_start(V0, WIDTH, samples=1, seed=1)[0]
     relu, linear, tanh = activations.relu(), activations.linear(), activations.plain("tanh")
-    others = {f"ShapedMLP, {name}": networks.ShapedMLP(activations.smooth(name), WIDTH, DEPTH)
-              for name in ("tanh", "erf", "silu", "gelu")}
-    others |= {"ResNet, ReLU inside": networks.ResNet(Blocks(relu, linear), WIDTH, DEPTH),
-               "ResNet, tanh inside": networks.ResNet(Blocks(tanh, linear), WIDTH, DEPTH),
-               "ResNet, tanh inside and outside": networks.ResNet(Blocks(tanh, tanh), WIDTH, DEPTH)}
+    others = {
+        f"ShapedMLP, {name}": networks.ShapedMLP(activations.smooth(name), WIDTH, DEPTH)
+        for name in ("tanh", "erf", "silu", "gelu")
+    }
+    others |= {
+        "ResNet, ReLU inside": networks.ResNet(Blocks(relu, linear), WIDTH, DEPTH),
+        "ResNet, tanh inside": networks.ResNet(Blocks(tanh, linear), WIDTH, DEPTH),
+        "ResNet, tanh inside and outside": networks.ResNet(Blocks(tanh, tanh), WIDTH, DEPTH),
+    }
 
     def call(network):
         start = V0 if isinstance(network, networks.ShapedMLP) else x0
         return lambda seed: len(network.sample(start, samples, seed))
 
-    laps = bench.alternate(lambda: networks.ShapedMLP(PHI, WIDTH, DEPTH).sample(V0, samples, seed=1),
-                           {name: call(network) for name, network in others.items()})
+    laps = bench.alternate(
+        lambda: networks.ShapedMLP(PHI, WIDTH, DEPTH).sample(V0, samples, seed=1),
+        {name: call(network) for name, network in others.items()},
+    )
     for name in others:
-        bench.row("cost", process=name, size=f"n = {WIDTH}, d = {DEPTH}, m = 2", beside="ShapedMLP, shaped ReLU",
-                  factor=laps.ratio(name, "ours"), most=2)
+        bench.row(
+            "cost",
+            process=name,
+            size=f"n = {WIDTH}, d = {DEPTH}, m = 2",
+            beside="ShapedMLP, shaped ReLU",
+            factor=laps.ratio(name, "ours"),
+            most=2,
+        )

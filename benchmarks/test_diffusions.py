@@ -24,10 +24,17 @@ def peers(start: list[float], paths: int) -> list[Peer]:
     problem = (PHI.gap2, np.array(start), TIME, STEPS, paths)
     return [
         Peer("torchsde", partial(equations.with_torchsde, *problem), goal=60, installed=installed("torch")),
-        Peer("diffrax, vmap over paths", partial(equations.with_diffrax, *problem, mapped=True),
-             goal=20, installed=installed("diffrax")),
-        Peer("diffrax, all paths one state", partial(equations.with_diffrax, *problem, mapped=False),
-             installed=installed("diffrax")),
+        Peer(
+            "diffrax, vmap over paths",
+            partial(equations.with_diffrax, *problem, mapped=True),
+            goal=20,
+            installed=installed("diffrax"),
+        ),
+        Peer(
+            "diffrax, all paths one state",
+            partial(equations.with_diffrax, *problem, mapped=False),
+            installed=installed("diffrax"),
+        ),
     ]
 
 
@@ -40,27 +47,42 @@ def matrices(components):
 def test_correlation(bench):
     paths = bench.size(2**16, 2**12)
     sde = diffusions.CorrelationSDE(PHI, TIME)
-    bench.race("CorrelationSDE", f"{paths} paths, {STEPS} steps",
-               lambda: sde.sample(0.3, paths, seed=1, steps=STEPS), peers([0.3], paths),
-               agree=same_means(lambda rho: rho.reshape(-1, 1), BIAS), normals=paths * STEPS)
+    bench.race(
+        "CorrelationSDE",
+        f"{paths} paths, {STEPS} steps",
+        lambda: sde.sample(0.3, paths, seed=1, steps=STEPS),
+        peers([0.3], paths),
+        agree=same_means(lambda rho: rho.reshape(-1, 1), BIAS),
+        normals=paths * STEPS,
+    )
 
 
 def test_covariance(bench):
     paths = bench.size(2**16, 2**12)
     sde = diffusions.CovarianceSDE(PHI, TIME)
     V0 = np.array([[1.0, 0.3], [0.3, 1.0]])
-    bench.race("CovarianceSDE, two inputs", f"{paths} paths, {STEPS} steps",
-               lambda: sde.sample(V0, paths, seed=1, steps=STEPS), peers([1.0, 0.3, 1.0], paths),
-               agree=same_means(matrices, BIAS), normals=3 * paths * STEPS)
+    bench.race(
+        "CovarianceSDE, two inputs",
+        f"{paths} paths, {STEPS} steps",
+        lambda: sde.sample(V0, paths, seed=1, steps=STEPS),
+        peers([1.0, 0.3, 1.0], paths),
+        agree=same_means(matrices, BIAS),
+        normals=3 * paths * STEPS,
+    )
 
 
 def test_norm(bench):
     """GELU, whose norm may explode: compared is 1/(1 + V), which is then 0."""
     paths = bench.size(2**18, 2**13)
     sde = diffusions.NormSDE(activations.smooth("gelu"), TIME)
-    bench.race("NormSDE, GELU", f"{paths} paths, {STEPS} steps", lambda: sde.sample(2.0, paths, seed=1, steps=STEPS),
-               [Peer("same solution, plain NumPy", partial(rows.norm_with_numpy, sde.b, 2.0, TIME, STEPS, paths))],
-               agree=same_means(lambda V: 1 / (1 + V.reshape(-1, 1))), normals=paths * STEPS)
+    bench.race(
+        "NormSDE, GELU",
+        f"{paths} paths, {STEPS} steps",
+        lambda: sde.sample(2.0, paths, seed=1, steps=STEPS),
+        [Peer("same solution, plain NumPy", partial(rows.norm_with_numpy, sde.b, 2.0, TIME, STEPS, paths))],
+        agree=same_means(lambda V: 1 / (1 + V.reshape(-1, 1))),
+        normals=paths * STEPS,
+    )
 
 
 def correlation(k: int, steps: int = STEPS):

@@ -37,10 +37,13 @@ def test_shaped_network(bench):
     V0, phi = data.gram(x), activations.shaped_relu(0.0, -1.0)
     plus, minus = phi.slopes(width)
     kernel = kernels.CovarianceODE(phi)
-    bench.race("CovarianceODE, finite depth", f"{len(x)} digits, {DEPTH} layers, covariance",
-               lambda: kernel.finite_depth(V0, width, DEPTH)[None],
-               [neural_tangents(("nngp",), "shaped", DEPTH, (minus, plus, phi.normaliser(width)), x)],
-               agree=partial(close, error=EXACT))
+    bench.race(
+        "CovarianceODE, finite depth",
+        f"{len(x)} digits, {DEPTH} layers, covariance",
+        lambda: kernel.finite_depth(V0, width, DEPTH)[None],
+        [neural_tangents(("nngp",), "shaped", DEPTH, (minus, plus, phi.normaliser(width)), x)],
+        agree=partial(close, error=EXACT),
+    )
 
 
 def test_residual_network_of_infinite_depth(bench):
@@ -48,9 +51,13 @@ def test_residual_network_of_infinite_depth(bench):
     x = data.digits().inputs[: bench.size(100, 20)]
     K0 = data.gram(x)
     kernel = kernels.ResidualKernel(Blocks(activations.relu(), activations.linear()))
-    bench.race("ResidualKernel, ReLU, infinite depth", f"{len(x)} digits, {DEPTH} blocks for theirs, both kernels",
-               lambda: np.stack([kernel.at(0.0, K0).covariance, kernel.ntk(0.0, K0, inputs=K0).total]),
-               [neural_tangents(BOTH, "residual", DEPTH, "relu", x)], agree=partial(close, error=1 / DEPTH))
+    bench.race(
+        "ResidualKernel, ReLU, infinite depth",
+        f"{len(x)} digits, {DEPTH} blocks for theirs, both kernels",
+        lambda: np.stack([kernel.at(0.0, K0).covariance, kernel.ntk(0.0, K0, inputs=K0).total]),
+        [neural_tangents(BOTH, "residual", DEPTH, "relu", x)],
+        agree=partial(close, error=1 / DEPTH),
+    )
 
 
 @pytest.mark.parametrize("name, label", [("relu", "ReLU"), ("erf", "erf")])
@@ -64,5 +71,10 @@ def test_residual_network_of_finite_depth(bench, name, label):
         tangent = kernel.finite_depth_ntk(0.0, K0, DEPTH, inputs=K0)
         return np.stack([kernel.finite_depth(0.0, K0, DEPTH).covariance, tangent.total])
 
-    bench.race(f"ResidualKernel, {label}, finite depth", f"{len(x)} digits, {DEPTH} blocks, both kernels", ours,
-               [neural_tangents(BOTH, "residual", DEPTH, name, x)], agree=partial(close, error=EXACT))
+    bench.race(
+        f"ResidualKernel, {label}, finite depth",
+        f"{len(x)} digits, {DEPTH} blocks, both kernels",
+        ours,
+        [neural_tangents(BOTH, "residual", DEPTH, name, x)],
+        agree=partial(close, error=EXACT),
+    )

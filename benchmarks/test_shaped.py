@@ -22,18 +22,32 @@ def test_beside_dense_weights(bench):
     network = networks.ShapedMLP(PHI, n, n)
     arguments = (PHI, n, n, V0)
     bench.race(
-        "ShapedMLP, shaped ReLU", f"n = d = {n}, m = 2, {samples} networks",
+        "ShapedMLP, shaped ReLU",
+        f"n = d = {n}, m = 2, {samples} networks",
         lambda: network.sample(V0, samples, seed=1),
         [
-            Peer("dense weights, PyTorch", lambda seed: dense.with_torch(*arguments, few, seed),
-                 few / samples, 300, TORCH),
-            Peer("dense weights, NumPy", lambda seed: dense.with_numpy(*arguments, few // 2, seed),
-                 few / 2 / samples, 600),
-            Peer("dense weights, NumPy in float32",
-                 lambda seed: dense.with_numpy(*arguments, few // 2, seed, np.float32), few / 2 / samples),
+            Peer(
+                "dense weights, PyTorch",
+                lambda seed: dense.with_torch(*arguments, few, seed),
+                few / samples,
+                300,
+                TORCH,
+            ),
+            Peer(
+                "dense weights, NumPy",
+                lambda seed: dense.with_numpy(*arguments, few // 2, seed),
+                few / 2 / samples,
+                600,
+            ),
+            Peer(
+                "dense weights, NumPy in float32",
+                lambda seed: dense.with_numpy(*arguments, few // 2, seed, np.float32),
+                few / 2 / samples,
+            ),
             Peer("same rows, plain NumPy", lambda seed: rows.with_numpy(*arguments, plain, seed), plain / samples),
         ],
-        agree=SAME, normals=2 * n * n * samples,
+        agree=SAME,
+        normals=2 * n * n * samples,
     )
 
 
@@ -41,11 +55,21 @@ def test_wide_beside_dense_weights(bench):
     n, d, samples = 2000, bench.size(100, 20), bench.size(2048, 1024)
     network = networks.ShapedMLP(PHI, n, d)
     bench.race(
-        "ShapedMLP, shaped ReLU", f"n = {n}, d = {d}, m = 2, {samples} networks",
+        "ShapedMLP, shaped ReLU",
+        f"n = {n}, d = {d}, m = 2, {samples} networks",
         lambda: network.sample(V0, samples, seed=1),
-        [Peer("dense weights, PyTorch", lambda seed: dense.with_torch(PHI, n, d, V0, 1, seed),
-              1 / samples, 3000, TORCH)],
-        agree=SAME, normals=2 * n * d * samples, share_goal=0.8,
+        [
+            Peer(
+                "dense weights, PyTorch",
+                lambda seed: dense.with_torch(PHI, n, d, V0, 1, seed),
+                1 / samples,
+                3000,
+                TORCH,
+            )
+        ],
+        agree=SAME,
+        normals=2 * n * d * samples,
+        share_goal=0.8,
     )
 
 
@@ -54,9 +78,15 @@ def test_rate_beside_the_stream(bench, inputs):
     n, d, samples = 500, 100, bench.size(4096, 1024) // inputs
     network = networks.ShapedMLP(PHI, n, d)
     gram = 0.7 * np.eye(inputs) + 0.3
-    bench.race("ShapedMLP, shaped ReLU", f"n = {n}, d = {d}, m = {inputs}",
-               lambda: network.sample(gram, samples, seed=1), [], agree=SAME,
-               normals=inputs * n * d * samples, share_goal=0.8 if inputs == 2 else None)
+    bench.race(
+        "ShapedMLP, shaped ReLU",
+        f"n = {n}, d = {d}, m = {inputs}",
+        lambda: network.sample(gram, samples, seed=1),
+        [],
+        agree=SAME,
+        normals=inputs * n * d * samples,
+        share_goal=0.8 if inputs == 2 else None,
+    )
 
 
 GROWTH = {
@@ -76,11 +106,21 @@ def test_growth(bench, against):
 def test_memory_against_samples_kept(bench):
     """The chain of one input is cheap enough to keep very many samples."""
     chain = networks.ShapedMLP(PHI, 100, 4)
-    bench.grow("ShapedMLP, one input", "samples kept",
-               [bench.size(2**20, 2**18), bench.size(2**22, 2**20)], lambda k: chain.sample(1.0, k, seed=1), 1)
+    bench.grow(
+        "ShapedMLP, one input",
+        "samples kept",
+        [bench.size(2**20, 2**18), bench.size(2**22, 2**20)],
+        lambda k: chain.sample(1.0, k, seed=1),
+        1,
+    )
 
 
 def test_one_input_costs_the_same_at_any_width(bench):
     samples = bench.size(2**16, 2**14)
-    bench.grow("ShapedMLP, one input", "width", [100, 10_000, 1_000_000],
-               lambda n: networks.ShapedMLP(PHI, n, 100).sample(1.0, samples, seed=1), 0)
+    bench.grow(
+        "ShapedMLP, one input",
+        "width",
+        [100, 10_000, 1_000_000],
+        lambda n: networks.ShapedMLP(PHI, n, 100).sample(1.0, samples, seed=1),
+        0,
+    )

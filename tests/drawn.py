@@ -141,11 +141,13 @@ def language_model_of(E, draw, tokens, last):
 
 def embedding_gradients(tokens, samples):
     """The squared norms of the last state of `language_model` and of the gradient of the tied embedding."""
+
     def one(key):
         def loss(E):
             draw = keys(key)
             next(draw)
             return jnp.sum(language_model_of(E, draw, tokens, E.T) ** 2) / 2
+
         value, g = jax.value_and_grad(loss)(matrix(keys(key), 16, 9, 0.7))
         return jnp.stack([2 * value, jnp.sum(g**2)])
 
@@ -159,28 +161,38 @@ def statistics(states, gradients, x):
     Shapes: states (samples, width, ..., inputs); gradients the same for the start, or None; (samples, count).
     """
     y = np.asarray(states, np.float64).reshape(len(states), states.shape[1], -1)
-    columns = [np.log(np.sum(y[:, :, 0] ** 2, 1) + 1e-6), np.log(np.sum(y[:, :, -1] ** 2, 1) + 1e-6),
-               np.sum(y[:, :, 0] * y[:, :, -1], 1), y[:, 0, 0]]
+    columns = [
+        np.log(np.sum(y[:, :, 0] ** 2, 1) + 1e-6),
+        np.log(np.sum(y[:, :, -1] ** 2, 1) + 1e-6),
+        np.sum(y[:, :, 0] * y[:, :, -1], 1),
+        y[:, 0, 0],
+    ]
     if gradients is not None:
         g = np.asarray(gradients, np.float64).reshape(len(gradients), x.shape[0], -1)
         start = np.reshape(x, (x.shape[0], -1))
-        columns += [np.log(np.sum(g[:, :, 0] ** 2, 1) + 1e-9), np.log(np.sum(g**2, (1, 2)) + 1e-9),
-                    np.sum(g[:, :, 0] * g[:, :, -1], 1), np.einsum("snm,nm->s", g, start), g[:, 0, 0]]
+        columns += [
+            np.log(np.sum(g[:, :, 0] ** 2, 1) + 1e-9),
+            np.log(np.sum(g**2, (1, 2)) + 1e-9),
+            np.sum(g[:, :, 0] * g[:, :, -1], 1),
+            np.einsum("snm,nm->s", g, start),
+            g[:, 0, 0],
+        ]
     return np.stack(columns, axis=1)
 
 
 def draws(network, x, samples, seed=0, differentiate=True, **how):
     """The statistics of independent networks."""
+
     def one(key):
         def loss(start):
             y = network(keys(key), start, **how)
             return jnp.sum(y**2) / 2, y
+
         if not differentiate:
             return loss(x)[1], jnp.zeros(0)
         (_, y), g = jax.value_and_grad(loss, has_aux=True)(x)
         return y, g
 
     x = jnp.asarray(x)
-    states, gradients = jax.jit(jax.vmap(one))(
-        jax.random.split(jax.random.key(seed), samples))
+    states, gradients = jax.jit(jax.vmap(one))(jax.random.split(jax.random.key(seed), samples))
     return statistics(np.asarray(states), np.asarray(gradients) if differentiate else None, np.asarray(x))

@@ -20,8 +20,13 @@ def matrix_gaussian():
     draw = np.random.default_rng(3)
     outer, bias = 0.4 * draw.standard_normal((2, 3, 3))
     inner = np.array([[0.1, 1.2, 0.0], [0.0, 0.0, 0.4], [0.2, 0.0, 0.0]])
-    law = {"weight_mean": 0.4 * draw.standard_normal((3, 3)), "bias_mean": draw.standard_normal(3),
-           "row_covariance": outer @ outer.T, "column_covariance": inner.T @ inner, "bias_covariance": bias @ bias.T}
+    law = {
+        "weight_mean": 0.4 * draw.standard_normal((3, 3)),
+        "bias_mean": draw.standard_normal(3),
+        "row_covariance": outer @ outer.T,
+        "column_covariance": inner.T @ inner,
+        "bias_covariance": bias @ bias.T,
+    }
     return law, inner
 
 

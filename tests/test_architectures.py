@@ -38,31 +38,58 @@ TOKENS = np.array([[1, 8], [4, 0], [1, 3], [2, 3]])
 
 def transformer(bias=0.5, gain=1.0, norm=LayerNorm):
     attention = Attention(4, causal=True, gain=2.0 * gain, bias=bias, output_gain=1.0)
-    return Network(repeat(2, Residual(norm(), attention),
-                          Residual(norm(), Linear(32, "he"), Activation("gelu"), Linear(16))))
+    return Network(
+        repeat(2, Residual(norm(), attention), Residual(norm(), Linear(32, "he"), Activation("gelu"), Linear(16)))
+    )
 
 
 def language_model(tied=True):
     last = Readout(9, "tokens") if tied else Linear(9, std=0.7)
-    return Network(Embedding(9, 16, 0.7, name="tokens"), Positions(6, 0.3),
-                   Residual(LayerNorm(), Activation("relu"), Linear(16, std=0.4)), last)
+    return Network(
+        Embedding(9, 16, 0.7, name="tokens"),
+        Positions(6, 0.3),
+        Residual(LayerNorm(), Activation("relu"), Linear(16, std=0.4)),
+        last,
+    )
 
 
 recurrent = Residual(Activation("tanh"), Linear(16, 1.5), scale=0.5)
-llama = (Residual(RMSNorm(), Attention(4, causal=True, std=0.5, key_heads=2, rotary=100.0)),
-         Residual(RMSNorm(), Gated(20, "silu", std=0.3), Linear(16, std=0.3)))
+llama = (
+    Residual(RMSNorm(), Attention(4, causal=True, std=0.5, key_heads=2, rotary=100.0)),
+    Residual(RMSNorm(), Gated(20, "silu", std=0.3), Linear(16, std=0.3)),
+)
 
 #: Each block in a small network: its twin with weights, the list, the start, whether gradients of the start exist.
 CASES = {
     "perceptron": (drawn.perceptron, Network(Linear(24, "he", bias=0.3), Activation("relu"), Linear(5)), INPUTS),
-    "gated": (drawn.gated, Network(repeat(2, Residual(RMSNorm(), Gated(20), Linear(16, "xavier"), skip=0.9,
-                                                      scale=0.5)), LayerNorm()), INPUTS),
+    "gated": (
+        drawn.gated,
+        Network(repeat(2, Residual(RMSNorm(), Gated(20), Linear(16, "xavier"), skip=0.9, scale=0.5)), LayerNorm()),
+        INPUTS,
+    ),
     "transformer": (drawn.transformer, transformer(), SEQUENCES),
     "llama": (drawn.llama_block, Network(*llama), SEQUENCES),
-    "shaped attention": (drawn.shaped_attention, Network(repeat(2, Residual(
-        Attention(1, shaped=True, output=False, key_width=5, temperature=1.5), skip=0.8, scale=0.6))), SEQUENCES),
-    "convolution": (drawn.convolutional, Network(Convolution(6, gain="he", bias=0.2), Activation("relu"), Convolution(
-        5, stride=2, padding="periodic"), Activation("tanh"), Pool(), Linear(3)), IMAGES),
+    "shaped attention": (
+        drawn.shaped_attention,
+        Network(
+            repeat(
+                2, Residual(Attention(1, shaped=True, output=False, key_width=5, temperature=1.5), skip=0.8, scale=0.6)
+            )
+        ),
+        SEQUENCES,
+    ),
+    "convolution": (
+        drawn.convolutional,
+        Network(
+            Convolution(6, gain="he", bias=0.2),
+            Activation("relu"),
+            Convolution(5, stride=2, padding="periodic"),
+            Activation("tanh"),
+            Pool(),
+            Linear(3),
+        ),
+        IMAGES,
+    ),
     "recurrent": (drawn.recurrent, Network(repeat(5, recurrent, tied=True)), INPUTS),
     "language model": (drawn.language_model, language_model(), TOKENS),
 }
@@ -72,12 +99,15 @@ def sampled(network, start, method="lazy", samples=SAMPLES, seed=1):
     last = network.depth
     if start is TOKENS:
         return drawn.statistics(network.sample(start, samples, seed, method=method), None, start)
-    run = network.sample(start, samples, seed, at=[last], observe=lambda s: s.reshape(len(s), -1), backward=True,
-                         method=method)
-    back = network.sample(start, samples, seed, at=[0], observe=lambda s: s.reshape(len(s), -1), backward=True,
-                          method=method)
-    return drawn.statistics(run.states[:, 0].reshape(samples, *network.size(start.shape).shape), back.gradients[:, 0],
-                            start)
+    run = network.sample(
+        start, samples, seed, at=[last], observe=lambda s: s.reshape(len(s), -1), backward=True, method=method
+    )
+    back = network.sample(
+        start, samples, seed, at=[0], observe=lambda s: s.reshape(len(s), -1), backward=True, method=method
+    )
+    return drawn.statistics(
+        run.states[:, 0].reshape(samples, *network.size(start.shape).shape), back.gradients[:, 0], start
+    )
 
 
 @pytest.fixture(scope="module")
@@ -110,13 +140,14 @@ def test_states_and_gradients_have_the_law_of_networks_with_weights(name, twin):
 
 
 WRONG = {
-    "queries and keys share a matrix": ("transformer", lambda: drawn.draws(drawn.transformer, SEQUENCES, SAMPLES, 2,
-                                                                           same_keys=True)),
+    "queries and keys share a matrix": (
+        "transformer",
+        lambda: drawn.draws(drawn.transformer, SEQUENCES, SAMPLES, 2, same_keys=True),
+    ),
     "biases forgotten": ("transformer", lambda: sampled(transformer(bias=None), SEQUENCES)),
     "a gain off by the root of 2": ("transformer", lambda: sampled(transformer(gain=2**0.5), SEQUENCES)),
     "a norm without its mean": ("transformer", lambda: sampled(transformer(norm=RMSNorm), SEQUENCES)),
-    "recurrent matrices untied": ("recurrent", lambda: sampled(
-        Network(repeat(5, recurrent)), INPUTS)),
+    "recurrent matrices untied": ("recurrent", lambda: sampled(Network(repeat(5, recurrent)), INPUTS)),
     "a read-out untied": ("language model", lambda: sampled(language_model(tied=False), TOKENS)),
 }
 
@@ -132,8 +163,9 @@ def test_the_test_rejects_a_way_back_with_other_matrices(name, twin, monkeypatch
     right = GaussianMatrix.ask_left
 
     def other(self, G):
-        fresh = GaussianMatrix(self.outputs, self.inputs, self.std, 99, self.name, samples=self.samples,
-                               first=self.first, method="lazy")
+        fresh = GaussianMatrix(
+            self.outputs, self.inputs, self.std, 99, self.name, samples=self.samples, first=self.first, method="lazy"
+        )
         return right(fresh, G)
 
     monkeypatch.setattr(GaussianMatrix, "ask_left", other)
@@ -146,20 +178,28 @@ def test_gradients_are_derivatives(name):
     _, network, start = CASES[name]
     change, step = np.random.default_rng(1).standard_normal(start.shape), 1e-5
     how = {"samples": 3, "seed": 2, "method": "dense", "precision": "double"}
-    losses = [np.sum(network.sample(start + sign * step * change, **how).reshape(3, -1) ** 2, 1) / 2
-              for sign in (1, -1)]
+    losses = [
+        np.sum(network.sample(start + sign * step * change, **how).reshape(3, -1) ** 2, 1) / 2 for sign in (1, -1)
+    ]
     gradients = network.sample(start, at=[0], backward=True, **how).gradients[:, 0]
     expected = np.sum((gradients * change).reshape(3, -1), axis=1)
     assert np.allclose((losses[0] - losses[1]) / (2 * step), expected, rtol=1e-5, atol=1e-7)
 
 
 WIDTH = 12
-PARTS = st.sampled_from([
-    (Linear(WIDTH, "he"), Activation("relu")), (Linear(WIDTH, 1.5, bias=0.2), Activation("tanh")),
-    (Residual(RMSNorm(), Linear(20, "he"), Activation("gelu"), Linear(WIDTH)),), (LayerNorm(),),
-    (Residual(Activation("relu"), Linear(WIDTH), scale=0.5),), (Gated(WIDTH, "gelu", 2.0),),
-    (Residual(LayerNorm(), Attention(3, causal=True, gain=1.5), scale=0.7),), (Linear(WIDTH, name="shared"),),
-    (repeat(3, Residual(Activation("tanh"), Linear(WIDTH)), tied=True),)])
+PARTS = st.sampled_from(
+    [
+        (Linear(WIDTH, "he"), Activation("relu")),
+        (Linear(WIDTH, 1.5, bias=0.2), Activation("tanh")),
+        (Residual(RMSNorm(), Linear(20, "he"), Activation("gelu"), Linear(WIDTH)),),
+        (LayerNorm(),),
+        (Residual(Activation("relu"), Linear(WIDTH), scale=0.5),),
+        (Gated(WIDTH, "gelu", 2.0),),
+        (Residual(LayerNorm(), Attention(3, causal=True, gain=1.5), scale=0.7),),
+        (Linear(WIDTH, name="shared"),),
+        (repeat(3, Residual(Activation("tanh"), Linear(WIDTH)), tied=True),),
+    ]
+)
 
 
 @given(st.lists(PARTS, min_size=1, max_size=4))
@@ -167,8 +207,9 @@ PARTS = st.sampled_from([
 def test_any_stack_of_blocks_has_the_law_of_its_weights(parts):
     network = Network(*(block for part in parts for block in part), Attention(2))
     start = SEQUENCES[:WIDTH, :2, :1]
-    assert smallest_p(sampled(network, start, samples=600), sampled(network, start, "dense", 600, seed=2)) \
-        > LEVEL / (12 * 9)
+    assert smallest_p(sampled(network, start, samples=600), sampled(network, start, "dense", 600, seed=2)) > LEVEL / (
+        12 * 9
+    )
 
 
 def test_a_tied_embedding_has_the_gradient_of_both_its_uses():
@@ -185,10 +226,14 @@ def test_a_gradient_and_its_input_obey_euler_in_every_network_of_rectifiers():
     assert np.allclose(product, np.sum(last**2, axis=(1, 2)), rtol=1e-10, atol=1e-12)
 
 
-@pytest.mark.parametrize("network, mean", [
-    (Network(repeat(5, Linear(40, "he"), Activation("relu")), Linear(40)), np.sum(INPUTS**2, 0) / 16),
-    (Network(Linear(40), repeat(3, Linear(40)), Linear(40, 2.0, bias=1.0)), 4 * np.sum(INPUTS**2, 0) / 16 + 1),
-    (Network(repeat(3, Residual(RMSNorm(0.0), Linear(16, 0.5)))), np.mean(INPUTS**2, 0) + 0.75)])
+@pytest.mark.parametrize(
+    "network, mean",
+    [
+        (Network(repeat(5, Linear(40, "he"), Activation("relu")), Linear(40)), np.sum(INPUTS**2, 0) / 16),
+        (Network(Linear(40), repeat(3, Linear(40)), Linear(40, 2.0, bias=1.0)), 4 * np.sum(INPUTS**2, 0) / 16 + 1),
+        (Network(repeat(3, Residual(RMSNorm(0.0), Linear(16, 0.5)))), np.mean(INPUTS**2, 0) + 0.75),
+    ],
+)
 def test_mean_squares_are_exact(network, mean):
     found = np.mean(network.sample(INPUTS, 8000, 1, method="lazy") ** 2, axis=1)
     assert np.abs(z_scores(found, mean)).max() < limit_for(6)

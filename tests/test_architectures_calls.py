@@ -43,11 +43,17 @@ TOKENS = np.array([[1, 2], [3, 4], [1, 1]])
 SAMPLES = 2000
 
 #: Parameters as published, or counted by the released code.
-PUBLISHED = [(gpt2("small"), (8, 1), 124_439_808), (gpt2("medium"), (8, 1), 354_823_168),
-             (gpt2("large"), (8, 1), 774_030_080), (gpt2("xl"), (8, 1), 1_557_611_200),
-             (llama("7b"), (8, 1), 6_738_415_616), (llama("13b"), (8, 1), 13_015_864_320),
-             (llama("70b"), (8, 1), 68_976_648_192), (vit("base"), (3, 224, 224, 1), 86_567_656),
-             (vit("large"), (3, 224, 224, 1), 304_326_632)]
+PUBLISHED = [
+    (gpt2("small"), (8, 1), 124_439_808),
+    (gpt2("medium"), (8, 1), 354_823_168),
+    (gpt2("large"), (8, 1), 774_030_080),
+    (gpt2("xl"), (8, 1), 1_557_611_200),
+    (llama("7b"), (8, 1), 6_738_415_616),
+    (llama("13b"), (8, 1), 13_015_864_320),
+    (llama("70b"), (8, 1), 68_976_648_192),
+    (vit("base"), (3, 224, 224, 1), 86_567_656),
+    (vit("large"), (3, 224, 224, 1), 304_326_632),
+]
 
 
 @pytest.mark.parametrize("network, shape, count", PUBLISHED)
@@ -78,14 +84,25 @@ def test_a_vision_transformer_starts_with_a_head_of_zeros():
 
 WIDE = 400
 FAMILIES = {
-    "perceptron": (lambda n: mlp([n, n, 2], "tanh", bias=0.3), X), "residual": (lambda n: resnet(n, 5, 2), X),
+    "perceptron": (lambda n: mlp([n, n, 2], "tanh", bias=0.3), X),
+    "residual": (lambda n: resnet(n, 5, 2), X),
     "pre-norm": (lambda n: pre_norm_mlp(n, 3, 2, scale="1/sqrt(L)"), X),
     "critical": (lambda n: mlp([n, n, 2], "gelu", "critical"), X),
     "gated": (lambda n: Network(Linear(n), Residual(LayerNorm(), Gated(n, "gelu"), Linear(n)), Linear(2)), X),
     "callable": (lambda n: Network(Linear(n), Activation(np.cos), LayerNorm(), Linear(2)), X),
     "tokens": (lambda n: Network(Embedding(5, n, 0.5), Positions(4), LayerNorm(), Pool(), Linear(2)), TOKENS),
-    "images": (lambda n: Network(Convolution(n, 3, padding="zero"), Activation("relu"), Convolution(n, 2, 2, "none"),
-                                 Activation("relu"), Pool(), Linear(2)), np.arange(32).reshape(2, 4, 4, 1) / 16)}
+    "images": (
+        lambda n: Network(
+            Convolution(n, 3, padding="zero"),
+            Activation("relu"),
+            Convolution(n, 2, 2, "none"),
+            Activation("relu"),
+            Pool(),
+            Linear(2),
+        ),
+        np.arange(32).reshape(2, 4, 4, 1) / 16,
+    ),
+}
 
 
 @pytest.mark.parametrize("name", FAMILIES)
@@ -160,8 +177,10 @@ def test_shaped_attention_is_a_list_of_blocks():
 def test_samples_do_not_depend_on_threads_or_cuts(monkeypatch):
     network = pre_norm_mlp(16, 3)
     whole = network.sample(X, 7, 1, at=[0, 2, 4], observe=gram, backward=True, threads=1)
-    parts = [network.sample(X, n, 1, at=[0, 2, 4], observe=gram, backward=True, first=first, threads=2)
-             for n, first in ((3, 0), (4, 3))]
+    parts = [
+        network.sample(X, n, 1, at=[0, 2, 4], observe=gram, backward=True, first=first, threads=2)
+        for n, first in ((3, 0), (4, 3))
+    ]
     monkeypatch.setattr("deeplimits.architectures._sampling.ROOM", 1)
     alone = network.sample(X, 7, 1, at=[0, 2, 4], observe=gram, backward=True)
     for found in ([np.concatenate([part[k] for part in parts]) for k in range(2)], alone):
@@ -189,41 +208,62 @@ def test_a_network_that_overflows_is_infinite_from_there_on():
 NET = Network(Linear(6), Activation("relu"), Linear(2))
 
 
-@pytest.mark.parametrize("call, named", [
-    (lambda: Network("relu"), "blocks"), (lambda: Network(), "blocks"), (lambda: Linear(0), "width"),
-    (lambda: Linear(2, "kaiming"), "gain"), (lambda: Linear(2, 1.0, std=1.0), "std"),
-    (lambda: Linear(2, "critical"), "activation"), (lambda: Linear(2, bias="he"), "bias"),
-    (lambda: Activation("no such"), "no such"), (lambda: Activation(3), "activation"),
-    (lambda: Residual(Linear(2), scale="1/L^2"), "scale"), (lambda: repeat(0, Linear(2)), "depth"),
-    (lambda: Attention(3, key_heads=2), "key_heads"), (lambda: Convolution(2, 4), "kernel"),
-    (lambda: Convolution(2, 3, padding="same"), "padding"), (lambda: RMSNorm(-1.0), "epsilon"),
-    (lambda: gpt2("tiny"), "size"), (lambda: vit(patch=15), "patch"), (lambda: mlp([]), "widths"),
-    (lambda: NET.sample(X[:, 0], 1, 1), "initial"), (lambda: NET.sample(X * np.nan, 1, 1), "initial"),
-    (lambda: NET.sample(X, 0, 1), "samples"), (lambda: NET.sample(X, 1, -1), "seed"),
-    (lambda: NET.sample(X, 1, 1, at=[4]), "at"), (lambda: NET.sample(X, 1, 1, at=[1, 3]), "at must name layers"),
-    (lambda: NET.sample(X, 1, 1, precision="half"), "precision"),
-    (lambda: NET.sample(X, 1, 1, method="fast"), "method"),
-    (lambda: NET.sample(X, 1, 1, backward="yes"), "backward"), (lambda: NET.sample(X, 1, 1, observe=2), "observe"),
-    (lambda: NET.sample(X, 1, 1, backward=lambda y: y[:, :1]), "backward must return"),
-    (lambda: NET.sample(X, 2, 1, observe=lambda s: s[:1]), "observe must keep"),
-    (lambda: NET.sample(np.ones((3, 4, 2)), 2, 1), "initial"),
-    (lambda: Network(Residual(Linear(3))).sample(X, 1, 1), "Residual must keep"),
-    (lambda: Network(Residual(Linear(20), scale=(1, 2))).sample(X, 1, 1), "one number for each"),
-    (lambda: Network(Attention(3)).sample(np.ones((4, 2, 1)), 1, 1), "heads"),
-    (lambda: Network(Linear(4), Attention(2)).sample(X, 1, 1), "initial"),
-    (lambda: Network(Embedding(3, 4)).sample([5], 1, 1), "initial must hold whole"),
-    (lambda: Network(Embedding(3, 4), Attention(2)).sample([[0.5]], 1, 1), "initial must hold whole"),
-    (lambda: Network(Linear(4), Readout(9, "e")).sample(X, 1, 1), "must be that of an Embedding"),
-    (lambda: Network(Linear(4, name="w"), Linear(5, name="w")).sample(X, 1, 1), "different laws"),
-    (lambda: Network(Activation(np.sin)).sample(X, 1, 1, backward=True), "derivative"),
-    (lambda: Network(Positions(2)).sample(np.ones((2, 3, 1)), 1, 1), "length"),
-    (lambda: Network(ClassToken(), Position(4)).sample(np.ones((2, 3, 1)), 1, 1), "place"),
-    (lambda: Network(Convolution(2, 3, padding="none")).sample(np.ones((2, 2, 2, 1)), 1, 1), "kernel must fit"),
-    (lambda: Network(Attention(2)).kernel(np.ones((4, 2, 1))), "no kernel"),
-    (lambda: Network(Activation("relu")).kernel(X), "Linear first"),
-    (lambda: Network(Residual(Activation("relu"), Linear(20), LayerNorm(), Activation("tanh"))).kernel(X), "Linear"),
-    (lambda: Network(repeat(2, Linear(20), tied=True)).kernel(X), "tied"),
-    (lambda: Network(Gated(4), Activation("relu")).kernel(X), "Linear first")])
+@pytest.mark.parametrize(
+    "call, named",
+    [
+        (lambda: Network("relu"), "blocks"),
+        (lambda: Network(), "blocks"),
+        (lambda: Linear(0), "width"),
+        (lambda: Linear(2, "kaiming"), "gain"),
+        (lambda: Linear(2, 1.0, std=1.0), "std"),
+        (lambda: Linear(2, "critical"), "activation"),
+        (lambda: Linear(2, bias="he"), "bias"),
+        (lambda: Activation("no such"), "no such"),
+        (lambda: Activation(3), "activation"),
+        (lambda: Residual(Linear(2), scale="1/L^2"), "scale"),
+        (lambda: repeat(0, Linear(2)), "depth"),
+        (lambda: Attention(3, key_heads=2), "key_heads"),
+        (lambda: Convolution(2, 4), "kernel"),
+        (lambda: Convolution(2, 3, padding="same"), "padding"),
+        (lambda: RMSNorm(-1.0), "epsilon"),
+        (lambda: gpt2("tiny"), "size"),
+        (lambda: vit(patch=15), "patch"),
+        (lambda: mlp([]), "widths"),
+        (lambda: NET.sample(X[:, 0], 1, 1), "initial"),
+        (lambda: NET.sample(X * np.nan, 1, 1), "initial"),
+        (lambda: NET.sample(X, 0, 1), "samples"),
+        (lambda: NET.sample(X, 1, -1), "seed"),
+        (lambda: NET.sample(X, 1, 1, at=[4]), "at"),
+        (lambda: NET.sample(X, 1, 1, at=[1, 3]), "at must name layers"),
+        (lambda: NET.sample(X, 1, 1, precision="half"), "precision"),
+        (lambda: NET.sample(X, 1, 1, method="fast"), "method"),
+        (lambda: NET.sample(X, 1, 1, backward="yes"), "backward"),
+        (lambda: NET.sample(X, 1, 1, observe=2), "observe"),
+        (lambda: NET.sample(X, 1, 1, backward=lambda y: y[:, :1]), "backward must return"),
+        (lambda: NET.sample(X, 2, 1, observe=lambda s: s[:1]), "observe must keep"),
+        (lambda: NET.sample(np.ones((3, 4, 2)), 2, 1), "initial"),
+        (lambda: Network(Residual(Linear(3))).sample(X, 1, 1), "Residual must keep"),
+        (lambda: Network(Residual(Linear(20), scale=(1, 2))).sample(X, 1, 1), "one number for each"),
+        (lambda: Network(Attention(3)).sample(np.ones((4, 2, 1)), 1, 1), "heads"),
+        (lambda: Network(Linear(4), Attention(2)).sample(X, 1, 1), "initial"),
+        (lambda: Network(Embedding(3, 4)).sample([5], 1, 1), "initial must hold whole"),
+        (lambda: Network(Embedding(3, 4), Attention(2)).sample([[0.5]], 1, 1), "initial must hold whole"),
+        (lambda: Network(Linear(4), Readout(9, "e")).sample(X, 1, 1), "must be that of an Embedding"),
+        (lambda: Network(Linear(4, name="w"), Linear(5, name="w")).sample(X, 1, 1), "different laws"),
+        (lambda: Network(Activation(np.sin)).sample(X, 1, 1, backward=True), "derivative"),
+        (lambda: Network(Positions(2)).sample(np.ones((2, 3, 1)), 1, 1), "length"),
+        (lambda: Network(ClassToken(), Position(4)).sample(np.ones((2, 3, 1)), 1, 1), "place"),
+        (lambda: Network(Convolution(2, 3, padding="none")).sample(np.ones((2, 2, 2, 1)), 1, 1), "kernel must fit"),
+        (lambda: Network(Attention(2)).kernel(np.ones((4, 2, 1))), "no kernel"),
+        (lambda: Network(Activation("relu")).kernel(X), "Linear first"),
+        (
+            lambda: Network(Residual(Activation("relu"), Linear(20), LayerNorm(), Activation("tanh"))).kernel(X),
+            "Linear",
+        ),
+        (lambda: Network(repeat(2, Linear(20), tied=True)).kernel(X), "tied"),
+        (lambda: Network(Gated(4), Activation("relu")).kernel(X), "Linear first"),
+    ],
+)
 def test_bad_input_is_named(call, named):
     with pytest.raises(ValueError, match=named):
         call()

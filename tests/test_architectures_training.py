@@ -26,12 +26,15 @@ from deeplimits.lazy import GaussianMatrix
 SAMPLES, STEPS = 1500, 3
 X = np.random.default_rng(0).standard_normal((10, 3))
 Y = np.array([[1.0, -1.0, 0.5]])
-NETWORK = Network(Linear(16, "he", bias=0.3), LayerNorm(), repeat(2, Linear(16, 1.4), Activation("tanh"), tied=True),
-                  Linear(1))
-RULES = {"descent": (SGD(0.3), {}), "momentum": (SGD(0.2, momentum=0.9), {"momentum": 0.9}),
-         "decay": (SGD(0.2, momentum=0.9, decay=0.4), {"momentum": 0.9, "decay": 0.4}),
-         "nesterov": (SGD(0.2, momentum=0.8, decay=0.2, nesterov=True),
-                      {"momentum": 0.8, "decay": 0.2, "nesterov": True})}
+NETWORK = Network(
+    Linear(16, "he", bias=0.3), LayerNorm(), repeat(2, Linear(16, 1.4), Activation("tanh"), tied=True), Linear(1)
+)
+RULES = {
+    "descent": (SGD(0.3), {}),
+    "momentum": (SGD(0.2, momentum=0.9), {"momentum": 0.9}),
+    "decay": (SGD(0.2, momentum=0.9, decay=0.4), {"momentum": 0.9, "decay": 0.4}),
+    "nesterov": (SGD(0.2, momentum=0.8, decay=0.2, nesterov=True), {"momentum": 0.8, "decay": 0.2, "nesterov": True}),
+}
 
 
 def stepped(w, g, memory, rate, momentum=0.0, decay=0.0, nesterov=False):
@@ -70,10 +73,14 @@ def test_a_lazy_matrix_moves_as_one_that_is_drawn(rule, size):
 def twin(key):
     """The parameters of `NETWORK`, drawn."""
     first, bias, tied, last = jax.random.split(key, 4)
-    return {"first": (2 / 10) ** 0.5 * jax.random.normal(first, (16, 10)),
-            "bias": 0.3 * jax.random.normal(bias, (16, 1)),
-            "gain": jnp.ones((16, 1)), "shift": jnp.zeros((16, 1)), "tied": 0.35 * jax.random.normal(tied, (16, 16)),
-            "last": 0.25 * jax.random.normal(last, (1, 16))}
+    return {
+        "first": (2 / 10) ** 0.5 * jax.random.normal(first, (16, 10)),
+        "bias": 0.3 * jax.random.normal(bias, (16, 1)),
+        "gain": jnp.ones((16, 1)),
+        "shift": jnp.zeros((16, 1)),
+        "tied": 0.35 * jax.random.normal(tied, (16, 16)),
+        "last": 0.25 * jax.random.normal(last, (1, 16)),
+    }
 
 
 def output(p, x):
@@ -87,6 +94,7 @@ def output(p, x):
 
 def trained_twin(rule):
     """Outputs before, after one step and after three, of networks with weights."""
+
     def one(key):
         p, seen = twin(key), []
         memory = {name: jnp.zeros_like(w) for name, w in p.items()}
@@ -94,8 +102,12 @@ def trained_twin(rule):
         for step in range(STEPS + 1):
             seen.append(output(p, X)[0])
             g = jax.grad(lambda p: jnp.sum((output(p, X) - Y) ** 2) / 6)(p)
-            moved = {name: adam(p[name], g[name], memory[name], step + 1, 0.05, 0.5) if rule is None
-                     else stepped(p[name], g[name], memory[name], RULES[rule][0].rate, **RULES[rule][1]) for name in p}
+            moved = {
+                name: adam(p[name], g[name], memory[name], step + 1, 0.05, 0.5)
+                if rule is None
+                else stepped(p[name], g[name], memory[name], RULES[rule][0].rate, **RULES[rule][1])
+                for name in p
+            }
             p, memory = ({name: both[k] for name, both in moved.items()} for k in range(2))
         return jnp.stack(seen)
 
@@ -105,8 +117,9 @@ def trained_twin(rule):
 
 def statistics(outputs):
     """Shapes: (samples, times, inputs) -> (samples, count)."""
-    return np.concatenate([outputs.reshape(len(outputs), -1), outputs[:, -1] * outputs[:, 0],
-                           outputs[:, 1] - outputs[:, 0]], axis=1)
+    return np.concatenate(
+        [outputs.reshape(len(outputs), -1), outputs[:, -1] * outputs[:, 0], outputs[:, 1] - outputs[:, 0]], axis=1
+    )
 
 
 def trained(optimiser, network=NETWORK, method=None):
@@ -125,8 +138,14 @@ def test_trained_networks_have_the_law_of_networks_with_weights(rule, monkeypatc
     if rule == "decay":
         assert smallest_p(trained(RULES["momentum"][0]), expected) < 1e-9
         right = GaussianMatrix.ask_left
-        monkeypatch.setattr(GaussianMatrix, "ask_left", lambda self, G: right(GaussianMatrix(
-            self.outputs, self.inputs, self.std, 99, self.name, samples=self.samples, method="lazy"), G))
+        monkeypatch.setattr(
+            GaussianMatrix,
+            "ask_left",
+            lambda self, G: right(
+                GaussianMatrix(self.outputs, self.inputs, self.std, 99, self.name, samples=self.samples, method="lazy"),
+                G,
+            ),
+        )
         assert smallest_p(trained(RULES[rule][0], method="lazy"), expected) < 1e-9
 
 
@@ -177,14 +196,22 @@ def test_vectors_move_like_matrices():
     assert np.allclose(vector.value, w)
 
 
-@pytest.mark.parametrize("call, named", [
-    (lambda: SGD(0.0), "rate"), (lambda: SGD(0.1, momentum=1.0), "momentum"), (lambda: SGD(0.1, decay=-1), "decay"),
-    (lambda: Adam(0.1, betas=(1.0, 0.9)), "betas"), (lambda: squared([[np.inf]]), "targets"),
-    (lambda: cross_entropy([0.5]), "labels"), (lambda: cross_entropy([0, 9]).value(np.ones((1, 3, 2))), "labels"),
-    (lambda: train(NETWORK, X, squared(Y[:, :2]), SGD(0.1), 1, 1, 1), "loss"),
-    (lambda: train(NETWORK, X, squared(Y), SGD(0.1), 1, 1, 1, batch=4), "batch"),
-    (lambda: train(NETWORK, X, squared(Y), SGD(0.1), 1, 1, 1, at=[2]), "at"),
-    (lambda: train(NETWORK, X, squared(np.ones((2, 3))), SGD(0.1), 1, 1, 1), "targets")])
+@pytest.mark.parametrize(
+    "call, named",
+    [
+        (lambda: SGD(0.0), "rate"),
+        (lambda: SGD(0.1, momentum=1.0), "momentum"),
+        (lambda: SGD(0.1, decay=-1), "decay"),
+        (lambda: Adam(0.1, betas=(1.0, 0.9)), "betas"),
+        (lambda: squared([[np.inf]]), "targets"),
+        (lambda: cross_entropy([0.5]), "labels"),
+        (lambda: cross_entropy([0, 9]).value(np.ones((1, 3, 2))), "labels"),
+        (lambda: train(NETWORK, X, squared(Y[:, :2]), SGD(0.1), 1, 1, 1), "loss"),
+        (lambda: train(NETWORK, X, squared(Y), SGD(0.1), 1, 1, 1, batch=4), "batch"),
+        (lambda: train(NETWORK, X, squared(Y), SGD(0.1), 1, 1, 1, at=[2]), "at"),
+        (lambda: train(NETWORK, X, squared(np.ones((2, 3))), SGD(0.1), 1, 1, 1), "targets"),
+    ],
+)
 def test_bad_input_is_named(call, named):
     with pytest.raises(ValueError, match=named):
         call()

@@ -119,8 +119,9 @@ def test_exploded_paths_are_infinite_and_networks_are_not():
     assert np.all(np.isfinite(ShapedAttention(64, 64, 1.0, 0.2).sample(V0, 500, 1)))
 
 
-@pytest.mark.parametrize("process", [ShapedAttention(20, 4, 0.5, 1.0, 8), AttentionSDE(0.5, 1.0, 0.5)],
-                         ids=["network", "limit"])
+@pytest.mark.parametrize(
+    "process", [ShapedAttention(20, 4, 0.5, 1.0, 8), AttentionSDE(0.5, 1.0, 0.5)], ids=["network", "limit"]
+)
 def test_same_bits_for_any_threads_and_chunks_and_inside_the_cone(process):
     options = {"steps": 16} if isinstance(process, AttentionSDE) else {}
     at = [0, 0.25, 0.5] if options else [0, 2, 4]

@@ -43,8 +43,9 @@ def test_matrices_fix_the_width():
             make()
 
 
-@pytest.mark.parametrize("make", [lambda blocks: ResNet(blocks, 2, 3), lambda blocks: ResidualSDE(blocks, 2),
-                                  ResidualKernel])
+@pytest.mark.parametrize(
+    "make", [lambda blocks: ResNet(blocks, 2, 3), lambda blocks: ResidualSDE(blocks, 2), ResidualKernel]
+)
 def test_what_is_no_blocks_is_refused(make):
     for wrong in (relu(), None, 3, {"inner": relu()}):
         with pytest.raises(ValueError, match="blocks must be"):
@@ -53,8 +54,12 @@ def test_what_is_no_blocks_is_refused(make):
 
 def test_what_filters_cannot_do_is_refused():
     image, filters = np.ones((2, 3, 3, 1)), ConvBlocks(relu(), linear())
-    for call in (lambda: ResNet(filters, 2, 3).jacobians(image, 1, 1), lambda: ResNet(filters, 2, 3).ntk(image, 1, 1),
-                 lambda: ResidualSDE(filters, 2).jacobians(image, 1, 1), lambda: ResidualKernel(filters)):
+    for call in (
+        lambda: ResNet(filters, 2, 3).jacobians(image, 1, 1),
+        lambda: ResNet(filters, 2, 3).ntk(image, 1, 1),
+        lambda: ResidualSDE(filters, 2).jacobians(image, 1, 1),
+        lambda: ResidualKernel(filters),
+    ):
         with pytest.raises(ValueError, match="blocks must be dense"):
             call()
     with pytest.raises(ValueError, match="method must be None for blocks without a convolution, got 'field'"):

@@ -12,21 +12,50 @@ from deeplimits.kernels import CovarianceODE
 from deeplimits.networks import ShapedMLP
 
 NO_NUMBERS = {
-    "text": "1.5", "texts": ["1.5", "2"], "bytes": b"1.5", "array of bytes": np.array([b"1"]), "None": None,
-    "None inside": [1.0, None], "complex": 1 + 0j, "complex array": np.array([1 + 0j]),
+    "text": "1.5",
+    "texts": ["1.5", "2"],
+    "bytes": b"1.5",
+    "array of bytes": np.array([b"1"]),
+    "None": None,
+    "None inside": [1.0, None],
+    "complex": 1 + 0j,
+    "complex array": np.array([1 + 0j]),
     "complex type": np.complex128(1),
-    "date": np.datetime64("2020-01-01"), "duration": np.timedelta64(3, "s"), "date object": datetime(2020, 1, 1),
-    "truth value": True, "NumPy's truth value": np.True_, "truth values": [True, False], "objects": [object()],
-    "masked": np.ma.array([1.0, 2.0], mask=[False, True]), "unmasked": np.ma.array([1.0]), "mask": np.ma.masked,
-    "masked inside": [np.ma.array([1.0, 2.0], mask=[False, True])], "truth value inside": [[1.0, True]],
-    "ragged": [[1.0], [1.0, 2.0]], "large": 10**309, "large inside": [1, 10**309], "many digits": 10**4300,
-    "function": len, "set": {1.0}, "mapping": {"a": 1},
+    "date": np.datetime64("2020-01-01"),
+    "duration": np.timedelta64(3, "s"),
+    "date object": datetime(2020, 1, 1),
+    "truth value": True,
+    "NumPy's truth value": np.True_,
+    "truth values": [True, False],
+    "objects": [object()],
+    "masked": np.ma.array([1.0, 2.0], mask=[False, True]),
+    "unmasked": np.ma.array([1.0]),
+    "mask": np.ma.masked,
+    "masked inside": [np.ma.array([1.0, 2.0], mask=[False, True])],
+    "truth value inside": [[1.0, True]],
+    "ragged": [[1.0], [1.0, 2.0]],
+    "large": 10**309,
+    "large inside": [1, 10**309],
+    "many digits": 10**4300,
+    "function": len,
+    "set": {1.0},
+    "mapping": {"a": 1},
 }
 
 
 @pytest.mark.parametrize("value", NO_NUMBERS.values(), ids=NO_NUMBERS)
-@pytest.mark.parametrize("check", [_checks.real, _checks.reals, _checks.numbers, _checks.covariance,
-                                   _checks.semidefinite, _checks.matrices, _checks.whole])
+@pytest.mark.parametrize(
+    "check",
+    [
+        _checks.real,
+        _checks.reals,
+        _checks.numbers,
+        _checks.covariance,
+        _checks.semidefinite,
+        _checks.matrices,
+        _checks.whole,
+    ],
+)
 def test_what_is_no_number_is_refused_by_name(check, value):
     if check is _checks.whole and type(value) is int:
         value = 1.0  # a large one is a whole number, one with a point is not

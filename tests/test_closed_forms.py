@@ -34,7 +34,8 @@ def gelu(a, b, c):
     """The product's mean by the formula as it is written, with many digits."""
     d = mp.sqrt((1 + a) * (1 + b) - c * c)
     return c * (mp.mpf(1) / 4 + mp.asin(c / mp.sqrt((1 + a) * (1 + b))) / (2 * mp.pi)) + (
-        a * b - c * c + c * c / (1 + a) + c * c / (1 + b)) / (2 * mp.pi * d)
+        a * b - c * c + c * c / (1 + a) + c * c / (1 + b)
+    ) / (2 * mp.pi * d)
 
 
 @pytest.mark.parametrize("first", SIZES)

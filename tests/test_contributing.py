@@ -81,8 +81,9 @@ def test_two_methods_make_an_activation(written):
 
 def test_a_function_and_its_derivative_make_one_too(written):
     found = networks.ShapedMLP(written["phi"], 30, 20).sample(1.0, 10_000, 7)[:, 0, 0]
-    same, other = (networks.ShapedMLP(written["Ripple"](height), 30, 20).sample(1.0, 10_000, 8)[:, 0, 0]
-                   for height in (0.5, 3.0))
+    same, other = (
+        networks.ShapedMLP(written["Ripple"](height), 30, 20).sample(1.0, 10_000, 8)[:, 0, 0] for height in (0.5, 3.0)
+    )
     assert stats.ks_2samp(found, same).pvalue > 1e-4
     assert stats.ks_2samp(found, other).pvalue < 1e-4
 

@@ -116,14 +116,28 @@ def test_one_layer_has_the_law_of_explicit_filters(method):
     network = ResNet(ConvBlocks(inner, outer, bias_variance=0.2, **means, **covariances()), 2, 1)
     x = network.sample(x0, 20_000, 3, method=method) - x0
     B = draw.standard_normal((20_000, 2, 3, 3, 2))
-    W = np.einsum("ab,sbuvi,uw,vx,ij->sawxj", FACTORS["row"], B, FACTORS["vertical"], FACTORS["horizontal"],
-                  FACTORS["column"], optimize=True) + mean
+    W = (
+        np.einsum(
+            "ab,sbuvi,uw,vx,ij->sawxj",
+            FACTORS["row"],
+            B,
+            FACTORS["vertical"],
+            FACTORS["horizontal"],
+            FACTORS["column"],
+            optimize=True,
+        )
+        + mean
+    )
     seen = patches(np.moveaxis(inner(np.pad(x0, [(0, 0), (1, 1), (1, 1), (0, 0)])), -1, 0), 3, "zero")[:, 1:-1, 1:-1]
     b = np.array([0.3, -0.2]) + np.sqrt(0.2) * draw.standard_normal((20_000, 2))
     h = np.einsum("souvi,mrcuvi->sorcm", W, seen, optimize=True) + b[:, :, None, None, None]
     explicit = outer(h)
-    views = {"corner": lambda x: x[:, 0, 0, 0, 0], "images": lambda x: (x[..., 0] * x[..., 1]).mean((1, 2, 3)),
-             "across": lambda x: x[:, 0, 1, 1, 0] * x[:, 1, 1, 2, 0], "square": lambda x: (x**2).mean((1, 2, 3, 4))}
+    views = {
+        "corner": lambda x: x[:, 0, 0, 0, 0],
+        "images": lambda x: (x[..., 0] * x[..., 1]).mean((1, 2, 3)),
+        "across": lambda x: x[:, 0, 1, 1, 0] * x[:, 1, 1, 2, 0],
+        "square": lambda x: (x**2).mean((1, 2, 3, 4)),
+    }
     for name, view in views.items():
         assert stats.ks_2samp(view(x), view(explicit)).pvalue > LEVEL / 8, name
     centred = views["square"](outer(h - b[:, :, None, None, None]))
@@ -176,8 +190,10 @@ def test_same_bits_for_any_threads_and_chunks(method):
     assert np.array_equal(whole[:, 1], starts)
     assert np.array_equal(whole, network.sample(starts, 40, 7, at=[4, 0, 2], threads=3, method=method))
     cuts = [0, 1, 17, 40]
-    parts = [network.sample(starts[a:b], b - a, 7, at=[4, 0, 2], first=a, method=method)
-             for a, b in zip(cuts, cuts[1:], strict=False)]
+    parts = [
+        network.sample(starts[a:b], b - a, 7, at=[4, 0, 2], first=a, method=method)
+        for a, b in zip(cuts, cuts[1:], strict=False)
+    ]
     assert np.array_equal(whole, np.concatenate(parts))
 
 
@@ -185,27 +201,33 @@ def network(width=2, **law):
     return ResNet(ConvBlocks(relu(), linear(), **law), width, 3)
 
 
-@pytest.mark.parametrize(("arguments", "message"), [
-    ({"kernel": 4}, "kernel must be odd, so that it has a centre, got 4"),
-    ({"kernel": 0}, "kernel must be an integer >= 1, got 0"),
-    ({"padding": "reflect"}, "padding must be one of zero, periodic, got 'reflect'"),
-    ({"width": 0}, "width must be an integer >= 1, got 0"),
-    ({"vertical_covariance": np.eye(2)}, r"vertical_covariance must have shape \(3, 3\)"),
-    ({"horizontal_covariance": -np.eye(3)}, "horizontal_covariance must be positive semi-definite"),
-    ({"weight_mean": np.ones((2, 2))}, r"weight_mean must have shape \(2, 3, 3, 2\)"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"kernel": 4}, "kernel must be odd, so that it has a centre, got 4"),
+        ({"kernel": 0}, "kernel must be an integer >= 1, got 0"),
+        ({"padding": "reflect"}, "padding must be one of zero, periodic, got 'reflect'"),
+        ({"width": 0}, "width must be an integer >= 1, got 0"),
+        ({"vertical_covariance": np.eye(2)}, r"vertical_covariance must have shape \(3, 3\)"),
+        ({"horizontal_covariance": -np.eye(3)}, "horizontal_covariance must be positive semi-definite"),
+        ({"weight_mean": np.ones((2, 2))}, r"weight_mean must have shape \(2, 3, 3, 2\)"),
+    ],
+)
 def test_bad_networks_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         network(**arguments)
 
 
-@pytest.mark.parametrize(("arguments", "message"), [
-    ({"initial": np.ones((2, 3, 3))}, r"initial must have shape \(2, rows, columns, inputs\)"),
-    ({"initial": np.ones((3, 3, 3, 1))}, "initial must have shape"),
-    ({"initial": np.ones((2, 0, 3, 1))}, "initial must have shape"),
-    ({"method": "fft"}, "method must be 'field', 'filters' or None, got 'fft'"),
-    ({"at": [4]}, "at must be an integer >= 0 and <= 3, got 4"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"initial": np.ones((2, 3, 3))}, r"initial must have shape \(2, rows, columns, inputs\)"),
+        ({"initial": np.ones((3, 3, 3, 1))}, "initial must have shape"),
+        ({"initial": np.ones((2, 0, 3, 1))}, "initial must have shape"),
+        ({"method": "fft"}, "method must be 'field', 'filters' or None, got 'fft'"),
+        ({"at": [4]}, "at must be an integer >= 0 and <= 3, got 4"),
+    ],
+)
 def test_bad_arguments_are_named(arguments, message):
     with pytest.raises(ValueError, match=message):
         network().sample(**{"initial": np.ones((2, 3, 3, 1)), "samples": 2, "seed": 1, **arguments})

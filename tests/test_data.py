@@ -35,8 +35,7 @@ def test_the_range_of_correlations_is_the_stated_one():
     correlations = upper(data.gram(data.digits().inputs))
     assert correlations.min() == pytest.approx(-0.7915, abs=1e-4)
     assert correlations.max() == pytest.approx(0.9908, abs=1e-4)
-    assert np.quantile(correlations, [0.005, 0.25, 0.75, 0.995]) == pytest.approx(
-        [-0.56, -0.19, 0.16, 0.82], abs=0.006)
+    assert np.quantile(correlations, [0.005, 0.25, 0.75, 0.995]) == pytest.approx([-0.56, -0.19, 0.16, 0.82], abs=0.006)
 
 
 @pytest.mark.parametrize("wanted", [-0.7, -0.1, 0.0, 0.3, 0.5, 0.9, 0.95])
@@ -90,12 +89,17 @@ def test_a_split_keeps_to_the_classes_asked_for():
     assert set(found.labels) == set(found.test_labels) == {3, 7} and len(found.labels) == 40
 
 
-@pytest.mark.parametrize("arguments, message", [
-    (("letters", 5, 5, 1), "name must be digits or mnist, got 'letters'"),
-    (("digits", 0, 5, 1), "train must be"), (("digits", 1797, 1, 1), "train must be an integer >= 1 and <= 1796"),
-    (("digits", 1790, 8, 1), "test must be an integer >= 1 and <= 7"), (("digits", 5, 5, -1), "seed must be"),
-    (("digits", 5, 5, 1, (11,)), "classes"),
-])
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (("letters", 5, 5, 1), "name must be digits or mnist, got 'letters'"),
+        (("digits", 0, 5, 1), "train must be"),
+        (("digits", 1797, 1, 1), "train must be an integer >= 1 and <= 1796"),
+        (("digits", 1790, 8, 1), "test must be an integer >= 1 and <= 7"),
+        (("digits", 5, 5, -1), "seed must be"),
+        (("digits", 5, 5, 1, (11,)), "classes"),
+    ],
+)
 def test_splits_that_cannot_be_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         data.split(*arguments)
@@ -105,8 +109,11 @@ def test_splits_that_cannot_be_are_refused(arguments, message):
 
 PIXELS = np.random.default_rng(1).integers(0, 256, (30, 4, 4))
 LABELS = np.arange(30) % 10
-ARFF = ("% a stand-in\n@RELATION mnist\n@ATTRIBUTE pixel1 real\n@ATTRIBUTE class {0,1,2,3,4,5,6,7,8,9}\n@DATA\n"
-        + "\n".join(",".join(map(str, [*p.ravel(), c])) for p, c in zip(PIXELS, LABELS, strict=True)) + "\n").encode()
+ARFF = (
+    "% a stand-in\n@RELATION mnist\n@ATTRIBUTE pixel1 real\n@ATTRIBUTE class {0,1,2,3,4,5,6,7,8,9}\n@DATA\n"
+    + "\n".join(",".join(map(str, [*p.ravel(), c])) for p, c in zip(PIXELS, LABELS, strict=True))
+    + "\n"
+).encode()
 MD5 = hashlib.md5(ARFF).hexdigest()
 
 
@@ -121,7 +128,7 @@ def server(tmp_path, monkeypatch):
             self.send_response(serving.status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(body[:serving.cut])
+            self.wfile.write(body[: serving.cut])
 
         def log_message(self, *_):
             pass
@@ -184,11 +191,12 @@ def test_without_a_network_the_error_says_what_to_do(server):
         data.split("mnist", 5, 5, seed=1, url=server.url, md5=MD5)
 
 
-@pytest.mark.parametrize("damage", [lambda body: body[:-40], lambda body: b"", lambda body: body[:200] + b"?" * 40
-                                    + body[240:]])
+@pytest.mark.parametrize(
+    "damage", [lambda body: body[:-40], lambda body: b"", lambda body: body[:200] + b"?" * 40 + body[240:]]
+)
 def test_a_damaged_copy_is_named_and_fetched_again(server, damage):
     data.mnist(server.url, MD5)
-    path, = kept()
+    (path,) = kept()
     path.write_bytes(damage(path.read_bytes()))
     with pytest.warns(RuntimeWarning, match=re.escape(f"{path} is damaged or another file")):
         assert np.array_equal(data.mnist(server.url, MD5).pixels, PIXELS)
@@ -203,12 +211,19 @@ def other_pixels(path):
     np.savez_compressed(path, **arrays)
 
 
-@pytest.mark.parametrize("put", [
-    other_pixels, lambda path: np.savez(path, pixels=PIXELS, labels=LABELS), lambda path: np.savez(path, a=1),
-    lambda path: np.save(path.open("wb"), PIXELS), lambda path: path.write_text("PK")])
+@pytest.mark.parametrize(
+    "put",
+    [
+        other_pixels,
+        lambda path: np.savez(path, pixels=PIXELS, labels=LABELS),
+        lambda path: np.savez(path, a=1),
+        lambda path: np.save(path.open("wb"), PIXELS),
+        lambda path: path.write_text("PK"),
+    ],
+)
 def test_another_file_in_its_place_is_not_believed(server, put):
     data.mnist(server.url, MD5)
-    path, = kept()
+    (path,) = kept()
     put(path)
     with pytest.warns(RuntimeWarning, match="is damaged or another file"):
         assert np.array_equal(data.mnist(server.url, MD5).pixels, PIXELS)
@@ -217,7 +232,7 @@ def test_another_file_in_its_place_is_not_believed(server, put):
 
 def test_another_file_in_its_place_is_not_lost_without_a_network(server):
     data.mnist(server.url, MD5)
-    path, = kept()
+    (path,) = kept()
     other_pixels(path)
     before, server.status = path.read_bytes(), 503
     with pytest.warns(RuntimeWarning, match="is damaged or another file"), pytest.raises(ConnectionError):

@@ -61,7 +61,7 @@ def test_a_very_deep_linear_network_aligns_or_opposes_by_the_angle(rho0):
 def test_odd_smooth_activations_have_the_law_of_a_linear_network(name):
     law, linear = (densities.correlation(phi, 0.2, 1.0) for phi in (activations.smooth(name), LINEAR))
     assert np.array_equal(law.masses, linear.masses)
-    assert [law.mean(), law.var() + law.mean()**2] == pytest.approx([0.1594, 0.4797], abs=6e-5)
+    assert [law.mean(), law.var() + law.mean() ** 2] == pytest.approx([0.1594, 0.4797], abs=6e-5)
 
 
 def test_opposite_inputs_of_a_linear_network_mirror_the_law():
@@ -77,8 +77,7 @@ def test_at_first_the_law_is_normal_in_the_coordinate_of_unit_noise(rho0):
     start, spread = np.arctanh(rho0), np.sqrt(time)
     drift = rho0 / 2 + LEAKY.drift(rho0) / (1 - rho0**2)
     z = start + spread * np.linspace(-4, 4, 41)
-    assert law.cdf(np.tanh(z)) == pytest.approx(
-        stats.norm.cdf(z, start + drift * time, spread), abs=1e-4)
+    assert law.cdf(np.tanh(z)) == pytest.approx(stats.norm.cdf(z, start + drift * time, spread), abs=1e-4)
 
 
 def test_nearly_parallel_inputs_align_exponentially():
@@ -104,8 +103,7 @@ def test_simulated_paths_follow_the_law(rho0):
     rho = simulate(np.full(20000, (1 + rho0) / (1 - rho0)), 1.0, 200, 20000)
     assert stats.kstest(rho, densities.correlation(LEAKY, rho0, 1.0).cdf).pvalue > 1e-5
     # The same paths tell a linear network, and another start, apart.
-    for wrong in (densities.correlation(LINEAR, max(rho0, -0.99), 1.0),
-                  densities.correlation(LEAKY, rho0 + 0.2, 1.0)):
+    for wrong in (densities.correlation(LINEAR, max(rho0, -0.99), 1.0), densities.correlation(LEAKY, rho0 + 0.2, 1.0)):
         assert stats.kstest(rho, wrong.cdf).pvalue < 1e-5
 
 
@@ -120,15 +118,15 @@ def test_opposite_inputs_leave_at_once_and_by_a_continuous_law():
 def test_the_error_falls_with_the_square_of_the_cell(rho0, order):
     rho = np.tanh(np.linspace(-4, 6, 200))
     laws = [on_grid(LEAKY, rho0, 1.0, 1 / cells) for cells in (64, 128, 256, 2048)]
-    for value in (lambda law: law.cdf(rho), lambda law: law.mean(),
-                  lambda law: law.pdf_artanh(np.arctanh(rho))):
+    for value in (lambda law: law.cdf(rho), lambda law: law.mean(), lambda law: law.pdf_artanh(np.arctanh(rho))):
         errors = [np.abs(value(law) - value(laws[-1])).max() for law in laws[:-1]]
         assert np.all(-np.diff(np.log2(errors)) > order)
 
 
-@pytest.mark.parametrize("activation, rho0, time", [
-    (LEAKY, 0.3, 1.0), (LEAKY, -1.0, 1.0), (LINEAR, 0.9, 3.0),
-    (activations.shaped_relu(0, -10), -0.5, 0.5)])
+@pytest.mark.parametrize(
+    "activation, rho0, time",
+    [(LEAKY, 0.3, 1.0), (LEAKY, -1.0, 1.0), (LINEAR, 0.9, 3.0), (activations.shaped_relu(0, -10), -0.5, 0.5)],
+)
 def test_the_stated_error_covers_the_true_one(activation, rho0, time):
     law = densities.correlation(activation, rho0, time)
     truth = on_grid(activation, rho0, time, (law.edges[1] - law.edges[0]) / 4)
@@ -140,8 +138,7 @@ def test_the_stated_error_covers_the_true_one(activation, rho0, time):
 def test_the_three_densities_are_the_slope_of_one_distribution_function():
     rho = np.array([-0.9, -0.2, 0.4, 0.95])
     z, theta, step = np.arctanh(rho), np.arccos(rho), 1e-4
-    assert LAW.pdf(rho) == pytest.approx((LAW.cdf(rho + step) - LAW.cdf(rho - step)) / 2 / step,
-                                         rel=1e-4)
+    assert LAW.pdf(rho) == pytest.approx((LAW.cdf(rho + step) - LAW.cdf(rho - step)) / 2 / step, rel=1e-4)
     assert LAW.pdf_artanh(z) == pytest.approx(LAW.pdf(rho) * (1 - rho**2))
     assert LAW.pdf_angle(theta) == pytest.approx(LAW.pdf(rho) * np.sin(theta))
     assert LAW.pdf_angle(np.linspace(0, np.pi, 20001)).mean() * np.pi == pytest.approx(1, abs=1e-4)
@@ -168,9 +165,10 @@ def test_every_law_is_a_law(rho0, gap, time):
     assert -1 - 1e-12 <= law.mean() <= 1 + 1e-12 and np.all(np.diff(law.ppf([0.01, 0.5, 0.99])) >= 0)
 
 
-@pytest.mark.parametrize("drift, mean, variance", [
-    (lambda z: -z, 0.7 * np.exp(-1.5), (1 - np.exp(-3)) / 2),
-    (lambda z: 0 * z + 2.0, 0.7 + 3, 1.5)])
+@pytest.mark.parametrize(
+    "drift, mean, variance",
+    [(lambda z: -z, 0.7 * np.exp(-1.5), (1 - np.exp(-3)) / 2), (lambda z: 0 * z + 2.0, 0.7 + 3, 1.5)],
+)
 def test_the_grid_reproduces_normal_laws(drift, mean, variance):
     time, *state = volumes.normal_start(drift, 0.7, 0.0, 0.01, 0.0, 1.5)
     edges = np.arange(-700, 1300) * 0.01
@@ -189,8 +187,9 @@ def test_an_absorbing_end_loses_the_mass_that_reaches_it():
         masses = volumes.evolve(masses, edges, lambda z: 0 * z, 0.01, 1.0, absorbing=True)
         lost.append(1 - masses.sum())
     # The reflection principle for Brownian motion, from the law at time 0.01 on.
-    expected = quad(lambda x: stats.norm.pdf(x, 0, 0.1) * 2 * stats.norm.sf((1 - x) / np.sqrt(0.99)),
-                    -1, 1, epsabs=1e-12)[0]
+    expected = quad(
+        lambda x: stats.norm.pdf(x, 0, 0.1) * 2 * stats.norm.sf((1 - x) / np.sqrt(0.99)), -1, 1, epsabs=1e-12
+    )[0]
     errors = np.abs(np.array(lost) - expected)
     assert errors[-1] < 1e-5 and np.all(errors[:-1] / errors[1:] > 3.5)
 
@@ -229,10 +228,19 @@ def test_activations_whose_correlation_is_no_process_of_its_own_are_refused():
         densities.correlation(activations.relu(), 0.3, 1.0)
 
 
-@pytest.mark.parametrize("call", [
-    lambda: LAW.cdf(np.nan), lambda: LAW.pdf([0.1, np.nan]), lambda: LAW.pdf_angle(np.nan),
-    lambda: LAW.pdf_artanh(np.nan), lambda: LAW.ppf(0.0), lambda: LAW.ppf([0.5, np.nan]),
-    lambda: LAW.ppf(1.2), lambda: LAW.expect(lambda rho: rho + np.inf)])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: LAW.cdf(np.nan),
+        lambda: LAW.pdf([0.1, np.nan]),
+        lambda: LAW.pdf_angle(np.nan),
+        lambda: LAW.pdf_artanh(np.nan),
+        lambda: LAW.ppf(0.0),
+        lambda: LAW.ppf([0.5, np.nan]),
+        lambda: LAW.ppf(1.2),
+        lambda: LAW.expect(lambda rho: rho + np.inf),
+    ],
+)
 def test_questions_without_an_answer_are_refused(call):
     with pytest.raises(ValueError, match="must"):
         call()

@@ -36,8 +36,10 @@ def test_samples_do_not_depend_on_threads_or_chunks(name):
             again = process.sample(initial, 1500, 7, steps=6, threads=threads, precision=precision)
             assert np.array_equal(whole, again)
         cuts = [0, 1, 200, 256, 777, 1500]
-        chunks = [process.sample(initial, b - a, 7, steps=6, first=a, precision=precision)
-                  for a, b in zip(cuts, cuts[1:], strict=False)]
+        chunks = [
+            process.sample(initial, b - a, 7, steps=6, first=a, precision=precision)
+            for a, b in zip(cuts, cuts[1:], strict=False)
+        ]
         assert np.array_equal(whole, np.concatenate(chunks))
         assert not np.array_equal(whole, process.sample(initial, 1500, 8, steps=6, precision=precision))
     assert process.sample(initial, 3, 7, steps=2, first=2**40).shape == whole[:3].shape
@@ -57,15 +59,23 @@ def test_times_keep_their_order(name):
 
 
 @pytest.mark.parametrize("name", PROCESSES)
-@pytest.mark.parametrize("change, message", [
-    ({"at": [0.1]}, r"at must lie on the grid of 4 steps in \[0, 1.5\], got 0.1; the nearest grid time is 0"),
-    ({"at": [2.0]}, "at must be"), ({"at": [np.nan]}, "at must be"), ({"at": []}, "at must name"),
-    ({"samples": 0}, "samples must be"), ({"steps": 0}, "steps must be"), ({"seed": -1}, "seed must be"),
-    ({"noise_steps": 6}, "noise_steps must be a multiple of 4, got 6"),
-    ({"precision": "half"}, "precision must be 'single' or 'double', got 'half'"),
-    ({"threads": 0}, "threads must be"), ({"first": -1}, "first must be"),
-    ({"initial": np.nan}, "initial must be"),
-])
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"at": [0.1]}, r"at must lie on the grid of 4 steps in \[0, 1.5\], got 0.1; the nearest grid time is 0"),
+        ({"at": [2.0]}, "at must be"),
+        ({"at": [np.nan]}, "at must be"),
+        ({"at": []}, "at must name"),
+        ({"samples": 0}, "samples must be"),
+        ({"steps": 0}, "steps must be"),
+        ({"seed": -1}, "seed must be"),
+        ({"noise_steps": 6}, "noise_steps must be a multiple of 4, got 6"),
+        ({"precision": "half"}, "precision must be 'single' or 'double', got 'half'"),
+        ({"threads": 0}, "threads must be"),
+        ({"first": -1}, "first must be"),
+        ({"initial": np.nan}, "initial must be"),
+    ],
+)
 def test_bad_arguments_are_named(name, change, message):
     process, initial = PROCESSES[name]
     arguments = {"initial": initial, "samples": 4, "seed": 1, "steps": 4} | change

@@ -106,18 +106,28 @@ def test_correlation_has_the_known_mean_spread_and_quantiles():
     assert score(rho, 0.3830) > SIGMAS
 
 
-@pytest.mark.parametrize("phi, start", [(LEAKY, 0.3), (shaped_relu(1, -1), -1.0), (shaped_relu(0.2, 0.9), -0.9),
-                                        (linear(), 0.6), (shaped_relu(2, -3), 0.95)],
-                         ids=["leaky", "opposite inputs", "obtuse", "linear", "strong shaping"])
+@pytest.mark.parametrize(
+    "phi, start",
+    [
+        (LEAKY, 0.3),
+        (shaped_relu(1, -1), -1.0),
+        (shaped_relu(0.2, 0.9), -0.9),
+        (linear(), 0.6),
+        (shaped_relu(2, -3), 0.95),
+    ],
+    ids=["leaky", "opposite inputs", "obtuse", "linear", "strong shaping"],
+)
 def test_both_equations_have_the_correlation_law_of_fokker_planck(phi, start):
     cdf = densities.correlation(phi, start, 1.0).cdf
     V0 = np.array([[1, 2 * start], [2 * start, 4]])
     with_third = np.block([[V0, np.zeros((2, 1))], [np.zeros((1, 2)), 1]])
-    for rho in (CorrelationSDE(phi, 1.0).sample(start, 200_000, 10),
-                CorrelationSDE(phi, 1.0).sample(start, 50_000, 10, precision="double"),
-                correlation_of(CovarianceSDE(phi, 1.0).sample(V0, 100_000, 11))[:, 0, 1],
-                correlation_of(CovarianceSDE(phi, 1.0).sample(V0, 50_000, 11, precision="double"))[:, 0, 1],
-                correlation_of(CovarianceSDE(phi, 1.0).sample(with_third, 50_000, 12))[:, 0, 1]):
+    for rho in (
+        CorrelationSDE(phi, 1.0).sample(start, 200_000, 10),
+        CorrelationSDE(phi, 1.0).sample(start, 50_000, 10, precision="double"),
+        correlation_of(CovarianceSDE(phi, 1.0).sample(V0, 100_000, 11))[:, 0, 1],
+        correlation_of(CovarianceSDE(phi, 1.0).sample(V0, 50_000, 11, precision="double"))[:, 0, 1],
+        correlation_of(CovarianceSDE(phi, 1.0).sample(with_third, 50_000, 12))[:, 0, 1],
+    ):
         assert stats.kstest(rho, cdf).pvalue > LEVEL / 25
     stronger = densities.correlation(Rectifier("stronger", c_plus=np.sqrt(phi.gap2) + 0.6), start, 1.0).cdf
     assert stats.kstest(CorrelationSDE(phi, 1.0).sample(start, 200_000, 10), stronger).pvalue < LEVEL
@@ -126,8 +136,12 @@ def test_both_equations_have_the_correlation_law_of_fokker_planck(phi, start):
 def test_three_inputs_move_together_as_in_a_wide_network():
     def views(V):
         R = correlation_of(V)
-        return [R[:, 0, 1], R[:, 0, 1] * R[:, 1, 2] * R[:, 0, 2], np.linalg.slogdet(R)[1],
-                np.log(V[:, 0, 0]) * np.log(V[:, 1, 1])]
+        return [
+            R[:, 0, 1],
+            R[:, 0, 1] * R[:, 1, 2] * R[:, 0, 2],
+            np.linalg.slogdet(R)[1],
+            np.log(V[:, 0, 0]) * np.log(V[:, 1, 1]),
+        ]
 
     phi = shaped_relu(1, -1)
     limit = views(CovarianceSDE(phi, 0.5).sample(TRIPLE, 100_000, 13))
@@ -154,8 +168,9 @@ def test_correlation_scheme_has_weak_order_two_and_strong_order_one(start):
     assert abs(strong[0] - 1) < 5 * error[0] + 0.15
 
 
-@pytest.mark.parametrize("V0, samples, coarse", [(PAIR, 600_000, (4, 8)), (TRIPLE, 200_000, (2, 4))],
-                         ids=["two inputs", "three inputs"])
+@pytest.mark.parametrize(
+    "V0, samples, coarse", [(PAIR, 600_000, (4, 8)), (TRIPLE, 200_000, (2, 4))], ids=["two inputs", "three inputs"]
+)
 def test_covariance_scheme_has_weak_order_two_and_strong_order_one_half(V0, samples, coarse):
     process = CovarianceSDE(LEAKY, 1.0)
 
@@ -298,7 +313,8 @@ def test_two_inputs_have_the_same_law_in_single_and_double_precision():
     close = np.array([[1, 1 - epsilon], [1 - epsilon, 1]])
     for V0, time, steps in ((PAIR, 1.0, 2000), (close, 1.0, 16), (PAIR, 12.0, 64)):
         process = CovarianceSDE(LEAKY, time)
-        single, double = (process.sample(V0, 40_000, 5, steps=steps, precision=precision)
-                          for precision in ("single", "double"))
+        single, double = (
+            process.sample(V0, 40_000, 5, steps=steps, precision=precision) for precision in ("single", "double")
+        )
         for observe in (lambda V: V[:, 0, 0], lambda V: V[:, 1, 1], lambda V: 1 - correlation_of(V)[:, 0, 1]):
             assert stats.ks_2samp(observe(single), observe(double)).pvalue > LEVEL

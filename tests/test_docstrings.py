@@ -25,10 +25,29 @@ def surface():
 
 
 SURFACE = dict(surface())
-CALLS = {name: call for name, call in SURFACE.items() if name.split(".")[0] in PROCESSES
-         and name.rpartition(".")[2] in ("sample", "at", "finite_depth", "ntk", "finite_depth_ntk", "jacobians",
-                                         "gradients", "tangents", "explosion_times", "explosion_time", "norm",
-                                         "correlation", "gaussian_start", "attention_drift", "attention_noise")}
+CALLS = {
+    name: call
+    for name, call in SURFACE.items()
+    if name.split(".")[0] in PROCESSES
+    and name.rpartition(".")[2]
+    in (
+        "sample",
+        "at",
+        "finite_depth",
+        "ntk",
+        "finite_depth_ntk",
+        "jacobians",
+        "gradients",
+        "tangents",
+        "explosion_times",
+        "explosion_time",
+        "norm",
+        "correlation",
+        "gaussian_start",
+        "attention_drift",
+        "attention_noise",
+    )
+}
 
 
 @pytest.mark.parametrize("name", SURFACE)

@@ -88,6 +88,7 @@ def expected():
 @pytest.fixture
 def bounded_in_time():
     """What waits for other processes is interrupted in the end."""
+
     def stop(*_):
         raise TimeoutError("the workers did not answer")
 
@@ -99,6 +100,7 @@ def bounded_in_time():
 
 
 # ---------------------------------------------------------------- right
+
 
 def test_summary_is_that_of_numpy_on_all_samples():
     summary = reference()
@@ -131,8 +133,9 @@ def test_quantiles_are_within_their_bin_error_and_their_standard_error():
     draws = np.random.default_rng(5).standard_normal(10**5)
     median = Summary(tally(draws, draws.size, 0, np.linspace(-4, 4, 801)), draws.size, np.linspace(-4, 4, 801))
     assert median.quantile(0.5).error == pytest.approx(np.sqrt(np.pi / 2 / draws.size), rel=0.1)
-    check = evidence.z_test("a-median", median.quantile(0.5), 0.0, bias=median.quantile(0.5).bin_error,
-                            control=("shifted", 0.1), seed=5)
+    check = evidence.z_test(
+        "a-median", median.quantile(0.5), 0.0, bias=median.quantile(0.5).bin_error, control=("shifted", 0.1), seed=5
+    )
     assert check.passed
 
 
@@ -157,6 +160,7 @@ def test_every_number_of_a_sample_is_a_statistic_of_its_own():
 
 
 # ---------------------------------------------------------------- the same bits everywhere
+
 
 @settings(max_examples=15, deadline=None, derandomize=True)
 @given(seed=st.integers(0, 2**32), in_flight=st.integers(1, 30))
@@ -217,6 +221,7 @@ def test_moments_survive_a_mean_much_larger_than_the_spread():
 
 
 # ---------------------------------------------------------------- infinities and interruptions
+
 
 def test_infinities_are_counted_and_leave_out_no_finite_number():
     def two(x):
@@ -298,6 +303,7 @@ def test_progress_is_shown_on_a_terminal_only(capsys, monkeypatch):
 
 # ---------------------------------------------------------------- other processes
 
+
 def in_another_process(batch):
     """A statistic that a pool can pickle, and proof of where it ran."""
     return np.full(len(batch), float(os.getpid()))
@@ -364,6 +370,7 @@ def test_cancelling_executor_is_an_error():
 
 # ---------------------------------------------------------------- a cluster
 
+
 class Slow(Indices):
     """Long enough in all for a worker to be killed in the middle."""
 
@@ -380,8 +387,18 @@ class Cluster:
         self.environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
 
     def run(self, program, *options):
-        command = [sys.executable, "-m", f"distributed.cli.{program}", "--scheduler-file", "scheduler", *options,
-                   "--host", "127.0.0.1", "--dashboard-address", "127.0.0.1:0"]
+        command = [
+            sys.executable,
+            "-m",
+            f"distributed.cli.{program}",
+            "--scheduler-file",
+            "scheduler",
+            *options,
+            "--host",
+            "127.0.0.1",
+            "--dashboard-address",
+            "127.0.0.1:0",
+        ]
         with (self.folder / "log").open("ab") as log:
             process = subprocess.Popen(command, cwd=self.folder, env=self.environment, stdout=log, stderr=log)
         self.processes.append(process)
@@ -460,35 +477,45 @@ def test_interrupted_cluster_stays_usable(expected, cluster):
 
 # ---------------------------------------------------------------- bad input
 
-@pytest.mark.parametrize("change, message", [
-    ({"samples": 0}, "samples must be an integer >= 1 and <= 281474976710656, got 0"),
-    ({"samples": 1.5}, "samples must be an integer"),
-    ({"chunk": 0}, "chunk must be an integer >= 1, got 0"),
-    ({"in_flight": 0}, "in_flight must be an integer >= 1, got 0"),
-    ({"threads": 0}, "threads must be an integer >= 1, got 0"),
-    ({"seed": -1}, "seed must be"),
-    ({"edges": [0, 1, 1]}, "edges must be at least 2 finite increasing numbers"),
-    ({"edges": [0, np.nan]}, "edges must be at least 2 finite increasing numbers"),
-    ({"edges": [1]}, "edges must be at least 2 finite increasing numbers"),
-    ({"edges": [[0, 1], [0, 1]]}, "edges must be one row, or one for each of 1 statistics, got 2"),
-    ({"executor": 8}, "executor must be None or a concurrent.futures.Executor .* got 8"),
-    ({"executor": Shuffled(0), "threads": 2}, "executor must be None .* threads=2"),
-    ({"process": "net"}, "process must have a method `sample`, got 'net'"),
-    ({"first": 7}, "first must not be given"),
-    ({"statistics": None}, "statistics must be a function"),
-    ({"statistics": lambda x: x[:3]}, r"statistics must give shape \(100,\) or \(100, k\).*got \(3,\)"),
-    ({"statistics": lambda x: x.mean()}, r"statistics must give shape \(100,\).*got \(\)"),
-    ({"statistics": lambda x: x[:, None, None]}, r"statistics must give shape \(100,\).*got \(100, 1, 1\)"),
-    ({"statistics": lambda x: x[:, None][:, :0]}, r"statistics must give shape \(100,\).*got \(100, 0\)"),
-    ({"statistics": lambda x: {}}, "statistics must give as many"),
-    ({"statistics": lambda x: {"a": x, "b": x[:3]}}, "statistics must give as many"),
-    ({"statistics": lambda x: x + 1j}, "statistics must give real numbers"),
-    ({"statistics": lambda x: "no"}, "statistics must give real numbers"),
-    ({"statistics": lambda x: x[:, None][:, [0] * (1 + int(x[0] == 0))], "chunk": 10}, "statistics must be the same"),
-    ({"statistics": lambda x: 1e200 * x}, "statistics must have squares below"),
-    ({"statistics": lambda x: np.full(len(x), 1e200 * (x[0] > 0)), "chunk": 10}, "statistics must have squares below"),
-    ({"statistics": ensembles.correlation(0, 1)}, "samples must be covariances of at least 2 inputs"),
-])
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"samples": 0}, "samples must be an integer >= 1 and <= 281474976710656, got 0"),
+        ({"samples": 1.5}, "samples must be an integer"),
+        ({"chunk": 0}, "chunk must be an integer >= 1, got 0"),
+        ({"in_flight": 0}, "in_flight must be an integer >= 1, got 0"),
+        ({"threads": 0}, "threads must be an integer >= 1, got 0"),
+        ({"seed": -1}, "seed must be"),
+        ({"edges": [0, 1, 1]}, "edges must be at least 2 finite increasing numbers"),
+        ({"edges": [0, np.nan]}, "edges must be at least 2 finite increasing numbers"),
+        ({"edges": [1]}, "edges must be at least 2 finite increasing numbers"),
+        ({"edges": [[0, 1], [0, 1]]}, "edges must be one row, or one for each of 1 statistics, got 2"),
+        ({"executor": 8}, "executor must be None or a concurrent.futures.Executor .* got 8"),
+        ({"executor": Shuffled(0), "threads": 2}, "executor must be None .* threads=2"),
+        ({"process": "net"}, "process must have a method `sample`, got 'net'"),
+        ({"first": 7}, "first must not be given"),
+        ({"statistics": None}, "statistics must be a function"),
+        ({"statistics": lambda x: x[:3]}, r"statistics must give shape \(100,\) or \(100, k\).*got \(3,\)"),
+        ({"statistics": lambda x: x.mean()}, r"statistics must give shape \(100,\).*got \(\)"),
+        ({"statistics": lambda x: x[:, None, None]}, r"statistics must give shape \(100,\).*got \(100, 1, 1\)"),
+        ({"statistics": lambda x: x[:, None][:, :0]}, r"statistics must give shape \(100,\).*got \(100, 0\)"),
+        ({"statistics": lambda x: {}}, "statistics must give as many"),
+        ({"statistics": lambda x: {"a": x, "b": x[:3]}}, "statistics must give as many"),
+        ({"statistics": lambda x: x + 1j}, "statistics must give real numbers"),
+        ({"statistics": lambda x: "no"}, "statistics must give real numbers"),
+        (
+            {"statistics": lambda x: x[:, None][:, [0] * (1 + int(x[0] == 0))], "chunk": 10},
+            "statistics must be the same",
+        ),
+        ({"statistics": lambda x: 1e200 * x}, "statistics must have squares below"),
+        (
+            {"statistics": lambda x: np.full(len(x), 1e200 * (x[0] > 0)), "chunk": 10},
+            "statistics must have squares below",
+        ),
+        ({"statistics": ensembles.correlation(0, 1)}, "samples must be covariances of at least 2 inputs"),
+    ],
+)
 def test_bad_input_is_named(change, message):
     arguments = {"process": Indices(), "initial": 0.0, "samples": 100, "seed": 0, "statistics": ensembles.values}
     with pytest.raises(ValueError, match=message):

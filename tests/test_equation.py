@@ -78,8 +78,10 @@ def test_sources_may_be_fewer_than_the_state():
 def test_same_bits_for_any_threads_and_chunks(precision):
     equation = Geometric(0.1, 2.0)
     whole = equation.sample([1.0], 50, 7, at=[2.0, 0.0, 1.0], steps=4, threads=1, precision=precision)
-    parts = [equation.sample([1.0], b - a, 7, at=[2.0, 0.0, 1.0], steps=4, first=a, threads=3, precision=precision)
-             for a, b in ((0, 1), (1, 17), (17, 50))]
+    parts = [
+        equation.sample([1.0], b - a, 7, at=[2.0, 0.0, 1.0], steps=4, first=a, threads=3, precision=precision)
+        for a, b in ((0, 1), (1, 17), (17, 50))
+    ]
     assert np.array_equal(whole, np.concatenate(parts))
     assert np.all(whole[:, 1] == 1)
 
@@ -94,10 +96,13 @@ def test_a_summary_takes_any_process():
     assert abs(found.mean.value[0] - 1) < limit_for(1) * found.mean.error[0]
 
 
-@pytest.mark.parametrize(("how", "message"), [
-    ({"stepz": 4}, "unexpected argument stepz; did you mean steps?"),
-    ({"noise_depth": 4}, "unexpected argument noise_depth"),
-])
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ({"stepz": 4}, "unexpected argument stepz; did you mean steps?"),
+        ({"noise_depth": 4}, "unexpected argument noise_depth"),
+    ],
+)
 def test_a_misspelled_argument_is_named(how, message):
     with pytest.raises(TypeError, match=message):
         Geometric(0.1, 1.0).sample([1.0], 3, 1, **how)

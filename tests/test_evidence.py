@@ -18,8 +18,7 @@ RATE = Estimate(0.75 / WIDTHS * (1 + 0.01 * RNG.standard_normal(3)), 0.0075 / WI
 
 
 def z(expected=0.0, control=0.5, observed=MEAN, **more):
-    return evidence.z_test("a-claim", observed, expected, control=("wrong", control), seed=1,
-                           **more)
+    return evidence.z_test("a-claim", observed, expected, control=("wrong", control), seed=1, **more)
 
 
 def ks(law=stats.norm.cdf, control=SHIFTED, samples=NORMAL, **more):
@@ -27,13 +26,11 @@ def ks(law=stats.norm.cdf, control=SHIFTED, samples=NORMAL, **more):
 
 
 def rate(expected=-1.0, control=-0.5, observed=RATE, tolerance=0.02, x=WIDTHS):
-    return evidence.slope_test("a-claim", x, observed, expected, tolerance=tolerance,
-                               control=("half", control), seed=1)
+    return evidence.slope_test("a-claim", x, observed, expected, tolerance=tolerance, control=("half", control), seed=1)
 
 
 def equal(expected=(1.0, 2.0), control=(1.0, 3.0), observed=(1.0, 2.0 + 1e-9), tolerance=1e-8):
-    return evidence.equality("a-claim", observed, expected, tolerance=tolerance,
-                             control=("wrong", control))
+    return evidence.equality("a-claim", observed, expected, tolerance=tolerance, control=("wrong", control))
 
 
 def below(bound=0.5, control=-0.5, observed=MEAN):
@@ -53,16 +50,27 @@ def test_a_true_prediction_with_a_rejected_control_passes(test):
     assert check.verdict == "holds" and check.control.rejected and check.passed
 
 
-@pytest.mark.parametrize("test, false", [
-    (z, 0.5), (ks, SHIFTED[1]), (rate, -0.5), (equal, (1.0, 2.1)), (below, -0.5), (above, 0.5)])
+@pytest.mark.parametrize(
+    "test, false", [(z, 0.5), (ks, SHIFTED[1]), (rate, -0.5), (equal, (1.0, 2.1)), (below, -0.5), (above, 0.5)]
+)
 def test_a_false_prediction_fails(test, false):
     check = test(false)
     assert check.verdict == "fails" and not check.passed
 
 
-@pytest.mark.parametrize("test, blind", [
-    (z, 0.001), (ks, ("the same law", stats.norm.cdf)), (rate, -1.01), (equal, (1.0, 2.0)),
-    (below, 0.6), (above, -0.6), (below, 0.0), (above, 0.0)])
+@pytest.mark.parametrize(
+    "test, blind",
+    [
+        (z, 0.001),
+        (ks, ("the same law", stats.norm.cdf)),
+        (rate, -1.01),
+        (equal, (1.0, 2.0)),
+        (below, 0.6),
+        (above, -0.6),
+        (below, 0.0),
+        (above, 0.0),
+    ],
+)
 def test_a_control_that_the_data_cannot_reject_leaves_the_check_undecided(test, blind):
     check = test(control=blind)
     assert check.verdict == "undecided" and not check.control.rejected and not check.passed
@@ -85,30 +93,42 @@ def at_distance(distance, **more):
     return ks(lambda x: np.clip(x, 0, 1), ("far", lambda x: np.clip(x - 0.5, 0, 1)), samples, **more)
 
 
-@pytest.mark.parametrize("call", [
-    lambda f: z(BORDER[0] * f, 99.0, ONE), lambda f: z(-BORDER[0] * f, 99.0, ONE),
-    lambda f: z((BORDER[0] + 2) * f, 99.0, ONE, bias=2.0),
-    lambda f: z(Estimate(BORDER[0] * 5 * f, 4.0), 999.0, Estimate(0.0, 3.0)),
-    lambda f: rate(-1.0 - f * (BORDER[0] * 0.02 / np.log(2) * 2**-0.5 + 0.02), -9.0, LINE, x=[1.0, 2.0]),
-    lambda f: equal((1.0, 2.0 + 1e-3 * f), (2.0, 3.0), (1.0, 2.0), tolerance=1e-3),
-    lambda f: below(BORDER[1] / f, -99.0, ONE), lambda f: above(-BORDER[1] / f, 99.0, ONE),
-    lambda f: at_distance(stats.kstwo.isf(evidence.LEVEL, 1000) * f),
-    lambda f: at_distance((stats.kstwo.isf(evidence.LEVEL, 1000) + 0.1) * f, bias=0.1),
-])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda f: z(BORDER[0] * f, 99.0, ONE),
+        lambda f: z(-BORDER[0] * f, 99.0, ONE),
+        lambda f: z((BORDER[0] + 2) * f, 99.0, ONE, bias=2.0),
+        lambda f: z(Estimate(BORDER[0] * 5 * f, 4.0), 999.0, Estimate(0.0, 3.0)),
+        lambda f: rate(-1.0 - f * (BORDER[0] * 0.02 / np.log(2) * 2**-0.5 + 0.02), -9.0, LINE, x=[1.0, 2.0]),
+        lambda f: equal((1.0, 2.0 + 1e-3 * f), (2.0, 3.0), (1.0, 2.0), tolerance=1e-3),
+        lambda f: below(BORDER[1] / f, -99.0, ONE),
+        lambda f: above(-BORDER[1] / f, 99.0, ONE),
+        lambda f: at_distance(stats.kstwo.isf(evidence.LEVEL, 1000) * f),
+        lambda f: at_distance((stats.kstwo.isf(evidence.LEVEL, 1000) + 0.1) * f, bias=0.1),
+    ],
+)
 def test_a_prediction_holds_up_to_the_border_of_its_criterion(call):
     assert call(0.99).verdict == "holds"
     assert call(1.01).verdict in ("fails", "undecided")
 
 
-@pytest.mark.parametrize("call", [
-    lambda f: z(0.0, BORDER[0] * f, ONE), lambda f: z(0.0, (BORDER[0] + 2) * f, ONE, bias=2.0),
-    lambda f: rate(-1.0, -1.0 - f * (BORDER[0] * 0.02 / np.log(2) * 2**-0.5 + 0.02), LINE, x=[1.0, 2.0]),
-    lambda f: equal((1.0, 2.0), (1.0, 2.0 + 1e-3 * f), (1.0, 2.0), tolerance=1e-3),
-    lambda f: below(99.0, -BORDER[1] * f, ONE), lambda f: above(-99.0, BORDER[1] * f, ONE),
-    lambda f: ks(lambda x: np.clip(x, 0, 1),
-                 ("moved", lambda x: np.clip(x + stats.kstwo.isf(evidence.LEVEL, 1000) * f - 0.0005, 0, 1)),
-                 (np.arange(1000) + 0.5) / 1000),
-])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda f: z(0.0, BORDER[0] * f, ONE),
+        lambda f: z(0.0, (BORDER[0] + 2) * f, ONE, bias=2.0),
+        lambda f: rate(-1.0, -1.0 - f * (BORDER[0] * 0.02 / np.log(2) * 2**-0.5 + 0.02), LINE, x=[1.0, 2.0]),
+        lambda f: equal((1.0, 2.0), (1.0, 2.0 + 1e-3 * f), (1.0, 2.0), tolerance=1e-3),
+        lambda f: below(99.0, -BORDER[1] * f, ONE),
+        lambda f: above(-99.0, BORDER[1] * f, ONE),
+        lambda f: ks(
+            lambda x: np.clip(x, 0, 1),
+            ("moved", lambda x: np.clip(x + stats.kstwo.isf(evidence.LEVEL, 1000) * f - 0.0005, 0, 1)),
+            (np.arange(1000) + 0.5) / 1000,
+        ),
+    ],
+)
 def test_a_control_is_rejected_from_the_border_of_the_criterion_on(call):
     assert call(1.01).verdict == "holds"
     assert call(0.99).verdict == "undecided"
@@ -140,10 +160,15 @@ def test_a_control_that_differs_by_rounding_alone_is_no_control():
     assert z(1.0, [1.0 + 1e-8, 2.0], pair).control.judged.tolist() == [True, True]
 
 
-@pytest.mark.parametrize("call", [
-    lambda e: z(e, 99.0, Estimate(3.0, 0.1)), lambda e: z(e, 99.0, Estimate(3.0, 0.1), bias=0.3),
-    lambda e: rate(e, -9.0), lambda e: equal(e, 9.0, 3.0, tolerance=0.2),
-])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda e: z(e, 99.0, Estimate(3.0, 0.1)),
+        lambda e: z(e, 99.0, Estimate(3.0, 0.1), bias=0.3),
+        lambda e: rate(e, -9.0),
+        lambda e: equal(e, 9.0, 3.0, tolerance=0.2),
+    ],
+)
 def test_the_interval_that_is_accepted_is_the_set_of_predictions_that_hold(call):
     low, high = call(3.0).accepts["prediction"]
     width = high - low
@@ -185,8 +210,9 @@ def test_the_moves_of_a_law_that_are_accepted_are_those_that_hold(law):
 
 def test_atoms_stay_where_they_are_when_a_law_is_moved():
     samples = np.where(np.arange(4000) % 4 == 0, 0.0, NORMAL)
-    check = ks(samples=samples, law=lambda x: 0.75 * stats.norm.cdf(x) + 0.25 * (x >= 0),
-               control=("no atom", stats.norm.cdf))
+    check = ks(
+        samples=samples, law=lambda x: 0.75 * stats.norm.cdf(x) + 0.25 * (x >= 0), control=("no atom", stats.norm.cdf)
+    )
     whole = ks()
     for name, centre in (("shift", 0), ("stretch", 1)):
         ends, plain = np.abs(np.subtract(check.accepts[name], centre)), np.abs(np.subtract(whole.accepts[name], centre))
@@ -210,20 +236,38 @@ def test_a_check_without_a_control_is_refused(control):
         evidence.z_test("a-claim", MEAN, 0.0, control=control, seed=1)
 
 
-@pytest.mark.parametrize("call", [
-    lambda: Estimate(np.nan, 1.0), lambda: Estimate(1.0, np.nan), lambda: Estimate(1.0, -1.0),
-    lambda: Estimate([], 1.0), lambda: evidence.mean([1.0, np.nan]), lambda: evidence.mean([1.0]),
-    lambda: evidence.mean(3.0), lambda: z(np.nan), lambda: z(control=np.inf), lambda: z([0.0, 1.0]),
-    lambda: z(bias=-1), lambda: z(observed=Estimate(1.0, 0.0)), lambda: ks(samples=[0.0, np.nan]),
-    lambda: ks(samples=[]), lambda: ks(samples=NORMAL.reshape(2, -1)), lambda: ks(law=[np.nan]),
-    lambda: ks(law=lambda x: np.nan * x), lambda: ks(law=lambda x: 0 * x + 2),
-    lambda: evidence.z_test("a-claim", MEAN, 0.0, control=("wrong", 9.0, -1.0), seed=1),
-    lambda: ks(bias=-0.1), lambda: rate(np.nan), lambda: equal((1.0, np.nan)),
-    lambda: equal(tolerance=0.0), lambda: equal(observed=(np.inf, 1.0)),
-    lambda: rate(observed=Estimate([-1.0, 1.0, 1.0], 0.1)),
-    lambda: rate(observed=Estimate([1.0, 1.0, 0.2], 0.1)),
-    lambda: evidence.slope([2.0, 2.0], Estimate([1.0, 1.0], 0.1)),
-])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: Estimate(np.nan, 1.0),
+        lambda: Estimate(1.0, np.nan),
+        lambda: Estimate(1.0, -1.0),
+        lambda: Estimate([], 1.0),
+        lambda: evidence.mean([1.0, np.nan]),
+        lambda: evidence.mean([1.0]),
+        lambda: evidence.mean(3.0),
+        lambda: z(np.nan),
+        lambda: z(control=np.inf),
+        lambda: z([0.0, 1.0]),
+        lambda: z(bias=-1),
+        lambda: z(observed=Estimate(1.0, 0.0)),
+        lambda: ks(samples=[0.0, np.nan]),
+        lambda: ks(samples=[]),
+        lambda: ks(samples=NORMAL.reshape(2, -1)),
+        lambda: ks(law=[np.nan]),
+        lambda: ks(law=lambda x: np.nan * x),
+        lambda: ks(law=lambda x: 0 * x + 2),
+        lambda: evidence.z_test("a-claim", MEAN, 0.0, control=("wrong", 9.0, -1.0), seed=1),
+        lambda: ks(bias=-0.1),
+        lambda: rate(np.nan),
+        lambda: equal((1.0, np.nan)),
+        lambda: equal(tolerance=0.0),
+        lambda: equal(observed=(np.inf, 1.0)),
+        lambda: rate(observed=Estimate([-1.0, 1.0, 1.0], 0.1)),
+        lambda: rate(observed=Estimate([1.0, 1.0, 0.2], 0.1)),
+        lambda: evidence.slope([2.0, 2.0], Estimate([1.0, 1.0], 0.1)),
+    ],
+)
 def test_unusable_numbers_are_refused(call):
     with pytest.raises(ValueError, match=r"must|samples"):
         call()
@@ -245,9 +289,26 @@ def test_a_seed_that_is_not_whole_is_refused(seed):
 def test_the_record_is_strict_json_with_every_field(test):
     record = test()._repr_mimebundle_()[evidence.MIME]
     assert json.loads(json.dumps(record, allow_nan=False)) == record
-    assert set(record) == {"id", "part", "kind", "observed", "uncertainty", "expected", "bias", "limit", "criterion",
-                           "statistic", "verdict", "passed", "accepts", "sharpness", "scale", "control", "reason",
-                           "seed"}
+    assert set(record) == {
+        "id",
+        "part",
+        "kind",
+        "observed",
+        "uncertainty",
+        "expected",
+        "bias",
+        "limit",
+        "criterion",
+        "statistic",
+        "verdict",
+        "passed",
+        "accepts",
+        "sharpness",
+        "scale",
+        "control",
+        "reason",
+        "seed",
+    }
     assert set(record["control"]) == {"variant", "expected", "uncertainty", "least", "judged", "statistic", "rejected"}
     assert isinstance(record["passed"], bool) and isinstance(record["statistic"], float)
 
@@ -338,8 +399,9 @@ def test_the_variance_has_the_standard_error_of_its_own_sampling():
 def test_the_slope_recovers_an_exponent_with_its_error():
     x = np.array([10.0, 20.0, 50.0, 100.0])
     truth = 3 / x**0.5
-    slopes = [evidence.slope(x, Estimate(truth * (1 + 0.02 * RNG.standard_normal(4)), 0.02 * truth))
-              for _ in range(500)]
+    slopes = [
+        evidence.slope(x, Estimate(truth * (1 + 0.02 * RNG.standard_normal(4)), 0.02 * truth)) for _ in range(500)
+    ]
     values = np.array([s.value for s in slopes])
     assert values.mean() == pytest.approx(-0.5, abs=5 * values.std() / np.sqrt(500))
     assert values.std() == pytest.approx(slopes[0].error, rel=0.15)
@@ -379,6 +441,8 @@ def test_false_alarms_keep_to_the_level(monkeypatch):
     monkeypatch.setattr(evidence, "LEVEL", 0.05)
     far = ("shifted by nine", lambda x: stats.norm.cdf(x - 9))
     means = [evidence.mean(RNG.standard_normal((200, 4))) for _ in range(2000)]
-    alarms = [sum(not z(np.zeros(4), control=9.0, observed=m).passed for m in means),
-              sum(not ks(samples=RNG.standard_normal(100), control=far).passed for _ in range(2000))]
+    alarms = [
+        sum(not z(np.zeros(4), control=9.0, observed=m).passed for m in means),
+        sum(not ks(samples=RNG.standard_normal(100), control=far).passed for _ in range(2000)),
+    ]
     assert np.all(np.abs(np.array(alarms) - 100) < 5 * np.sqrt(95))

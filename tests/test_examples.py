@@ -24,8 +24,24 @@ def offered():
 
 OFFERED = dict(offered())
 #: Modules in which every public function and class has one.
-COMPLETE = ("activations", "attention", "blocks", "data", "densities", "diffusions", "ensembles", "figures",
-            "fractional", "gaussian", "growth", "kernels", "networks", "reference", "stability", "wishart")
+COMPLETE = (
+    "activations",
+    "attention",
+    "blocks",
+    "data",
+    "densities",
+    "diffusions",
+    "ensembles",
+    "figures",
+    "fractional",
+    "gaussian",
+    "growth",
+    "kernels",
+    "networks",
+    "reference",
+    "stability",
+    "wishart",
+)
 EXAMPLES = {name: inspect.getdoc(thing) for name, thing in OFFERED.items() if ">>> " in inspect.getdoc(thing)}
 
 

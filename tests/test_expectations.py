@@ -55,8 +55,9 @@ def test_closed_forms_agree_with_the_quadrature(name, rho):
 
 
 def test_closed_forms_are_told_from_what_is_nearly_one():
-    found = {name: _units.Expectations(plain(name))
-             for name in ("tanh", "erf", "erf(x) + 0.000001*x", "gelu", "exp(x)")}
+    found = {
+        name: _units.Expectations(plain(name)) for name in ("tanh", "erf", "erf(x) + 0.000001*x", "gelu", "exp(x)")
+    }
     assert [name for name, one in found.items() if one.error_function] == ["erf"]
     assert [name for name, one in found.items() if one.odd] == ["tanh", "erf", "erf(x) + 0.000001*x"]
     assert _units.Expectations(plain("3*erf(x/2)")).error_function == pytest.approx((3, 0.5))

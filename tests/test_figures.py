@@ -60,7 +60,7 @@ def test_an_axis_is_marked_at_its_values_and_nowhere_else():
 def test_the_background_is_transparent_and_letters_are_paths():
     text = svg(everything())
     assert "<text" not in text
-    background = text[text.index('id="patch_1"'):].split("/>")[0]
+    background = text[text.index('id="patch_1"') :].split("/>")[0]
     assert "fill: none" in background or "opacity: 0" in background
 
 
@@ -133,8 +133,11 @@ def test_the_table_of_a_figure_holds_what_is_drawn():
     plt.close(figure)
 
     def of(kind, series=""):
-        return [[float(row[name]) if row[name] else None for name in ("x", "y", "low", "high")]
-                for row in rows if (row["kind"], row["series"]) == (kind, series)]
+        return [
+            [float(row[name]) if row[name] else None for name in ("x", "y", "low", "high")]
+            for row in rows
+            if (row["kind"], row["series"]) == (kind, series)
+        ]
 
     assert comments == ["# panel 1: title = curves; x = time", "# panel 2: no labels"]
     assert of("line", "square") == [[0, 0, None, None], [1, 1, None, None], [2, 4, None, None]]

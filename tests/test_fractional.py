@@ -131,8 +131,11 @@ def test_whole_numbers_of_numpy_serve_as_depth_and_index():
 def test_one_half_has_the_law_of_the_residual_network():
     x0 = np.array([[1.0, 0.5], [-1.0, 0.2], [0.3, 0.4]])
     markov = ResNet(Blocks(relu(), linear()), 3, 10).sample(x0, 20_000, 1)
-    views = (lambda Y: Y[:, 0, 0], lambda Y: (Y[:, :, 0] * Y[:, :, 1]).sum(axis=1),
-             lambda Y: np.linalg.norm(np.maximum(Y[:, :, 1], 0), axis=1))
+    views = (
+        lambda Y: Y[:, 0, 0],
+        lambda Y: (Y[:, :, 0] * Y[:, :, 1]).sum(axis=1),
+        lambda Y: np.linalg.norm(np.maximum(Y[:, :, 1], 0), axis=1),
+    )
     half = FractionalResNet(Blocks(relu(), linear()), 3, 10, 0.5).sample(x0, 20_000, 2)
     remembering = FractionalResNet(Blocks(relu(), linear()), 3, 10, 0.9).sample(x0, 20_000, 2)
     assert all(stats.ks_2samp(view(markov), view(half)).pvalue > LEVEL / 3 for view in views)
@@ -152,8 +155,10 @@ def test_constant_weights_approach_the_matrix_exponential_at_order_one():
 def test_one_neuron_approaches_ordinary_calculus_at_twice_the_index_less_one(hurst, rate):
     errors = []
     for depth in (64, 256, 1024):
-        total, state = (FractionalResNet(Blocks(inner, linear()), 1, depth, hurst).sample([[begin]], 2_000, 7)[:, 0, 0]
-                        for inner, begin in ((plain("1 + 0*x"), 0.0), (linear(), 1.0)))
+        total, state = (
+            FractionalResNet(Blocks(inner, linear()), 1, depth, hurst).sample([[begin]], 2_000, 7)[:, 0, 0]
+            for inner, begin in ((plain("1 + 0*x"), 0.0), (linear(), 1.0))
+        )
         errors.append(np.sqrt(np.mean((np.log(state) - total) ** 2)))
     found = np.log(np.divide(errors[:-1], errors[1:])) / np.log(4)
     assert found == pytest.approx([rate, rate], abs=0.03)

@@ -78,12 +78,16 @@ def test_networks_of_a_function_are_those_of_its_formula(inputs, precision):
     V0 = 0.4 * np.eye(inputs) + 0.6
     for role, name, function in (("tanh", "tanh", np.tanh), ("silu", "silu", swish)):
         slope = swish_slope if role == "silu" else lambda x: 1 - np.tanh(x) ** 2
-        pair = [networks.ShapedMLP(phi, 40, 6).sample(V0, 64, 3, precision=precision, threads=2)
-                for phi in (plain(name), activation(function, slope))]
+        pair = [
+            networks.ShapedMLP(phi, 40, 6).sample(V0, 64, 3, precision=precision, threads=2)
+            for phi in (plain(name), activation(function, slope))
+        ]
         assert pair[1] == pytest.approx(pair[0], rel=2e-4)
     x0 = networks.gaussian_start(V0, 12, 1, 5)[0]
-    states = [networks.ResNet(Blocks(phi, "linear"), 12, 8).sample(x0, 16, 3)
-              for phi in (plain("silu"), activation(swish, swish_slope), "silu")]
+    states = [
+        networks.ResNet(Blocks(phi, "linear"), 12, 8).sample(x0, 16, 3)
+        for phi in (plain("silu"), activation(swish, swish_slope), "silu")
+    ]
     assert states[1] == pytest.approx(states[0], abs=1e-4)
     assert np.array_equal(states[2], states[0])
 
@@ -127,8 +131,16 @@ def test_a_string_means_what_is_obvious_where_it_stands():
         shaped("relu")
 
 
-@pytest.mark.parametrize(("text", "closest"), [("gleu", "gelu"), ("ReLu", "relu"), ("leaky-relu(x)", "leaky_relu"),
-                                               ("hard_swish", "hardswish"), ("tahn(x) + x", "tanh")])
+@pytest.mark.parametrize(
+    ("text", "closest"),
+    [
+        ("gleu", "gelu"),
+        ("ReLu", "relu"),
+        ("leaky-relu(x)", "leaky_relu"),
+        ("hard_swish", "hardswish"),
+        ("tahn(x) + x", "tanh"),
+    ],
+)
 def test_a_name_that_is_nearly_right_is_answered_with_the_right_one(text, closest):
     with pytest.raises(ValueError, match=f"did you mean {closest}"):
         activation(text)
@@ -170,16 +182,23 @@ def test_limits_are_asked_for_by_name():
 
 def test_no_constant_of_an_activation_may_be_nan():
     nan = float("nan")
-    for make in (lambda: activations.Rectifier("r", nan, 0), lambda: activations.Rectifier("r", base_minus=nan),
-                 lambda: activations.Rectifier("r", exponent=nan), lambda: activations.Smooth("tanh", a=nan),
-                 lambda: activations.Smooth("tanh", centre=nan), lambda: activations.Smooth("tanh", exponent=nan),
-                 lambda: activations.Plain("1/x"), lambda: activations.Smooth("relu")):
+    for make in (
+        lambda: activations.Rectifier("r", nan, 0),
+        lambda: activations.Rectifier("r", base_minus=nan),
+        lambda: activations.Rectifier("r", exponent=nan),
+        lambda: activations.Smooth("tanh", a=nan),
+        lambda: activations.Smooth("tanh", centre=nan),
+        lambda: activations.Smooth("tanh", exponent=nan),
+        lambda: activations.Plain("1/x"),
+        lambda: activations.Smooth("relu"),
+    ):
         with pytest.raises(ValueError):
             make()
 
 
-@pytest.mark.parametrize("text", ["0/0", "x + 0/0", "0/(x - x)", "0*(1/x)", "0*log(x)", "(1/x)**0", "0**(-1)",
-                                  "0*exp(x**3)"])
+@pytest.mark.parametrize(
+    "text", ["0/0", "x + 0/0", "0/(x - x)", "0*(1/x)", "0*log(x)", "(1/x)**0", "0**(-1)", "0*exp(x**3)"]
+)
 def test_what_is_infinite_somewhere_does_not_hide_behind_a_zero(text):
     with pytest.raises(ValueError, match="division by 0|not finite"):
         plain(text)
@@ -222,5 +241,3 @@ def test_angles_and_correlations_out_of_their_range_are_refused(call, name):
         call()
     assert activations.angle_of(2 + 1e-15) == pytest.approx(np.pi)  # rounding is none
     assert activations.angle_of(-1e-16) == 0
-
-

@@ -56,9 +56,16 @@ def test_networks_have_this_mean_and_nearly_this_variance(width, wrong):
     assert width * growths.var() == pytest.approx(growth.log_norm_variance(1.0), rel=0.05)
 
 
-@pytest.mark.parametrize("call", [lambda: growth.initial_rate(0), lambda: growth.drain(1.5),
-                                  lambda: growth.mean_log_norm(2, -1), lambda: growth.log_norm_variance(np.nan),
-                                  lambda: growth.active_probability(-2)])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: growth.initial_rate(0),
+        lambda: growth.drain(1.5),
+        lambda: growth.mean_log_norm(2, -1),
+        lambda: growth.log_norm_variance(np.nan),
+        lambda: growth.active_probability(-2),
+    ],
+)
 def test_what_cannot_be_is_refused(call):
     with pytest.raises(ValueError, match="must be"):
         call()

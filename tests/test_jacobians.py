@@ -22,12 +22,17 @@ def rms(matrices):
 def matrix_gaussian(width):
     draw = np.random.default_rng(3)
     outer, inner = draw.standard_normal((2, width, width)) / np.sqrt(width)
-    return {"weight_mean": draw.standard_normal((width, width)), "row_covariance": outer @ outer.T,
-            "column_covariance": inner.T @ inner, "bias_covariance": np.eye(width)}
+    return {
+        "weight_mean": draw.standard_normal((width, width)),
+        "row_covariance": outer @ outer.T,
+        "column_covariance": inner.T @ inner,
+        "bias_covariance": np.eye(width),
+    }
 
 
-@pytest.mark.parametrize("law", [{"weight_variance": 1.5, "bias_variance": 0.5}, matrix_gaussian(3)],
-                         ids=["iid", "matrix"])
+@pytest.mark.parametrize(
+    "law", [{"weight_variance": 1.5, "bias_variance": 0.5}, matrix_gaussian(3)], ids=["iid", "matrix"]
+)
 @pytest.mark.parametrize("kind", ["network", "diffusion"])
 def test_jacobian_is_the_derivative_of_the_state_on_the_same_weights(law, kind):
     inner, outer = plain("tanh"), plain("silu")
@@ -48,8 +53,10 @@ def test_states_have_the_law_of_rows():
     x0 = np.hstack([X0, X0[::-1]])
     network = ResNet(Blocks(plain("tanh"), plain("silu"), 1.5, 0.5), 3, 10)
     sde = ResidualSDE(Blocks(plain("tanh"), plain("silu"), 1.5, 0.5), 3)
-    pairs = [(network.jacobians(x0, 10_000, 1).state, network.sample(x0, 20_000, 1)),
-             (sde.jacobians(x0, 10_000, 1, steps=10).state, sde.sample(x0, 20_000, 1, steps=10))]
+    pairs = [
+        (network.jacobians(x0, 10_000, 1).state, network.sample(x0, 20_000, 1)),
+        (sde.jacobians(x0, 10_000, 1, steps=10).state, sde.sample(x0, 20_000, 1, steps=10)),
+    ]
     for weights, rows in pairs:
         for view in (lambda x: x[:, 0, 0], lambda x: (x[:, :, 0] * x[:, :, 1]).mean(1), lambda x: (x**2).mean((1, 2))):
             assert stats.ks_2samp(view(weights), view(rows)).pvalue > LEVEL / 6
@@ -150,8 +157,10 @@ def test_network_of_rectifiers_has_piecewise_constant_derivatives():
 def test_overflow_is_infinite_and_never_nan():
     network = ResNet(Blocks(linear(), linear(), weight_variance=1e6), 3, 400)
     limit = ResidualSDE(Blocks(linear(), linear(), weight_variance=1e6), 3)
-    for found in (network.jacobians(np.ones((3, 2)), 4, 1, at=[0, 400, 10]),
-                  limit.jacobians(np.ones((3, 2)), 4, 1, at=[0, 1, 10 / 400], steps=400)):
+    for found in (
+        network.jacobians(np.ones((3, 2)), 4, 1, at=[0, 400, 10]),
+        limit.jacobians(np.ones((3, 2)), 4, 1, at=[0, 1, 10 / 400], steps=400),
+    ):
         for part in found:
             assert np.all(np.isfinite(part[:, [0, 2]]))
             assert np.all(part[:, 1] == np.inf)
@@ -164,18 +173,26 @@ def test_shapes_and_same_bits_for_any_threads_and_chunks():
     assert whole.jacobian.shape == (20, 2, 2, 3, 3)
     assert whole.log_determinant.shape == (20, 2, 2)
     assert np.array_equal(whole.jacobian[:, 1], np.broadcast_to(np.eye(3), (20, 2, 3, 3)))
-    parts = [network.jacobians(x0, stop - start, 7, at=[6, 0], first=start, threads=2)
-             for start, stop in ((0, 3), (3, 20))]
+    parts = [
+        network.jacobians(x0, stop - start, 7, at=[6, 0], first=start, threads=2) for start, stop in ((0, 3), (3, 20))
+    ]
     for one, other in zip(whole, map(np.concatenate, zip(*parts, strict=True)), strict=True):
         assert np.array_equal(one, other)
     path = ResidualSDE(Blocks(plain("tanh"), plain("silu")), 3).jacobians(x0, 20, 7, at=[0.5], steps=4)
     assert path.inverse.shape == (20, 1, 2, 3, 3)
 
 
-@pytest.mark.parametrize(("arguments", "message"), [
-    ({"initial": np.ones(3)}, r"initial must have shape \(3, inputs\)"),
-    ({"steps": 0}, "steps"), ({"at": [0.3]}, "at must lie"),
-    ({"samples": 0}, "samples"), ({"seed": 2**64}, "seed"), ({"precision": "half"}, "precision")])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"initial": np.ones(3)}, r"initial must have shape \(3, inputs\)"),
+        ({"steps": 0}, "steps"),
+        ({"at": [0.3]}, "at must lie"),
+        ({"samples": 0}, "samples"),
+        ({"seed": 2**64}, "seed"),
+        ({"precision": "half"}, "precision"),
+    ],
+)
 def test_bad_arguments_are_named(arguments, message):
     with pytest.raises(ValueError, match=message):
         given = {"initial": X0, "samples": 2, "seed": 1, "steps": 4, **arguments}

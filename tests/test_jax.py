@@ -30,8 +30,9 @@ def seen(dense, key, mapped=False):
     call = (lambda x: jax.vmap(lambda one: network(dense, key, one))(x)) if mapped else partial_network(dense, key)
     y, back = jax.vjp(call, X)
     g = back(y)[0]
-    return jnp.stack([jnp.log(jnp.sum(y[0] ** 2)), y[0] @ y[1], jnp.log(jnp.sum(g**2)), g[0] @ g[2], jnp.sum(g * X),
-                      g[1, 0]])
+    return jnp.stack(
+        [jnp.log(jnp.sum(y[0] ** 2)), y[0] @ y[1], jnp.log(jnp.sum(g**2)), g[0] @ g[2], jnp.sum(g * X), g[1, 0]]
+    )
 
 
 def partial_network(dense, key):
@@ -116,8 +117,10 @@ def test_models_of_equinox_lose_their_weights():
         y = jax.vmap(eqx.tree_at(lambda one: one.layers, model, tuple(layers)))(X)
         return jnp.stack([y[0] @ y[1], y[0, 0]])
 
-    a, b = (np.asarray(call(jax.random.split(jax.random.key(seed), SAMPLES)), np.float64)
-            for seed, call in ((1, looks), (2, expected)))
+    a, b = (
+        np.asarray(call(jax.random.split(jax.random.key(seed), SAMPLES)), np.float64)
+        for seed, call in ((1, looks), (2, expected))
+    )
     assert smallest_p(a, b) > LEVEL / 2
     grown = eqx.filter_grad(lambda model: jnp.sum(jax.vmap(weightless(model, jax.random.key(1)))(X) ** 2))(model)
     assert any(np.any(np.asarray(leaf)) for leaf in jax.tree_util.tree_leaves(grown))
@@ -125,11 +128,15 @@ def test_models_of_equinox_lose_their_weights():
         weightless(eqx.nn.Identity(), jax.random.key(0))
 
 
-@pytest.mark.parametrize("call, named", [
-    (lambda: weightless_dense(jax.random.key(0), X, 0), "outputs"),
-    (lambda: weightless_dense(jax.random.key(0), X, 2, -1.0), "std"),
-    (lambda: weightless_dense(jax.random.key(0), jnp.arange(3), 2), "x must"),
-    (lambda: weightless_dense(jax.random.key(0), 1.0, 2), "x must")])
+@pytest.mark.parametrize(
+    "call, named",
+    [
+        (lambda: weightless_dense(jax.random.key(0), X, 0), "outputs"),
+        (lambda: weightless_dense(jax.random.key(0), X, 2, -1.0), "std"),
+        (lambda: weightless_dense(jax.random.key(0), jnp.arange(3), 2), "x must"),
+        (lambda: weightless_dense(jax.random.key(0), 1.0, 2), "x must"),
+    ],
+)
 def test_bad_input_is_named(call, named):
     with pytest.raises(ValueError, match=named):
         call()

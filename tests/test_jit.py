@@ -53,20 +53,29 @@ def test_sources_are_all_modules_that_one_imports_directly_or_not(package):
     assert found == {"top.py", "helper.py", "room/__init__.py", "room/deep.py"}
 
 
-@pytest.mark.parametrize(("name", "old", "new"), [
-    ("top.py", "twice", "twice as double"), ("helper.py", "* x", "* x + 1"), ("room/deep.py", "2", "3"),
-])
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("top.py", "twice", "twice as double"),
+        ("helper.py", "* x", "* x + 1"),
+        ("room/deep.py", "2", "3"),
+    ],
+)
 def test_a_change_of_what_a_module_does_changes_the_state(package, name, old, new):
     before = _jit.state(package / "top.py")
     assert state_after(package, name, PACKAGE[name].replace(old, new)) != before
 
 
-@pytest.mark.parametrize(("name", "text"), [
-    ("room/deep.py", "# Why two.\nFACTOR = 2  # and not three\n"),
-    ("helper.py", PACKAGE["helper.py"].replace("A docstring", "Another one")),
-    ("helper.py", PACKAGE["helper.py"].replace("    return", '    """Twice x."""\n    return')),
-    ("other.py", "FACTOR = 3\n"),
-], ids=["comment", "docstring", "docstring of a function", "module that is not imported"])
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("room/deep.py", "# Why two.\nFACTOR = 2  # and not three\n"),
+        ("helper.py", PACKAGE["helper.py"].replace("A docstring", "Another one")),
+        ("helper.py", PACKAGE["helper.py"].replace("    return", '    """Twice x."""\n    return')),
+        ("other.py", "FACTOR = 3\n"),
+    ],
+    ids=["comment", "docstring", "docstring of a function", "module that is not imported"],
+)
 def test_a_change_of_anything_else_does_not(package, name, text):
     before = _jit.state(package / "top.py")
     assert state_after(package, name, text) == before
@@ -81,8 +90,9 @@ def absolute_imports(text):
         yield from (node.lineno for name in names if name.split(".")[0] == "deeplimits")
 
 
-@pytest.mark.parametrize("file", sorted((SOURCE / "deeplimits").rglob("*.py")),
-                         ids=lambda file: str(file.relative_to(SOURCE)))
+@pytest.mark.parametrize(
+    "file", sorted((SOURCE / "deeplimits").rglob("*.py")), ids=lambda file: str(file.relative_to(SOURCE))
+)
 def test_the_package_imports_itself_by_relative_names(file):
     assert list(absolute_imports(file.read_text(encoding="utf-8"))) == []
 

@@ -110,8 +110,7 @@ def test_chosen_layers_are_those_of_the_recursion():
     assert V.shape == (3, 3, 3) and V[1] == pytest.approx(THREE, abs=1e-15)
     assert np.array_equal(V[0], LEAKY.finite_depth(THREE, 50, 20))
     assert np.array_equal(V[2], LEAKY.finite_depth(THREE, 50, 7))
-    assert V[0, 0, 1] == pytest.approx(
-        LEAKY.finite_depth(V[2], 50, 13)[0, 1], abs=1e-13)
+    assert V[0, 0, 1] == pytest.approx(LEAKY.finite_depth(V[2], 50, 13)[0, 1], abs=1e-13)
 
 
 def test_a_linear_network_keeps_its_covariance():
@@ -138,8 +137,9 @@ def test_a_time_that_cannot_be_is_refused(time):
 def test_smooth_shaping_follows_its_drift(name, a):
     ode = CovarianceODE(activations.smooth(name, a))
     drift = ode.activation.covariance_drift
-    path = solve_ivp(lambda _, V: drift(V.reshape(3, 3)).ravel(), (0, 0.5), THREE.ravel(), "DOP853", rtol=1e-12,
-                     atol=1e-14)
+    path = solve_ivp(
+        lambda _, V: drift(V.reshape(3, 3)).ravel(), (0, 0.5), THREE.ravel(), "DOP853", rtol=1e-12, atol=1e-14
+    )
     assert ode.at(THREE, 0.5) == pytest.approx(path.y[:, -1].reshape(3, 3), abs=1e-10)
     assert abs(ode.at(THREE, 0.5) - THREE).max() > 1e-3
 
@@ -198,8 +198,12 @@ def test_smooth_recursion_tends_to_the_ode_with_error_one_over_width(name):
 
 def test_one_smooth_layer_has_the_published_drift():
     V0 = np.array([[1.4, 0.5], [0.5, 0.7]])
-    for name, centre, off, diagonal in [("tanh", 0, -0.05, -1.12), ("softplus", 0, -0.00125, 0.105),
-                                        ("silu", 0, -0.005, 0.42), ("tanh", 1, 0.025403, 1.80333)]:
+    for name, centre, off, diagonal in [
+        ("tanh", 0, -0.05, -1.12),
+        ("softplus", 0, -0.00125, 0.105),
+        ("silu", 0, -0.005, 0.42),
+        ("tanh", 1, 0.025403, 1.80333),
+    ]:
         ode = CovarianceODE(activations.smooth(name, 1.0, centre))
         drift = ode.activation.covariance_drift(V0)
         assert [drift[0, 1], drift[0, 0]] == pytest.approx([off, diagonal], abs=1e-5)
@@ -235,8 +239,14 @@ def test_a_variance_beyond_double_precision_reads_infinite():
     assert np.isinf(V[1, 1]) and np.isinf(V[0, 1]) and not np.any(np.isnan(V))
 
 
-@given(rho=st.floats(-1, 1), first=st.floats(1e-3, 30), second=st.floats(1e-3, 30), time=st.floats(0, 20),
-       name=st.sampled_from(["silu", "tanh", "softplus", "asinh"]), a=st.floats(0.3, 3))
+@given(
+    rho=st.floats(-1, 1),
+    first=st.floats(1e-3, 30),
+    second=st.floats(1e-3, 30),
+    time=st.floats(0, 20),
+    name=st.sampled_from(["silu", "tanh", "softplus", "asinh"]),
+    a=st.floats(0.3, 3),
+)
 @settings(max_examples=60, deadline=None, derandomize=True)
 def test_smooth_covariances_stay_covariances(rho, first, second, time, name, a):
     V = CovarianceODE(activations.smooth(name, a)).at(two(rho, first, second), time)

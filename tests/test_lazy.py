@@ -20,9 +20,16 @@ def looks(ask, ask_left, samples):
     u = ask_left(g)
     v = ask(u)
     w = ask_left(np.concatenate([v, y], axis=2))
-    return np.stack([np.log(np.sum(u[:, :, 0] ** 2, 1)), np.log(np.sum(y[:, :, 1] ** 2, 1)),
-                     np.sum(v[:, :, 0] * y[:, :, 1], 1), np.sum(X[:, 0] * u[:, :, 1], 1),
-                     np.log(np.sum(w[:, :, 1] ** 2, 1))], axis=1)
+    return np.stack(
+        [
+            np.log(np.sum(u[:, :, 0] ** 2, 1)),
+            np.log(np.sum(y[:, :, 1] ** 2, 1)),
+            np.sum(v[:, :, 0] * y[:, :, 1], 1),
+            np.sum(X[:, 0] * u[:, :, 1], 1),
+            np.log(np.sum(w[:, :, 1] ** 2, 1)),
+        ],
+        axis=1,
+    )
 
 
 def drawn_whole(seed=5):
@@ -71,8 +78,9 @@ def test_the_rest_of_a_matrix_has_independent_entries(method):
     W = GaussianMatrix(OUT, IN, 1.0, 3, "w", samples=NETWORKS, method=method)
     looks(W.ask, W.ask_left, NETWORKS)
     entries = W.dense().reshape(NETWORKS, -1)
-    products = np.concatenate([entries, entries**2 - 1, entries[:, :-1] * entries[:, 1:],
-                               entries[:, : -IN] * entries[:, IN:]], axis=1)
+    products = np.concatenate(
+        [entries, entries**2 - 1, entries[:, :-1] * entries[:, 1:], entries[:, :-IN] * entries[:, IN:]], axis=1
+    )
     assert np.abs(z_scores(products, 0)).max() < limit_for(products.shape[1])
     assert stats.kstest(entries.ravel(), "norm").pvalue > LEVEL
 
@@ -154,20 +162,26 @@ def test_a_small_matrix_turns_dense_by_itself():
     assert W.rank == 70
 
 
-@pytest.mark.parametrize("call, named", [
-    (lambda: GaussianMatrix(0, 2, 1.0, 1), "outputs"), (lambda: GaussianMatrix(2, 1.5, 1.0, 1), "inputs"),
-    (lambda: GaussianMatrix(2, 2, -1.0, 1), "std"), (lambda: GaussianMatrix(2, 2, np.nan, 1), "std"),
-    (lambda: GaussianMatrix(2, 2, 1.0, -1), "seed"), (lambda: GaussianMatrix(2, 2, 1.0, 1, samples=0), "samples"),
-    (lambda: GaussianMatrix(2, 2, 1.0, 1, precision="half"), "precision"),
-    (lambda: GaussianMatrix(2, 2, 1.0, 1, method="sparse"), "method"),
-    (lambda: GaussianMatrix(2, 3, 1.0, 1) @ np.ones(2), "X must have shape"),
-    (lambda: GaussianMatrix(2, 3, 1.0, 1).T @ np.ones((3, 1)), "X must have shape"),
-    (lambda: GaussianMatrix(2, 3, 1.0, 1) @ np.ones((1, 3, 1)), "X must have shape"),
-    (lambda: GaussianMatrix(2, 3, 1.0, 1, samples=2) @ np.ones((3, 3, 1)), "X must have shape"),
-    (lambda: GaussianMatrix(2, 3, 1.0, 1) @ np.zeros((3, 0)), "X must have shape"),
-    (lambda: GaussianMatrix(2, 3, 1.0, 1) @ np.array([1, np.nan, 0]), "X must be finite"),
-    (lambda: GaussianMatrix(2, 3, 1.0, 1) @ ["a", "b", "c"], "X must be"),
-])
+@pytest.mark.parametrize(
+    "call, named",
+    [
+        (lambda: GaussianMatrix(0, 2, 1.0, 1), "outputs"),
+        (lambda: GaussianMatrix(2, 1.5, 1.0, 1), "inputs"),
+        (lambda: GaussianMatrix(2, 2, -1.0, 1), "std"),
+        (lambda: GaussianMatrix(2, 2, np.nan, 1), "std"),
+        (lambda: GaussianMatrix(2, 2, 1.0, -1), "seed"),
+        (lambda: GaussianMatrix(2, 2, 1.0, 1, samples=0), "samples"),
+        (lambda: GaussianMatrix(2, 2, 1.0, 1, precision="half"), "precision"),
+        (lambda: GaussianMatrix(2, 2, 1.0, 1, method="sparse"), "method"),
+        (lambda: GaussianMatrix(2, 3, 1.0, 1) @ np.ones(2), "X must have shape"),
+        (lambda: GaussianMatrix(2, 3, 1.0, 1).T @ np.ones((3, 1)), "X must have shape"),
+        (lambda: GaussianMatrix(2, 3, 1.0, 1) @ np.ones((1, 3, 1)), "X must have shape"),
+        (lambda: GaussianMatrix(2, 3, 1.0, 1, samples=2) @ np.ones((3, 3, 1)), "X must have shape"),
+        (lambda: GaussianMatrix(2, 3, 1.0, 1) @ np.zeros((3, 0)), "X must have shape"),
+        (lambda: GaussianMatrix(2, 3, 1.0, 1) @ np.array([1, np.nan, 0]), "X must be finite"),
+        (lambda: GaussianMatrix(2, 3, 1.0, 1) @ ["a", "b", "c"], "X must be"),
+    ],
+)
 def test_bad_input_is_named(call, named):
     with pytest.raises(ValueError, match=named):
         call()

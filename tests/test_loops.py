@@ -74,8 +74,21 @@ def test_a_change_of_a_leaky_relu_keeps_its_digits_on_both_sides_of_the_kink(plu
     mean, half = (plus + minus) / 2, (plus - minus) / 2
     x = np.array([2.0, 2.0, -2.0, -2.0, 0.0, 0.0, 1e-9, 3.0])
     e = np.array([1e-12, -3.0, -1e-12, 3.0, 1e-12, -1e-12, -2e-9, 0.0])
-    found, expected = np.empty(8), np.array([plus * 1e-12, -minus - 2 * plus, -minus * 1e-12, plus + 2 * minus,
-                                             plus * 1e-12, -minus * 1e-12, -1e-9 * (plus + minus), 0.0])
+    found, expected = (
+        np.empty(8),
+        np.array(
+            [
+                plus * 1e-12,
+                -minus - 2 * plus,
+                -minus * 1e-12,
+                plus + 2 * minus,
+                plus * 1e-12,
+                -minus * 1e-12,
+                -1e-9 * (plus + minus),
+                0.0,
+            ]
+        ),
+    )
     _changes(found, x, e, mean, half)
     np.testing.assert_allclose(found, expected, rtol=1e-14, atol=1e-27)
 

@@ -26,7 +26,8 @@ def project(tmp_path):
     """A project of one function and one test."""
     (tmp_path / "src").mkdir()
     (tmp_path / "tests").mkdir()
-    (tmp_path / "src/sums.py").write_text(textwrap.dedent("""\
+    (tmp_path / "src/sums.py").write_text(
+        textwrap.dedent("""\
         def add(a, b):
             return a + b
 
@@ -34,25 +35,43 @@ def project(tmp_path):
         class Sums:
             def twice(self, a):
                 return a + a
-        """))
+        """)
+    )
     test = "from sums import add\n\n\ndef test_add():\n    assert add(2, 3) == 5\n"
     (tmp_path / "tests/test_sums.py").write_text(test)
     return tmp_path
 
 
 def planted(**changes):
-    return Mutation(**{"name": "minus", "file": "src/sums.py", "old": "a + b", "new": "a - b", "kind": "formula",
-                       "tests": ("tests/test_sums.py",)} | changes)
+    return Mutation(
+        **{
+            "name": "minus",
+            "file": "src/sums.py",
+            "old": "a + b",
+            "new": "a - b",
+            "kind": "formula",
+            "tests": ("tests/test_sums.py",),
+        }
+        | changes
+    )
 
 
-@pytest.mark.parametrize(("changes", "fate"), [
-    ({}, "killed"), ({"within": "add"}, "killed"), ({"new": "b + a"}, "survived"),
-    ({"within": "Sums.twice", "old": "a + a", "new": "2 * a"}, "survived"),
-    ({"old": "a * b"}, "broken: minus: the expression occurs 0 times"), ({"within": "Sums"}, "broken: minus: the exp"),
-    ({"old": "a"}, "broken: minus: the expression occurs"), ({"within": "nowhere"}, "broken: there is no `nowhere`"),
-    ({"new": "a +"}, "broken"), ({"tests": (), "equivalent": "it commutes"}, "equivalent"),
-    ({"tests": ("tests/test_none.py",)}, "broken"),
-])
+@pytest.mark.parametrize(
+    ("changes", "fate"),
+    [
+        ({}, "killed"),
+        ({"within": "add"}, "killed"),
+        ({"new": "b + a"}, "survived"),
+        ({"within": "Sums.twice", "old": "a + a", "new": "2 * a"}, "survived"),
+        ({"old": "a * b"}, "broken: minus: the expression occurs 0 times"),
+        ({"within": "Sums"}, "broken: minus: the exp"),
+        ({"old": "a"}, "broken: minus: the expression occurs"),
+        ({"within": "nowhere"}, "broken: there is no `nowhere`"),
+        ({"new": "a +"}, "broken"),
+        ({"tests": (), "equivalent": "it commutes"}, "equivalent"),
+        ({"tests": ("tests/test_none.py",)}, "broken"),
+    ],
+)
 def test_the_fate_of_a_mutation(project, changes, fate):
     assert mutations.run(planted(**changes), project).startswith(fate)
     assert "a + b" in (project / "src/sums.py").read_text(), "only a copy is changed"
@@ -65,12 +84,15 @@ def test_the_table_has_survivors_first_and_the_rate(project):
     assert lines[-1] == "Noticed: 1 of 2."
 
 
-@pytest.mark.parametrize(("entry", "complaint"), [
-    ("- {name: a, file: b, old: c, new: d, kind: e}", "needs tests, or the reason"),
-    ("- {name: a, file: b, old: c, new: d, kind: e, tests: f, equivalent: g}", "needs tests, or the reason"),
-    ("- {name: a, file: b, old: c, new: d, kind: e, tests: f, line: 3}", "line"),
-    ("- {name: a, file: b, old: c, new: d, kind: e, tests: f}\n" * 2, "twice: a"),
-])
+@pytest.mark.parametrize(
+    ("entry", "complaint"),
+    [
+        ("- {name: a, file: b, old: c, new: d, kind: e}", "needs tests, or the reason"),
+        ("- {name: a, file: b, old: c, new: d, kind: e, tests: f, equivalent: g}", "needs tests, or the reason"),
+        ("- {name: a, file: b, old: c, new: d, kind: e, tests: f, line: 3}", "line"),
+        ("- {name: a, file: b, old: c, new: d, kind: e, tests: f}\n" * 2, "twice: a"),
+    ],
+)
 def test_a_list_that_is_not_in_order_is_refused(tmp_path, entry, complaint):
     (tmp_path / "some.yml").write_text(entry)
     with pytest.raises(ValueError, match=complaint):

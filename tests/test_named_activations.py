@@ -93,8 +93,13 @@ def _explorer():
     found = {}
     for name, body in re.findall(r"(\w+): \{(.*?)\n? *\},?\n", table, re.S):
         parts = dict(re.findall(r"(\w+): (?:\(x\) => )?(.+?),?(?=\s*(?:\w+: |$))", " ".join(body.split())))
-        for old, new in (("Math.tanh", "tanh"), ("Math.sqrt", "sqrt"), ("Math.PI", "pi"),
-                         ("distribution", "normal_cdf"), ("density(x)", "exp(-x**2/2)/sqrt(2*pi)")):
+        for old, new in (
+            ("Math.tanh", "tanh"),
+            ("Math.sqrt", "sqrt"),
+            ("Math.PI", "pi"),
+            ("distribution", "normal_cdf"),
+            ("density(x)", "exp(-x**2/2)/sqrt(2*pi)"),
+        ):
             parts = {key: text.replace(old, new) for key, text in parts.items()}
         found[name] = parts
     return found
@@ -105,8 +110,9 @@ def test_the_explorer_has_the_same_formulas_and_constants():
     assert set(formulas) == {"tanh", "silu", "gelu"}
     for name, parts in formulas.items():
         phi = smooth(name)
-        value, slope, second, third = (derivatives.values(parse(parts[key]), x)
-                                       for key in ("value", "slope", "second", "third"))
+        value, slope, second, third = (
+            derivatives.values(parse(parts[key]), x) for key in ("value", "slope", "second", "third")
+        )
         assert value == pytest.approx(phi(x, 1), rel=1e-13, abs=1e-14)
         assert slope == pytest.approx(phi.derivative(x, 1), rel=1e-12, abs=1e-14)
         assert (second[0], third[0]) == pytest.approx((phi.second, phi.third), abs=1e-15)

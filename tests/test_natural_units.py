@@ -12,11 +12,13 @@ from deeplimits.diffusions import CorrelationSDE, CovarianceSDE, NormSDE
 
 LEAKY = shaped_relu(0, -1)
 LAWS = {
-    "norm": lambda: densities.norm(smooth("silu"), 1.0, 0.5), "log-normal": lambda: densities.norm(0.0, 2.0, 0.5),
+    "norm": lambda: densities.norm(smooth("silu"), 1.0, 0.5),
+    "log-normal": lambda: densities.norm(0.0, 2.0, 0.5),
     "correlation": lambda: densities.correlation(LEAKY, 0.3, 0.5),
     "width one": lambda: densities.width_one(plain("tanh"), 0.5, 0.5),
     "Ornstein-Uhlenbeck": lambda: densities.width_one(densities.OrnsteinUhlenbeck(), 0.5, 0.1),
-    "mirror": lambda: densities.width_one(linear(), -0.5, 0.5), "atom": lambda: densities.width_one(relu(), -0.5, 0.5),
+    "mirror": lambda: densities.width_one(linear(), -0.5, 0.5),
+    "atom": lambda: densities.width_one(relu(), -0.5, 0.5),
 }
 
 
@@ -66,13 +68,20 @@ def test_a_start_far_below_1_is_no_explosion():
     assert law.ppf(0.5) == pytest.approx(1e-60 * np.exp(-20), rel=1e-3)
 
 
-@pytest.mark.parametrize("call, name", [
-    (lambda: densities.norm(0.75, 1.0, 1e4), "time"), (lambda: densities.norm(-1.0, 1.0, 1e5), "time"),
-    (lambda: densities.norm(1e3, 1.0, 1.0), "time"), (lambda: densities.norm(-1e13, 1.0, 1.0), "activation"),
-    (lambda: densities.norm(-1e8, 1e300, 1e-300), "V0"), (lambda: densities.correlation(LEAKY, 0.3, 1e7), "time"),
-    (lambda: densities.correlation(shaped_relu(1e7, 0), 0.3, 1.0), "activation"),
-    (lambda: densities.width_one(plain("tanh"), 0.5, 1e10), "time"),
-    (lambda: densities.width_one(linear(), 0.5, 1e301), "time")])
+@pytest.mark.parametrize(
+    "call, name",
+    [
+        (lambda: densities.norm(0.75, 1.0, 1e4), "time"),
+        (lambda: densities.norm(-1.0, 1.0, 1e5), "time"),
+        (lambda: densities.norm(1e3, 1.0, 1.0), "time"),
+        (lambda: densities.norm(-1e13, 1.0, 1.0), "activation"),
+        (lambda: densities.norm(-1e8, 1e300, 1e-300), "V0"),
+        (lambda: densities.correlation(LEAKY, 0.3, 1e7), "time"),
+        (lambda: densities.correlation(shaped_relu(1e7, 0), 0.3, 1.0), "activation"),
+        (lambda: densities.width_one(plain("tanh"), 0.5, 1e10), "time"),
+        (lambda: densities.width_one(linear(), 0.5, 1e301), "time"),
+    ],
+)
 def test_what_a_grid_cannot_hold_is_refused_by_name(call, name):
     with pytest.raises(ValueError, match=rf"^{name} must"):
         call()
@@ -113,11 +122,16 @@ def test_every_law_speaks_as_a_frozen_distribution_does(make):
         law.rvs(1, None)
 
 
-@pytest.mark.parametrize("process, initial, steps, least", [
-    (NormSDE(smooth("x + x**3/6", a=1e-2), 10.0), 1.0, 128, 1000),
-    (CovarianceSDE(smooth("tanh", a=1e-2), 10.0), np.eye(2), 128, 2000),
-    (CovarianceSDE(LEAKY, 1e6), np.eye(3), 128, 100_000), (CorrelationSDE(LEAKY, 1e6), 0.3, 8, 100_000),
-    (CorrelationSDE(shaped_relu(0, -1e3), 1.0), 0.3, 10, 100)])
+@pytest.mark.parametrize(
+    "process, initial, steps, least",
+    [
+        (NormSDE(smooth("x + x**3/6", a=1e-2), 10.0), 1.0, 128, 1000),
+        (CovarianceSDE(smooth("tanh", a=1e-2), 10.0), np.eye(2), 128, 2000),
+        (CovarianceSDE(LEAKY, 1e6), np.eye(3), 128, 100_000),
+        (CorrelationSDE(LEAKY, 1e6), 0.3, 8, 100_000),
+        (CorrelationSDE(shaped_relu(0, -1e3), 1.0), 0.3, 10, 100),
+    ],
+)
 def test_steps_that_leave_double_precision_are_refused_with_how_many_it_takes(process, initial, steps, least):
     with pytest.raises(ValueError, match=f"steps must be at least {least:g}, so that .*, got {steps}"):
         process.sample(initial, 3, 1, steps=steps)

@@ -62,8 +62,11 @@ def program_angle_growth(phi, width, layers, samples, seed):
     return factor
 
 
-@pytest.mark.parametrize("phi", [smooth("tanh", a=0.3), plain("gelu"), plain("elu"), plain("relu(x) - 0.3*relu(-x)")],
-                         ids=lambda phi: phi.name)
+@pytest.mark.parametrize(
+    "phi",
+    [smooth("tanh", a=0.3), plain("gelu"), plain("elu"), plain("relu(x) - 0.3*relu(-x)")],
+    ids=lambda phi: phi.name,
+)
 @pytest.mark.parametrize("inputs", [2, 3])
 def test_nearly_parallel_inputs_of_programs_move_by_the_right_amount(phi, inputs):
     width, layers, epsilon, samples = 40, 3, 1e-9, 10_000
@@ -78,8 +81,9 @@ def test_nearly_parallel_inputs_of_programs_move_by_the_right_amount(phi, inputs
             assert stats.ks_2samp(moved, 1.2 * expected).pvalue < LEVEL / 16
 
 
-@pytest.mark.parametrize("phi", [smooth("gelu"), plain("tanh"), plain("softsign"), plain("relu(x) - 0.3*relu(-x)")],
-                         ids=lambda phi: phi.name)
+@pytest.mark.parametrize(
+    "phi", [smooth("gelu"), plain("tanh"), plain("softsign"), plain("relu(x) - 0.3*relu(-x)")], ids=lambda phi: phi.name
+)
 def test_three_ways_to_a_difference_agree_where_they_meet(phi, monkeypatch):
     epsilon = 2e-6
     V0 = np.array([[1, 1 - epsilon], [1 - epsilon, 1]])

@@ -39,9 +39,18 @@ def statistics_of(V):
 
 
 FAMILY = [
-    shaped_relu(0, -1), shaped_relu(1.5, -0.5), relu(), linear(),
-    smooth("tanh", a=0.4), smooth("gelu"), smooth("silu", a=0.5, centre=1.0), smooth("exp", a=4.0),
-    plain("erf"), plain("sigmoid"), plain("elu"), plain("relu"),
+    shaped_relu(0, -1),
+    shaped_relu(1.5, -0.5),
+    relu(),
+    linear(),
+    smooth("tanh", a=0.4),
+    smooth("gelu"),
+    smooth("silu", a=0.5, centre=1.0),
+    smooth("exp", a=4.0),
+    plain("erf"),
+    plain("sigmoid"),
+    plain("elu"),
+    plain("relu"),
 ]
 
 
@@ -80,9 +89,15 @@ def test_pair_loop_of_programs_is_the_general_loop(phi, dtype):
     precision = "single" if dtype == np.float32 else "double"
     pair = ShapedMLP(phi, width, 5).sample(PAIR, 5, 1, at=layers, precision=precision)
     general = np.empty((5, 3, 2, 2))
-    program_rows.propagate(general, layers, PAIR, program_rows.nearest(PAIR),
-                            program_rows.neurons(phi, width, dtype), Address(0, LAYERS, np.uint64(1)),
-                            program_rows.workspace(width, 2, dtype))
+    program_rows.propagate(
+        general,
+        layers,
+        PAIR,
+        program_rows.nearest(PAIR),
+        program_rows.neurons(phi, width, dtype),
+        Address(0, LAYERS, np.uint64(1)),
+        program_rows.workspace(width, 2, dtype),
+    )
     assert pair == pytest.approx(general, rel=2e-6 if dtype == np.float32 else 1e-12)
 
 
@@ -202,8 +217,13 @@ def test_tanh_networks_with_a_stationary_norm_are_near_its_gamma_law():
 @pytest.mark.parametrize(
     ("phi", "V0"),
     [
-        (shaped_relu(0, -1), PAIR), (shaped_relu(0, -1), TRIPLE), (shaped_relu(0, -1), [[1.0]]), (linear(), PAIR),
-        (smooth("gelu", a=0.5), PAIR), (smooth("gelu", a=0.5), TRIPLE), (plain("mish"), [[1.0]]),
+        (shaped_relu(0, -1), PAIR),
+        (shaped_relu(0, -1), TRIPLE),
+        (shaped_relu(0, -1), [[1.0]]),
+        (linear(), PAIR),
+        (smooth("gelu", a=0.5), PAIR),
+        (smooth("gelu", a=0.5), TRIPLE),
+        (plain("mish"), [[1.0]]),
     ],
     ids=["pair", "triple", "chain", "wishart", "program pair", "program triple", "program"],
 )

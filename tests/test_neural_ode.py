@@ -29,8 +29,14 @@ def double_precision():
 def solved(field):
     """The state at time 1, by the method and the tolerances of the chapter."""
     found = diffrax.diffeqsolve(
-        diffrax.ODETerm(lambda t, x, _: field(t, x)), diffrax.Tsit5(), 0.0, 1.0, 0.05, jax.numpy.array(START),
-        stepsize_controller=diffrax.PIDController(rtol=1e-8, atol=1e-8))
+        diffrax.ODETerm(lambda t, x, _: field(t, x)),
+        diffrax.Tsit5(),
+        0.0,
+        1.0,
+        0.05,
+        jax.numpy.array(START),
+        stepsize_controller=diffrax.PIDController(rtol=1e-8, atol=1e-8),
+    )
     return np.asarray(found.ys[-1])
 
 
@@ -59,8 +65,13 @@ def test_diffrax_and_torchdiffeq_agree():
     a, b, start = (torch.tensor(array, dtype=torch.float64) for array in (A, B, START))
     times = torch.tensor([0.0, 1.0], dtype=torch.float64)
     theirs = torchdiffeq.odeint(
-        lambda t, x: (a * torch.cos(np.pi * t) + b * torch.sin(np.pi * t)) @ torch.tanh(x), start, times,
-        method="dopri5", rtol=1e-9, atol=1e-9)[-1].numpy()
+        lambda t, x: (a * torch.cos(np.pi * t) + b * torch.sin(np.pi * t)) @ torch.tanh(x),
+        start,
+        times,
+        method="dopri5",
+        rtol=1e-9,
+        atol=1e-9,
+    )[-1].numpy()
     assert ours == pytest.approx(theirs, abs=1e-6)
     still = torchdiffeq.odeint(lambda t, x: a @ torch.tanh(x), start, times, method="dopri5", rtol=1e-9, atol=1e-9)
     assert np.abs(ours - still[-1].numpy()).max() > 1e-2  # weights that stay as they are at the start

@@ -23,8 +23,10 @@ def exact_paths(b, V0, time, steps, paths, seed):
     return np.where(left > 0, np.exp(log) / np.where(left > 0, left, 1), np.inf)
 
 
-@pytest.mark.parametrize("b, V0, time, probability", [
-    (1, 1, 0.5, 0.0266), (1, 1, 1, 0.1419), (1, 1, 2, 0.2346), (0.75, 1, 1, 0.0986), (3, 1, 0.5, 0.2048)])
+@pytest.mark.parametrize(
+    "b, V0, time, probability",
+    [(1, 1, 0.5, 0.0266), (1, 1, 1, 0.1419), (1, 1, 2, 0.2346), (0.75, 1, 1, 0.0986), (3, 1, 0.5, 0.2048)],
+)
 def test_published_explosion_probabilities_before_a_time(b, V0, time, probability):
     law = densities.norm(b, V0, time)
     # The published grid was coarser: it is right to one unit of its last digit.
@@ -79,8 +81,13 @@ def test_vanishing_norms():
 
 
 def test_without_a_third_derivative_the_norm_is_log_normal():
-    for activation in (activations.shaped_relu(0, -1), activations.shaped_relu(1, 1, 0.25), activations.linear(), 0,
-                       activations.smooth("gelu", exponent=1.0)):
+    for activation in (
+        activations.shaped_relu(0, -1),
+        activations.shaped_relu(1, 1, 0.25),
+        activations.linear(),
+        0,
+        activations.smooth("gelu", exponent=1.0),
+    ):
         law = densities.norm(activation, 1.5, 0.5)
         log = stats.norm(np.log(1.5) - 0.5, 1)
         V = np.array([0.1, 0.7, 3.0])
@@ -123,7 +130,7 @@ def test_the_density_is_the_slope_and_the_quantile_the_inverse():
     assert law.pdf(V) == pytest.approx((law.cdf(V + step) - law.cdf(V - step)) / 2 / step, rel=1e-3)
     p = np.linspace(0.01, 0.99, 20)
     assert law.cdf(law.ppf(p)) == pytest.approx(p, abs=1e-10)
-    assert law.expect(lambda V: V**2) == pytest.approx(law.var() + law.mean()**2)
+    assert law.expect(lambda V: V**2) == pytest.approx(law.var() + law.mean() ** 2)
 
 
 @given(b=st.floats(-10, 5), V0=st.floats(0.01, 20), time=st.floats(0.01, 3))
@@ -138,18 +145,35 @@ def test_every_law_is_a_law(b, V0, time):
         assert law.explosion_probability < gammainc(b + 1, b * V0) + law.error + 1e-6
 
 
-@pytest.mark.parametrize("arguments, message", [
-    (("quux", 1, 1), "activation must"), ((activations.relu(), 1, 1), "unshaped"), ((np.nan, 1, 1), "activation must"),
-    ((activations.plain("tanh"), 1, 1), "activation must"), ((1, 0, 1), "V0 must"), ((1, np.inf, 1), "V0 must"),
-    ((1, 1, 0), "time must"), ((1, 1, np.nan), "time must"), ((1, 1e4, 1), "explodes"),
-    ((activations.smooth("tanh", exponent=0.3), 1, 1), "exponent")])
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (("quux", 1, 1), "activation must"),
+        ((activations.relu(), 1, 1), "unshaped"),
+        ((np.nan, 1, 1), "activation must"),
+        ((activations.plain("tanh"), 1, 1), "activation must"),
+        ((1, 0, 1), "V0 must"),
+        ((1, np.inf, 1), "V0 must"),
+        ((1, 1, 0), "time must"),
+        ((1, 1, np.nan), "time must"),
+        ((1, 1e4, 1), "explodes"),
+        ((activations.smooth("tanh", exponent=0.3), 1, 1), "exponent"),
+    ],
+)
 def test_laws_that_cannot_be_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         densities.norm(*arguments)
 
 
-@pytest.mark.parametrize("call", [lambda law: law.cdf(np.nan), lambda law: law.pdf(np.nan), lambda law: law.ppf(1),
-                                  lambda law: law.expect(lambda V: V * np.nan)])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda law: law.cdf(np.nan),
+        lambda law: law.pdf(np.nan),
+        lambda law: law.ppf(1),
+        lambda law: law.expect(lambda V: V * np.nan),
+    ],
+)
 def test_questions_without_an_answer_are_refused(call):
     with pytest.raises(ValueError, match="must"):
         call(densities.norm(-2, 1.0, 0.1))

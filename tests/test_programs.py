@@ -91,8 +91,11 @@ def test_double_precision_and_composite_activations_follow_the_formula(name):
         assert worst(run(phi.program(derivative=derived), x), expected, scale) < 2e-6
 
 
-@pytest.mark.parametrize("name", [n for n in MACROS if n not in ("sinh", "cosh", "squared_relu")] + [
-    n for n in REFERENCES if n not in ("exp", "expm1")])
+@pytest.mark.parametrize(
+    "name",
+    [n for n in MACROS if n not in ("sinh", "cosh", "squared_relu")]
+    + [n for n in REFERENCES if n not in ("exp", "expm1")],
+)
 def test_no_input_makes_a_saturating_or_linear_activation_infinite(name):
     edge = 1e12 if name in ("snake", "gelu_tanh") else 1e38
     x = np.array([0, 1e-45, 1e-38, 1e-20, 50, 89, 104, 1e4, 1e10, edge], np.float32)

@@ -37,12 +37,18 @@ def grams(draw, inputs=small):
 @st.composite
 def branches(draw, size, shape):
     """Weights of a residual network: independent, or with means and covariances of their own."""
-    given = {"weight_variance": draw(st.floats(0, 4)), "bias_variance": draw(st.floats(0, 4)),
-             "time": draw(st.sampled_from([0.1, 1.0, 3.0]))}
+    given = {
+        "weight_variance": draw(st.floats(0, 4)),
+        "bias_variance": draw(st.floats(0, 4)),
+        "time": draw(st.sampled_from([0.1, 1.0, 3.0])),
+    }
     if draw(st.booleans()):
         random = np.random.default_rng(draw(st.integers(0, 99)))
-        given |= {"bias_mean": random.standard_normal(size), "weight_mean": random.standard_normal(shape),
-                  "row_covariance": np.cov(random.standard_normal((size, 2 * size))).reshape(size, size)}
+        given |= {
+            "bias_mean": random.standard_normal(size),
+            "weight_mean": random.standard_normal(shape),
+            "row_covariance": np.cov(random.standard_normal((size, 2 * size))).reshape(size, size),
+        }
     return given
 
 
@@ -129,8 +135,13 @@ def unshaped_chains(draw):
 @st.composite
 def attention_networks(draw):
     V0 = draw(grams())
-    network = attention.ShapedAttention(len(V0) + draw(few), draw(few), draw(st.sampled_from([0.1, 0.7, 1.0])),
-                                        draw(st.sampled_from([0.1, 1.0])), draw(few))
+    network = attention.ShapedAttention(
+        len(V0) + draw(few),
+        draw(few),
+        draw(st.sampled_from([0.1, 0.7, 1.0])),
+        draw(st.sampled_from([0.1, 1.0])),
+        draw(few),
+    )
     return network, V0, network.depth, {}, V0.shape
 
 
@@ -141,9 +152,22 @@ def attention_diffusions(draw):
     return process, V0, time, {"steps": draw(few) + 4}, V0.shape
 
 
-PROCESSES = {strategy.__name__: strategy for strategy in (
-    shaped_networks, residual_networks, convolutional_networks, covariances, correlations, norms, residual_diffusions,
-    convolutional_diffusions, unshaped_chains, attention_networks, attention_diffusions)}
+PROCESSES = {
+    strategy.__name__: strategy
+    for strategy in (
+        shaped_networks,
+        residual_networks,
+        convolutional_networks,
+        covariances,
+        correlations,
+        norms,
+        residual_diffusions,
+        convolutional_diffusions,
+        unshaped_chains,
+        attention_networks,
+        attention_diffusions,
+    )
+}
 
 
 @pytest.mark.parametrize("name", PROCESSES)
@@ -160,8 +184,9 @@ def test_every_process_has_its_shapes_and_no_nan(name):
         np.testing.assert_array_equal(process.sample(initial, 1, seed, first=first + 2, **arguments)[0], last[2])
         begin = {"angle": np.arccos}.get(arguments.get("coordinate"), lambda x: x)(np.asarray(initial))
         begin = 1 - begin if name == "unshaped_chains" else begin
-        np.testing.assert_allclose(path[:, 1], np.broadcast_to(begin, path[:, 1].shape), rtol=1e-9,
-                                   atol=1e-9 * np.abs(begin).max() + 1e-300)
+        np.testing.assert_allclose(
+            path[:, 1], np.broadcast_to(begin, path[:, 1].shape), rtol=1e-9, atol=1e-9 * np.abs(begin).max() + 1e-300
+        )
 
     holds()
 
@@ -169,8 +194,10 @@ def test_every_process_has_its_shapes_and_no_nan(name):
 @EXAMPLES
 @given(grams(), st.one_of(rectifiers, smooths), seeds)
 def test_explosions_come_as_a_whole_and_for_good(V0, phi, seed):
-    for process, at in ((networks.ShapedMLP(phi, 5, 9), [0, 3, 9]),
-                        (diffusions.CovarianceSDE(phi, 3.0), [0, 0.75, 3.0])):
+    for process, at in (
+        (networks.ShapedMLP(phi, 5, 9), [0, 3, 9]),
+        (diffusions.CovarianceSDE(phi, 3.0), [0, 0.75, 3.0]),
+    ):
         V = process.sample(V0, 4, seed, at=at, **({"steps": 4} if at[-1] == 3 else {}))
         gone = ~np.isfinite(V).all((2, 3))
         assert np.all(V[gone] == np.inf)
@@ -180,8 +207,10 @@ def test_explosions_come_as_a_whole_and_for_good(V0, phi, seed):
 @pytest.mark.parametrize("inputs", [2, 3])
 def test_no_product_of_two_large_variances_overflows(inputs):
     V0 = 1e200 * (0.7 * np.eye(inputs) + 0.3)
-    for process, extra in ((networks.ShapedMLP(shaped_relu(0, 1), 5, 3), {}),
-                           (diffusions.CovarianceSDE(shaped_relu(0, 1), 1.0), {"steps": 4})):
+    for process, extra in (
+        (networks.ShapedMLP(shaped_relu(0, 1), 5, 3), {}),
+        (diffusions.CovarianceSDE(shaped_relu(0, 1), 1.0), {"steps": 4}),
+    ):
         one, large = (process.sample(start, 3, 1, **extra) for start in (V0 / 1e200, V0))
         np.testing.assert_allclose(large / 1e200, one, rtol=1e-9)
 
@@ -191,8 +220,10 @@ def test_no_product_of_two_large_variances_overflows(inputs):
 def test_jacobians_have_their_shapes_and_no_nan(n, m, steps, inner, outer, seed):
     x0 = np.random.default_rng(seed).standard_normal((n, m))
     process = diffusions.ResidualSDE(Blocks(diffusion_limit(inner, outer), outer), n)
-    for found in (networks.ResNet(Blocks(inner, outer), n, steps).jacobians(x0, 2, seed, at=[0, steps]),
-                  process.sample(x0, 2, seed, at=[0.0, 1.0], steps=steps)):
+    for found in (
+        networks.ResNet(Blocks(inner, outer), n, steps).jacobians(x0, 2, seed, at=[0, steps]),
+        process.sample(x0, 2, seed, at=[0.0, 1.0], steps=steps),
+    ):
         assert found.state.shape == (2, 2, n, m) and found.jacobian.shape == (2, 2, m, n, n)
         assert found.log_determinant.shape == (2, 2, m)
         assert not any(np.isnan(part).any() for part in found)
@@ -221,8 +252,14 @@ def test_infinite_width_keeps_covariances(V0, phi, time, width, depth):
 
 
 @EXAMPLES
-@given(grams(st.integers(1, 3)), st.sampled_from([relu(), linear(), plain("tanh"), plain("erf")]), outers,
-       st.floats(0, 2), st.floats(0, 2), small)
+@given(
+    grams(st.integers(1, 3)),
+    st.sampled_from([relu(), linear(), plain("tanh"), plain("erf")]),
+    outers,
+    st.floats(0, 2),
+    st.floats(0, 2),
+    small,
+)
 def test_residual_kernels_have_their_shapes_and_no_nan(K0, inner, outer, weights, biases, depth):
     K0 = K0 / max(np.abs(K0).max(), 1)
     m, kernel = len(K0), kernels.ResidualKernel(Blocks(inner, outer, weights, biases))
@@ -236,11 +273,17 @@ def test_residual_kernels_have_their_shapes_and_no_nan(K0, inner, outer, weights
 
 
 @EXAMPLES
-@given(st.one_of(rectifiers, st.just(smooth("tanh"))), st.floats(-0.999, 0.999), st.sampled_from([0.05, 1.0]),
-       st.floats(0.01, 5))
+@given(
+    st.one_of(rectifiers, st.just(smooth("tanh"))),
+    st.floats(-0.999, 0.999),
+    st.sampled_from([0.05, 1.0]),
+    st.floats(0.01, 5),
+)
 def test_densities_are_distributions(phi, rho0, time, V0):
-    for law, x in ((densities.correlation(phi, rho0, time), np.linspace(-1, 1, 41)),
-                   (densities.norm(phi, V0, time), np.linspace(0, 20, 41))):
+    for law, x in (
+        (densities.correlation(phi, rho0, time), np.linspace(-1, 1, 41)),
+        (densities.norm(phi, V0, time), np.linspace(0, 20, 41)),
+    ):
         assert law.pdf(x).shape == law.cdf(x).shape == x.shape
         assert np.all(law.pdf(x) >= 0) and np.all(np.diff(law.cdf(x)) >= -1e-12)
         assert np.all(np.diff(law.ppf([0.1, 0.5, 0.9])) > 0)
@@ -259,12 +302,18 @@ CALLS = {
     "NormSDE": (diffusions.NormSDE(smooth("gelu"), 1.0), 2.0),
     "ResidualSDE": (diffusions.ResidualSDE(Blocks(relu(), linear()), 3), STATES),
     "ResidualSDE of images": (diffusions.ResidualSDE(ConvBlocks(relu(), linear()), 3), np.ones((3, 2, 2, 1))),
-    "UnshapedChain": (UnshapedChain(3, 4), 0.3), "SingularSDE": (SingularSDE(1.0), 1.0),
+    "UnshapedChain": (UnshapedChain(3, 4), 0.3),
+    "SingularSDE": (SingularSDE(1.0), 1.0),
     "ShapedAttention": (attention.ShapedAttention(3, 4, 0.5, 1.0), PAIR),
     "AttentionSDE": (attention.AttentionSDE(0.5, 1.0, 1.0), PAIR),
 }
-BAD = {"samples": [0, 2.5, "many"], "seed": [-1, 1.5, None, 2**64], "first": [-1, 2**48, 0.5], "threads": [0, 1.5],
-       "at": [[], [-1], [9], [np.nan], ["1"], 0.5, "1", [[0.5], [0.5, 0.5]]]}
+BAD = {
+    "samples": [0, 2.5, "many"],
+    "seed": [-1, 1.5, None, 2**64],
+    "first": [-1, 2**48, 0.5],
+    "threads": [0, 1.5],
+    "at": [[], [-1], [9], [np.nan], ["1"], 0.5, "1", [[0.5], [0.5, 0.5]]],
+}
 
 
 @pytest.mark.parametrize("argument", BAD)

@@ -45,8 +45,11 @@ def test_the_recorded_kernels_approach_the_limit_like_one_over_depth():
     for inner in ("x", "relu"):
         blocks = Blocks(plain(inner), linear(), RECORDED.weight_variance, RECORDED.bias_variance)
         limit = with_layers(ResidualKernel(blocks), RECORDED.inputs @ RECORDED.inputs.T, RECORDED.input_variance)
-        errors = {network.depth: [np.abs(found - exact).max() for found, exact in zip(network[2:], limit, strict=False)]
-                  for network in RECORDED.networks if network.inner == inner}
+        errors = {
+            network.depth: [np.abs(found - exact).max() for found, exact in zip(network[2:], limit, strict=False)]
+            for network in RECORDED.networks
+            if network.inner == inner
+        }
         assert np.log2(np.divide(errors[64], errors[128])) == pytest.approx([1, 1], abs=0.02)
 
 
@@ -61,8 +64,10 @@ def test_the_record_names_the_command_and_the_versions():
     program, script, *_ = RECORDED.command.split()
     assert program.endswith("python") and (ROOT / script).is_file()
     assert {"python", "neural-tangents", "jax", "numpy"} <= set(RECORDED.versions)
-    assert f"neural-tangents=={RECORDED.versions['neural-tangents']}" in (
-        ROOT / "requirements-bench-tangents.txt").read_text()
+    assert (
+        f"neural-tangents=={RECORDED.versions['neural-tangents']}"
+        in (ROOT / "requirements-bench-tangents.txt").read_text()
+    )
 
 
 @pytest.mark.slow

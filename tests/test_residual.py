@@ -16,12 +16,19 @@ from deeplimits.networks import ResNet
 
 def views(x):
     """One neuron, a product of inputs, the mean square and the largest neuron: four views of a state."""
-    return {"neuron": x[:, 0, 0], "inputs": (x[:, :, 0] * x[:, :, -1]).mean(1), "square": (x**2).mean((1, 2)),
-            "largest": x.max((1, 2))}
+    return {
+        "neuron": x[:, 0, 0],
+        "inputs": (x[:, :, 0] * x[:, :, -1]).mean(1),
+        "square": (x**2).mean((1, 2)),
+        "largest": x.max((1, 2)),
+    }
 
 
-@pytest.mark.parametrize(("inner", "outer", "bias"), [
-    (relu(), linear(), 0.0), (plain("tanh"), plain("silu"), 0.5), (plain("erf"), relu(), 0.2)], ids=str)
+@pytest.mark.parametrize(
+    ("inner", "outer", "bias"),
+    [(relu(), linear(), 0.0), (plain("tanh"), plain("silu"), 0.5), (plain("erf"), relu(), 0.2)],
+    ids=str,
+)
 def test_rows_have_the_law_of_networks_with_weight_matrices(inner, outer, bias, loops):
     network = ResNet(Blocks(inner, outer, 1.3, bias), 3, 20)
     x0 = np.array([[1.0, 0.8, -0.3], [-0.5, 0.5, 1.0], [0.3, 0.1, 0.2]])
@@ -117,9 +124,17 @@ def fourth_moment(width, depth, z, time=1.0):
     return y2, y4
 
 
-@pytest.mark.parametrize(("width", "z", "time", "kurtosis"), [
-    (1, 0, 1, 23.562), (2, 0, 1, 4.9128), (10, 0, 1, 0.5680), (100, 0, 1, 0.0511), (3, 1, 1, 4.5328),
-    (3, 1, 0.5, 1.6338)])
+@pytest.mark.parametrize(
+    ("width", "z", "time", "kurtosis"),
+    [
+        (1, 0, 1, 23.562),
+        (2, 0, 1, 4.9128),
+        (10, 0, 1, 0.5680),
+        (100, 0, 1, 0.0511),
+        (3, 1, 1, 4.5328),
+        (3, 1, 0.5, 1.6338),
+    ],
+)
 def test_kurtosis_recursion_tends_to_the_limit_of_infinite_depth(width, z, time, kurtosis):
     y2, y4 = fourth_moment(width, 20_000, z, time)
     assert y4 / y2**2 - 3 == pytest.approx(kurtosis, rel=4e-3)
@@ -198,8 +213,10 @@ def test_matrix_gaussian_weights_are_those_of_the_factors():
 
 def test_identity_covariances_give_the_law_of_independent_weights():
     x0 = np.array([[1.0, 0.5], [0.2, -0.4], [0.3, 0.3], [-0.8, 0.1]])
-    laws = [ResNet(Blocks(plain("tanh"), plain("silu"), 1.5, 0.5, **extra), 4, 10).sample(x0, 20_000, 3)
-            for extra in ({}, {"row_covariance": np.eye(4), "column_covariance": np.eye(4) / 4})]
+    laws = [
+        ResNet(Blocks(plain("tanh"), plain("silu"), 1.5, 0.5, **extra), 4, 10).sample(x0, 20_000, 3)
+        for extra in ({}, {"row_covariance": np.eye(4), "column_covariance": np.eye(4) / 4})
+    ]
     one, other = map(views, laws)
     for name in one:
         assert stats.ks_2samp(one[name], other[name]).pvalue > LEVEL / 4
@@ -247,7 +264,8 @@ def test_many_inputs_on_a_line_stay_on_a_smooth_curve_in_single_precision(width)
     """Functions of one variable with a Gram matrix of rank 2: rounding of its entries must not bend them."""
     x0 = np.tile(np.linspace(-2, 2, 25), (width, 1))
     network = ResNet(Blocks(linear(), plain("tanh"), 1, 0.25), width, 300)
-    single, double = (np.diff(network.sample(x0, 4, 1, precision=precision), 2, axis=2)
-                      for precision in ("single", "double"))
+    single, double = (
+        np.diff(network.sample(x0, 4, 1, precision=precision), 2, axis=2) for precision in ("single", "double")
+    )
     assert np.sqrt(np.mean(single**2)) < 1.5 * np.sqrt(np.mean(double**2))
     assert np.abs(single).max() < 3 * np.abs(double).max()

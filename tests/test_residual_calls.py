@@ -55,8 +55,10 @@ def test_same_bits_for_any_threads_and_chunks(name, random):
     whole = process.sample(x0, 300, 7, at, threads=1, **extra)
     assert np.array_equal(whole, process.sample(x0, 300, 7, at, threads=3, **extra))
     cuts = [0, 1, 13, 64, 200, 300]
-    parts = [process.sample(x0[a:b] if random else x0, b - a, 7, at, first=a, **extra)
-             for a, b in zip(cuts, cuts[1:], strict=False)]
+    parts = [
+        process.sample(x0[a:b] if random else x0, b - a, 7, at, first=a, **extra)
+        for a, b in zip(cuts, cuts[1:], strict=False)
+    ]
     assert np.array_equal(whole, np.concatenate(parts))
     assert not np.array_equal(whole, process.sample(x0, 300, 8, at, **extra))
 
@@ -82,9 +84,16 @@ def test_explosion_is_infinite_and_never_nan(loops):
 
 
 @settings(max_examples=30, deadline=None, derandomize=True)
-@given(width=st.integers(1, 9), inputs=st.integers(1, 4), depth=st.integers(1, 4), scale=st.floats(1e-6, 1e3),
-       weight=st.floats(0, 4), bias=st.floats(0, 4), inner=st.sampled_from(["tanh", "gelu", "x"]),
-       seed=st.integers(0, 2**64 - 1))
+@given(
+    width=st.integers(1, 9),
+    inputs=st.integers(1, 4),
+    depth=st.integers(1, 4),
+    scale=st.floats(1e-6, 1e3),
+    weight=st.floats(0, 4),
+    bias=st.floats(0, 4),
+    inner=st.sampled_from(["tanh", "gelu", "x"]),
+    seed=st.integers(0, 2**64 - 1),
+)
 def test_finite_starts_give_finite_states(width, inputs, depth, scale, weight, bias, inner, seed):
     x0 = scale * np.random.default_rng(seed).standard_normal((width, inputs))
     blocks = Blocks(plain(inner), plain("tanh"), weight, bias)
@@ -95,58 +104,74 @@ def network(width=3, depth=4, **law):
     return ResNet(Blocks(**{"inner": relu(), "outer": linear(), **law}), width, depth)
 
 
-@pytest.mark.parametrize(("arguments", "message"), [
-    ({"width": 0}, "width must be an integer >= 1, got 0"),
-    ({"depth": 2.5}, "depth"),
-    ({"inner": "rleu"}, "inner must be an activation: .*did you mean relu"),
-    ({"outer": None}, "outer must be"),
-    ({"weight_variance": -1}, "weight_variance must be a finite number and >= 0"),
-    ({"bias_variance": np.nan}, "bias_variance"),
-    ({"time": 0}, "time must be a finite number and > 0"),
-    ({"weight_mean": np.eye(2)}, r"weight_mean must have shape \(3, 3\)"),
-    ({"bias_mean": np.full(3, np.inf)}, "bias_mean must be finite"),
-    ({"row_covariance": -np.eye(3)}, "row_covariance must be positive semi-definite"),
-    ({"column_covariance": np.triu(np.ones((3, 3)))}, "column_covariance must be symmetric"),
-    ({"bias_covariance": np.eye(3), "bias_variance": 1}, "bias_variance must be 0 where bias_covariance"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"width": 0}, "width must be an integer >= 1, got 0"),
+        ({"depth": 2.5}, "depth"),
+        ({"inner": "rleu"}, "inner must be an activation: .*did you mean relu"),
+        ({"outer": None}, "outer must be"),
+        ({"weight_variance": -1}, "weight_variance must be a finite number and >= 0"),
+        ({"bias_variance": np.nan}, "bias_variance"),
+        ({"time": 0}, "time must be a finite number and > 0"),
+        ({"weight_mean": np.eye(2)}, r"weight_mean must have shape \(3, 3\)"),
+        ({"bias_mean": np.full(3, np.inf)}, "bias_mean must be finite"),
+        ({"row_covariance": -np.eye(3)}, "row_covariance must be positive semi-definite"),
+        ({"column_covariance": np.triu(np.ones((3, 3)))}, "column_covariance must be symmetric"),
+        ({"bias_covariance": np.eye(3), "bias_variance": 1}, "bias_variance must be 0 where bias_covariance"),
+    ],
+)
 def test_bad_networks_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         network(**arguments)
 
 
-@pytest.mark.parametrize(("arguments", "message"), [
-    ({"initial": np.ones(3)}, r"initial must have shape \(3, inputs\)"),
-    ({"initial": np.ones((4, 2))}, "initial must have shape"),
-    ({"initial": np.ones((5, 3, 1))}, "initial must have shape"),
-    ({"initial": np.full((3, 1), np.nan)}, "initial must be finite"),
-    ({"samples": 0}, "samples must be an integer >= 1 .*, got 0"),
-    ({"seed": -1}, "seed"),
-    ({"at": [5]}, "at must be an integer >= 0 and <= 4, got 5"),
-    ({"at": []}, "at must name"),
-    ({"threads": 0}, "threads"),
-    ({"first": -1}, "first"),
-    ({"noise_depth": 6}, "noise_depth must be a multiple of 4, got 6"),
-    ({"precision": "half"}, "precision must be 'single' or 'double', got 'half'"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"initial": np.ones(3)}, r"initial must have shape \(3, inputs\)"),
+        ({"initial": np.ones((4, 2))}, "initial must have shape"),
+        ({"initial": np.ones((5, 3, 1))}, "initial must have shape"),
+        ({"initial": np.full((3, 1), np.nan)}, "initial must be finite"),
+        ({"samples": 0}, "samples must be an integer >= 1 .*, got 0"),
+        ({"seed": -1}, "seed"),
+        ({"at": [5]}, "at must be an integer >= 0 and <= 4, got 5"),
+        ({"at": []}, "at must name"),
+        ({"threads": 0}, "threads"),
+        ({"first": -1}, "first"),
+        ({"noise_depth": 6}, "noise_depth must be a multiple of 4, got 6"),
+        ({"precision": "half"}, "precision must be 'single' or 'double', got 'half'"),
+    ],
+)
 def test_bad_arguments_are_named(arguments, message):
     with pytest.raises(ValueError, match=message):
         network().sample(**{"initial": np.ones((3, 1)), "samples": 2, "seed": 1, **arguments})
 
 
-@pytest.mark.parametrize(("inner", "outer", "message"), [
-    (linear(), relu(), "outer must have 3 continuous derivatives at 0, ReLU has 0.*smooth one"),
-    (linear(), plain("elu"), "outer must have 3 continuous derivatives"),
-    (linear(), plain("sigmoid"), "outer must vanish at 0, sigmoid is 0.5 there; subtract"),
-    (relu(), plain("tanh"), "inner must have 2 continuous derivatives unless outer is linear"),
-])
+@pytest.mark.parametrize(
+    ("inner", "outer", "message"),
+    [
+        (linear(), relu(), "outer must have 3 continuous derivatives at 0, ReLU has 0.*smooth one"),
+        (linear(), plain("elu"), "outer must have 3 continuous derivatives"),
+        (linear(), plain("sigmoid"), "outer must vanish at 0, sigmoid is 0.5 there; subtract"),
+        (relu(), plain("tanh"), "inner must have 2 continuous derivatives unless outer is linear"),
+    ],
+)
 def test_activations_without_a_diffusion_limit_are_refused(inner, outer, message):
     with pytest.raises(ValueError, match=message):
         ResidualSDE(Blocks(inner, outer), 3)
 
 
-@pytest.mark.parametrize(("arguments", "message"), [
-    ({"steps": 0}, "steps"), ({"at": [0.3]}, "at must lie on the grid"), ({"at": [1.5]}, "at must be"),
-    ({"at": []}, "at must name"), ({"noise_steps": 9}, "noise_steps must be a multiple of 8, got 9")])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"steps": 0}, "steps"),
+        ({"at": [0.3]}, "at must lie on the grid"),
+        ({"at": [1.5]}, "at must be"),
+        ({"at": []}, "at must name"),
+        ({"noise_steps": 9}, "noise_steps must be a multiple of 8, got 9"),
+    ],
+)
 def test_bad_times_are_named(arguments, message):
     with pytest.raises(ValueError, match=message):
         ResidualSDE(Blocks(relu(), linear()), 3).sample(np.ones((3, 1)), 2, 1, **{"steps": 8, **arguments})

@@ -30,9 +30,15 @@ def test_without_a_second_derivative_means_stay_and_covariances_are_affine():
     assert unit.covariance == pytest.approx(0.4 * GRAM + (start + 0.2 / 0.3) * (np.exp(C) - 1))
 
 
-@pytest.mark.parametrize("z, mean, power, explosion", [
-    (-2, -1.050903, 2.053494, 5.563), (0, 0.290926, 0.375563, 4.837), (1, 1.793395, 4.009662, 2.773),
-    (2, 5.117930, 29.311136, 1.722)])
+@pytest.mark.parametrize(
+    "z, mean, power, explosion",
+    [
+        (-2, -1.050903, 2.053494, 5.563),
+        (0, 0.290926, 0.375563, 4.837),
+        (1, 1.793395, 4.009662, 2.773),
+        (2, 5.117930, 29.311136, 1.722),
+    ],
+)
 def test_a_second_derivative_moves_the_mean_and_explodes_at_the_published_time(z, mean, power, explosion):
     kernel = ResidualKernel(Blocks(linear(), SILU, 1.0, 1.0))
     unit = kernel.at(z, 0.0)
@@ -53,8 +59,13 @@ def test_the_mean_is_not_zero_as_the_equation_without_drift_would_have_it():
     assert ResidualKernel(Blocks(linear(), SILU, 1.0, 1.0)).at(0.0, 0.0).mean[0] == pytest.approx(0.29093, abs=6e-6)
 
 
-@given(m=st.floats(-3, 3), k=st.floats(0, 4), weights=st.floats(0, 3), biases=st.floats(0, 2),
-       outer=st.sampled_from(["silu", "expm1", "x - x**2/4", "x**2 - sin(x)", "2*tanh(x)"]))
+@given(
+    m=st.floats(-3, 3),
+    k=st.floats(0, 4),
+    weights=st.floats(0, 3),
+    biases=st.floats(0, 2),
+    outer=st.sampled_from(["silu", "expm1", "x - x**2/4", "x**2 - sin(x)", "2*tanh(x)"]),
+)
 @settings(max_examples=80, deadline=None, derandomize=True)
 def test_the_closed_form_solves_its_equation_in_every_branch(m, k, weights, biases, outer):
     kernel = ResidualKernel(Blocks(linear(), plain(outer), weights, biases))
@@ -189,8 +200,9 @@ def test_general_explosions_agree_with_the_closed_form_where_there_is_one():
     assert np.isinf(ResidualKernel(Blocks(TANH, SILU)).explosion_time(0.0, 1.0)[0])
 
 
-@pytest.mark.parametrize("inner, outer", [("tanh", "sin(x) + x"), ("relu", "tanh"), ("x", "silu"), ("tanh", "silu"),
-                                          ("softsign", "asinh")])
+@pytest.mark.parametrize(
+    "inner, outer", [("tanh", "sin(x) + x"), ("relu", "tanh"), ("x", "silu"), ("tanh", "silu"), ("softsign", "asinh")]
+)
 def test_blocks_of_finite_length_approach_the_limit_like_one_over_depth(inner, outer):
     kernel = ResidualKernel(Blocks(plain(inner), plain(outer), 0.8, 0.3))
     start = [0.2, 1.0], 0.5 * GRAM
@@ -198,8 +210,13 @@ def test_blocks_of_finite_length_approach_the_limit_like_one_over_depth(inner, o
     errors = []
     for depth in (64, 128):
         unit = kernel.finite_depth(*start, depth)
-        errors.append([np.abs(unit.mean - limit.mean).max() + 1e-15, np.abs(unit.covariance - limit.covariance).max(),
-                       np.abs(kernel.finite_depth_ntk(*start, depth).total - tangent).max()])
+        errors.append(
+            [
+                np.abs(unit.mean - limit.mean).max() + 1e-15,
+                np.abs(unit.covariance - limit.covariance).max(),
+                np.abs(kernel.finite_depth_ntk(*start, depth).total - tangent).max(),
+            ]
+        )
     rates = np.log2(np.divide(*errors))
     assert rates[1:] == pytest.approx([1, 1], abs=0.12)
     assert rates[0] == pytest.approx(1, abs=0.12) or errors[0][0] < 1e-12
@@ -220,8 +237,9 @@ def test_the_tangent_kernel_of_a_linear_block_is_closed():
     assert abs(tangent.biases[0, 0] - ratio * (1 - np.exp(-C))) > 0.5
 
 
-@pytest.mark.parametrize("depth, weights, biases", [
-    (15, 2.7778, 0.9341), (50, 4.4004, 1.3031), (150, 5.5083, 1.5337), (300, 5.9218, 1.6168)])
+@pytest.mark.parametrize(
+    "depth, weights, biases", [(15, 2.7778, 0.9341), (50, 4.4004, 1.3031), (150, 5.5083, 1.5337), (300, 5.9218, 1.6168)]
+)
 def test_the_published_approach_to_the_limit_is_an_effect_of_depth(depth, weights, biases):
     tangent = ResidualKernel(Blocks(linear(), TANH, 1.0, 1.0)).finite_depth_ntk([1, 2], TWO, depth)
     assert [tangent.weights[0, 1], tangent.biases[0, 1]] == pytest.approx([weights, biases], abs=6e-5)
@@ -282,9 +300,16 @@ def test_a_wide_network_has_these_moments():
 # -- properties and bad input
 
 
-@given(z=st.lists(st.floats(-5, 5), min_size=2, max_size=2), k=st.floats(0, 9), rho=st.floats(-1, 1),
-       weights=st.floats(0, 2), biases=st.floats(0, 2), time=st.floats(0.01, 4),
-       inner=st.sampled_from(["x", "tanh", "silu", "sin"]), outer=st.sampled_from(["tanh", "silu", "expm1"]))
+@given(
+    z=st.lists(st.floats(-5, 5), min_size=2, max_size=2),
+    k=st.floats(0, 9),
+    rho=st.floats(-1, 1),
+    weights=st.floats(0, 2),
+    biases=st.floats(0, 2),
+    time=st.floats(0.01, 4),
+    inner=st.sampled_from(["x", "tanh", "silu", "sin"]),
+    outer=st.sampled_from(["tanh", "silu", "expm1"]),
+)
 @settings(max_examples=40, deadline=None, derandomize=True)
 def test_laws_stay_laws_or_are_reported_as_exploded(z, k, rho, weights, biases, time, inner, outer):
     kernel = ResidualKernel(Blocks(plain(inner), plain(outer), weights, biases, time))
@@ -310,25 +335,41 @@ def test_times_and_blocks_keep_their_order_and_shape():
     assert np.array_equal(blocks.covariance[0], kernel.finite_depth(0.5, GRAM, 6).covariance)
 
 
-@pytest.mark.parametrize("change, message", [
-    ({"outer": relu()}, "outer must have 3"), ({"outer": plain("x + 1")}, "outer must be 0"),
-    ({"outer": plain("elu")}, "outer must have 3"), ({"inner": "tahn"}, "inner must.*did you mean tanh"),
-    ({"outer": activations.smooth("tanh")}, "outer must"), ({"weight_variance": -1}, "weight_variance must"),
-    ({"bias_variance": np.nan}, "bias_variance must"), ({"time": 0}, "time must")])
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"outer": relu()}, "outer must have 3"),
+        ({"outer": plain("x + 1")}, "outer must be 0"),
+        ({"outer": plain("elu")}, "outer must have 3"),
+        ({"inner": "tahn"}, "inner must.*did you mean tanh"),
+        ({"outer": activations.smooth("tanh")}, "outer must"),
+        ({"weight_variance": -1}, "weight_variance must"),
+        ({"bias_variance": np.nan}, "bias_variance must"),
+        ({"time": 0}, "time must"),
+    ],
+)
 def test_networks_without_this_limit_are_refused(change, message):
     with pytest.raises(ValueError, match=message):
         ResidualKernel(Blocks(**({"inner": linear(), "outer": TANH} | change)))
 
 
-@pytest.mark.parametrize("call, message", [
-    (lambda k: k.at([0, np.nan], TWO), "mean0 must"), (lambda k: k.at([0, 0, 0], TWO), "mean0 must"),
-    (lambda k: k.at(0, [[1, 2], [2, 1]]), "K0 must"), (lambda k: k.at(0, [[0, 1], [1, 1]]), "K0 must"),
-    (lambda k: k.at(0, -1.0), "K0 must"), (lambda k: k.at(0, 1.0, times=1.5), "times must"),
-    (lambda k: k.at(0, 1.0, times=[]), "times must"), (lambda k: k.finite_depth(0, 1.0, 0), "depth must"),
-    (lambda k: k.finite_depth(0, 1.0, 3, at=[4]), "at must"),
-    (lambda k: k.ntk(0, TWO, inputs=np.eye(3)), "inputs must"),
-    (lambda k: with_layers(k, GRAM, input_variance=0), "input_variance must"),
-    (lambda k: with_layers(k, [[1, 3], [3, 1]]), "gram must")])
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda k: k.at([0, np.nan], TWO), "mean0 must"),
+        (lambda k: k.at([0, 0, 0], TWO), "mean0 must"),
+        (lambda k: k.at(0, [[1, 2], [2, 1]]), "K0 must"),
+        (lambda k: k.at(0, [[0, 1], [1, 1]]), "K0 must"),
+        (lambda k: k.at(0, -1.0), "K0 must"),
+        (lambda k: k.at(0, 1.0, times=1.5), "times must"),
+        (lambda k: k.at(0, 1.0, times=[]), "times must"),
+        (lambda k: k.finite_depth(0, 1.0, 0), "depth must"),
+        (lambda k: k.finite_depth(0, 1.0, 3, at=[4]), "at must"),
+        (lambda k: k.ntk(0, TWO, inputs=np.eye(3)), "inputs must"),
+        (lambda k: with_layers(k, GRAM, input_variance=0), "input_variance must"),
+        (lambda k: with_layers(k, [[1, 3], [3, 1]]), "gram must"),
+    ],
+)
 def test_starts_that_cannot_be_are_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call(ResidualKernel(Blocks(linear(), TANH)))

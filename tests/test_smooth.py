@@ -98,8 +98,9 @@ def one_layer_drift(phi, V, width):
     x, y = factor[0, 0] * nodes[:, None], factor[1, 0] * nodes[:, None] + factor[1, 1] * nodes
     c, first, other = phi.normaliser(width), phi(x, width) + 0 * y, phi(y, width)
     weight = weights[:, None] * weights
-    return phi.scale(width) ** 2 * np.array([c * np.sum(weight * first * first) - V[0, 0],
-                                             c * np.sum(weight * first * other) - V[0, 1]])
+    return phi.scale(width) ** 2 * np.array(
+        [c * np.sum(weight * first * first) - V[0, 0], c * np.sum(weight * first * other) - V[0, 1]]
+    )
 
 
 @pytest.mark.parametrize(
@@ -128,7 +129,8 @@ def test_covariance_drift_is_the_limit_of_one_layer(name, centre, diagonal, besi
     # A wrong sign in the third term is seen.
     phi = smooth(name, centre=centre)
     wrong = phi.second**2 / 4 * (V[0, 0] * V[1, 1] + V[0, 1] * (2 * V[0, 1] - 3)) - phi.third / 2 * V[0, 1] * (
-        V[0, 0] + V[1, 1] - 2)
+        V[0, 0] + V[1, 1] - 2
+    )
     if phi.third != 0:
         assert abs(wrong - one_layer_drift(smooth(name, a=160, centre=centre), V, 1)[1]) > 10 * errors[1]
 
@@ -180,8 +182,17 @@ def test_value_and_slope_at_the_centre_are_zero_and_one():
 
 
 @pytest.mark.parametrize(
-    ("name", "count"), [("relu", 0), ("elu", 1), ("selu", 0), ("softsign", 1), ("abs", 0), ("x*abs(x)", 1),
-                        ("x + x*abs(x)**3", 3), ("relu(x)**3 + x", 2)],
+    ("name", "count"),
+    [
+        ("relu", 0),
+        ("elu", 1),
+        ("selu", 0),
+        ("softsign", 1),
+        ("abs", 0),
+        ("x*abs(x)", 1),
+        ("x + x*abs(x)**3", 3),
+        ("relu(x)**3 + x", 2),
+    ],
 )
 def test_activations_that_are_not_smooth_enough_are_plain_but_not_shaped(name, count):
     with pytest.raises(ValueError, match=f"{count} continuous derivatives at centre=0, smooth shaping needs 4"):

@@ -27,10 +27,18 @@ def silu_with(b):
     return smooth("silu", a=np.sqrt(0.75 / b))
 
 
-@pytest.mark.parametrize("b, start, T, probability", [
-    (1, 1, 0.5, 0.0266), (1, 1, 1, 0.1419), (1, 1, 2, 0.2346), (0.75, 1, 1, 0.0986), (3, 1, 0.5, 0.2048),
-    (1, 1, 40, special.gammainc(2, 1)), (3, 0.5, 40, special.gammainc(4, 1.5)),
-])
+@pytest.mark.parametrize(
+    "b, start, T, probability",
+    [
+        (1, 1, 0.5, 0.0266),
+        (1, 1, 1, 0.1419),
+        (1, 1, 2, 0.2346),
+        (0.75, 1, 1, 0.0986),
+        (3, 1, 0.5, 0.2048),
+        (1, 1, 40, special.gammainc(2, 1)),
+        (3, 0.5, 40, special.gammainc(4, 1.5)),
+    ],
+)
 def test_norms_explode_with_the_known_probability(b, start, T, probability):
     steps = 32 if T <= 2 else 1280
     ends = NormSDE(silu_with(b), T).explosion_times(start, 100_000, 20, steps=steps)
@@ -51,15 +59,19 @@ def test_norms_explode_with_the_known_probability(b, start, T, probability):
 
 
 def test_explosion_times_agree_with_later_clocks():
-    short, long = (NormSDE(silu_with(1), T).explosion_times(1, 100_000, s, steps=int(64 * T))
-                   for T, s in ((1.0, 22), (3.0, 23)))
+    short, long = (
+        NormSDE(silu_with(1), T).explosion_times(1, 100_000, s, steps=int(64 * T)) for T, s in ((1.0, 22), (3.0, 23))
+    )
     early = long[long <= 1]
     assert stats.ks_2samp(short[short <= 1], early).pvalue > LEVEL
     assert stats.ks_2samp(short[short <= 1] * 1.1, early).pvalue < LEVEL
 
 
-@pytest.mark.parametrize("process, initial", [
-    (NormSDE(silu_with(3), 2), 1.0), (CovarianceSDE(silu_with(3), 2), np.eye(2) + 0.5)], ids=["norm", "two inputs"])
+@pytest.mark.parametrize(
+    "process, initial",
+    [(NormSDE(silu_with(3), 2), 1.0), (CovarianceSDE(silu_with(3), 2), np.eye(2) + 0.5)],
+    ids=["norm", "two inputs"],
+)
 def test_explosion_is_for_ever_and_never_nan(process, initial):
     path = process.sample(initial, 3000, 24, at=np.arange(65) / 32, steps=64)
     ends = process.explosion_times(initial, 3000, 24, steps=64)
@@ -124,8 +136,9 @@ def test_odd_activations_have_the_correlations_of_a_linear_network():
 
 def test_smooth_schemes_have_weak_order_two():
     process = CovarianceSDE(smooth("tanh", a=0.5, centre=0.3), 0.5)
-    differences = coupled(process, np.array([[1, 0.3], [0.3, 1.5]]), 700_000,
-                          lambda V: correlation_of(V)[:, 0, 1], (2, 4), fine=32)
+    differences = coupled(
+        process, np.array([[1, 0.3], [0.3, 1.5]]), 700_000, lambda V: correlation_of(V)[:, 0, 1], (2, 4), fine=32
+    )
     weak, error = rates(differences)
     assert abs(weak[0] - 2) < 5 * error[0] + 0.25
     assert weak[0] - 1 > 3 * error[0]
@@ -134,8 +147,14 @@ def test_smooth_schemes_have_weak_order_two():
     assert weak[0] - 1 > 3 * error[0]
 
 
-@given(st.integers(1, 3), st.integers(1, 5), st.integers(0, 2**32), st.integers(1, 8),
-       st.sampled_from(["gelu", "tanh", "softplus", "exp(x) - 1"]), st.floats(0.3, 3))
+@given(
+    st.integers(1, 3),
+    st.integers(1, 5),
+    st.integers(0, 2**32),
+    st.integers(1, 8),
+    st.sampled_from(["gelu", "tanh", "softplus", "exp(x) - 1"]),
+    st.floats(0.3, 3),
+)
 @settings(max_examples=30, deadline=None, derandomize=True)
 def test_smooth_shaping_stays_in_the_cone_or_explodes(rank, inputs, seed, steps, name, a):
     x = np.random.default_rng(seed).standard_normal((inputs, rank))
@@ -155,9 +174,15 @@ def test_large_norms_keep_their_digits():
     assert np.mean(1e12 / V[:, 0, 0]) == pytest.approx(1 + 0.1 * 2, rel=1e-5)  # b = -2: 1/V grows by 2 a unit of time
 
 
-@pytest.mark.parametrize("sample", [CovarianceSDE(smooth("gelu"), 1.0).sample,
-                                    CovarianceSDE(smooth("tanh"), 1.0).sample,
-                                    CovarianceSDE(smooth("gelu"), 1.0).tangents], ids=["gelu", "tanh", "tangents"])
+@pytest.mark.parametrize(
+    "sample",
+    [
+        CovarianceSDE(smooth("gelu"), 1.0).sample,
+        CovarianceSDE(smooth("tanh"), 1.0).sample,
+        CovarianceSDE(smooth("gelu"), 1.0).tangents,
+    ],
+    ids=["gelu", "tanh", "tangents"],
+)
 def test_small_norms_keep_their_digits(sample):
     # Far below 1 the equation is linear, also where the product of two variances underflows.
     small, smaller = (sample(scale * np.array(PAIR), 20, 1, steps=8) / scale for scale in (1e-30, 1e-250))

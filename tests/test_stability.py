@@ -12,9 +12,28 @@ from deeplimits.activations import smooth
 
 #: kappa of each activation at centre 0.
 TABLE = {
-    "x": 0, "tanh": -2, "sin": -1, "asinh": -1, "gudermannian": -1, "x - x**3/6": -1, "erf": None, "arctan": -2,
-    "sigmoid": -1 / 2, "x*exp(-x**2/2)": -3, "softplus": 3 / 16, "logsigmoid": 3 / 16, "silu": 3 / 4, "gelu": 6 / np.pi,
-    "gelu_tanh": None, "mish": 52 / 75, "expm1": 7 / 4, "sinh": 1, "x + x**3/6": 1, "x + x**2/2": 3 / 4, "snake": 3}
+    "x": 0,
+    "tanh": -2,
+    "sin": -1,
+    "asinh": -1,
+    "gudermannian": -1,
+    "x - x**3/6": -1,
+    "erf": None,
+    "arctan": -2,
+    "sigmoid": -1 / 2,
+    "x*exp(-x**2/2)": -3,
+    "softplus": 3 / 16,
+    "logsigmoid": 3 / 16,
+    "silu": 3 / 4,
+    "gelu": 6 / np.pi,
+    "gelu_tanh": None,
+    "mish": 52 / 75,
+    "expm1": 7 / 4,
+    "sinh": 1,
+    "x + x**3/6": 1,
+    "x + x**2/2": 3 / 4,
+    "snake": 3,
+}
 
 
 @pytest.mark.parametrize("name", [name for name, kappa in TABLE.items() if kappa is not None])
@@ -30,9 +49,16 @@ def test_rescaled_activations_keep_their_sign():
     assert smooth("gelu_tanh").kappa > 0
 
 
-@pytest.mark.parametrize("b, name, explodes, vanishes", [
-    (2.0, "explodes or vanishes", True, True), (0.0, "vanishes", False, True), (-0.5, "vanishes", False, True),
-    (-1.0, "null recurrent", False, False), (-1.5, "stationary", False, False)])
+@pytest.mark.parametrize(
+    "b, name, explodes, vanishes",
+    [
+        (2.0, "explodes or vanishes", True, True),
+        (0.0, "vanishes", False, True),
+        (-0.5, "vanishes", False, True),
+        (-1.0, "null recurrent", False, False),
+        (-1.5, "stationary", False, False),
+    ],
+)
 def test_regimes_by_the_sign_of_b_and_of_b_plus_one(b, name, explodes, vanishes):
     regime = stability.classify(b)
     assert (regime.name, regime.can_explode, regime.can_vanish) == (name, explodes, vanishes)
@@ -89,7 +115,8 @@ def test_the_probability_is_a_ratio_of_scale_functions(b, V0):
     test = stability.feller_test(b)
     here = quad(lambda V: stability.scale_density(b, V), 1, V0, epsabs=1e-13)[0]
     assert stability.explosion_probability(b, V0) == pytest.approx(
-        (here - test.scale_at_zero) / (test.scale_at_infinity - test.scale_at_zero), rel=1e-8)
+        (here - test.scale_at_zero) / (test.scale_at_infinity - test.scale_at_zero), rel=1e-8
+    )
 
 
 # -- Feller's test
@@ -122,6 +149,7 @@ def test_both_ends_of_the_test(b):
 def test_the_integral_of_the_test_is_its_double_integral(b, V):
     def inner(y):
         return stability.scale_density(b, y) * quad(lambda z: stability.speed_density(b, z), 1, y)[0]
+
     assert stability.feller_integral(b, V) == pytest.approx(quad(inner, 1, V)[0], rel=1e-7)
     both = stability.feller_integral(b, [V, 1.0, V])
     assert both[0] == both[2] == pytest.approx(float(stability.feller_integral(b, V))) and both[1] == 0
@@ -153,10 +181,17 @@ def test_there_is_no_stationary_law_from_minus_one_on(b):
 # -- recentring
 
 
-@pytest.mark.parametrize("name, thresholds", [
-    ("tanh", [-0.51187, 0.51187]), ("sigmoid", [-1.02375, 1.02375]), ("softplus", [0.55962]),
-    ("arctan", [-np.sqrt(2) / 3, np.sqrt(2) / 3]), ("erf", [-0.53452, 0.53452]),
-    ("silu", [-3.1860, -1.5913, 0.4645, 3.4107])])
+@pytest.mark.parametrize(
+    "name, thresholds",
+    [
+        ("tanh", [-0.51187, 0.51187]),
+        ("sigmoid", [-1.02375, 1.02375]),
+        ("softplus", [0.55962]),
+        ("arctan", [-np.sqrt(2) / 3, np.sqrt(2) / 3]),
+        ("erf", [-0.53452, 0.53452]),
+        ("silu", [-3.1860, -1.5913, 0.4645, 3.4107]),
+    ],
+)
 def test_published_thresholds(name, thresholds):
     found = stability.recentred(name, [0.0])
     assert found.thresholds == pytest.approx(thresholds, abs=6e-5)
@@ -196,20 +231,31 @@ def test_without_a_slope_kappa_is_infinite():
 @given(b=st.floats(-50, 50), V=st.floats(1e-6, 1e6))
 @settings(max_examples=60, deadline=None, derandomize=True)
 def test_no_answer_is_nan(b, V):
-    values = [stability.explosion_probability(b, V), stability.scale_density(b, V), stability.speed_density(b, V),
-              *stability.feller_test(b)]
+    values = [
+        stability.explosion_probability(b, V),
+        stability.scale_density(b, V),
+        stability.speed_density(b, V),
+        *stability.feller_test(b),
+    ]
     assert not np.any(np.isnan(values)) and 0 <= values[0] <= 1
 
 
-@pytest.mark.parametrize("call, message", [
-    (lambda: stability.explosion_probability(np.nan, 1.0), "b must"),
-    (lambda: stability.explosion_probability(1, 0), "V0 must"),
-    (lambda: stability.explosion_probability(1, 1, time=0), "time must"),
-    (lambda: stability.explosion_probability(-1, 1, time=-1), "time must"),
-    (lambda: stability.scale_density(1, -1), "V must"), (lambda: stability.speed_density(1, np.nan), "V must"),
-    (lambda: stability.feller_integral(1, np.inf), "V must"), (lambda: stability.feller_test(np.inf), "b must"),
-    (lambda: stability.recentred("tanh", 31.0), "centres must"), (lambda: stability.recentred("elu", 0.0), "kink"),
-    (lambda: stability.recentred("import os", 0.0), "not")])
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda: stability.explosion_probability(np.nan, 1.0), "b must"),
+        (lambda: stability.explosion_probability(1, 0), "V0 must"),
+        (lambda: stability.explosion_probability(1, 1, time=0), "time must"),
+        (lambda: stability.explosion_probability(-1, 1, time=-1), "time must"),
+        (lambda: stability.scale_density(1, -1), "V must"),
+        (lambda: stability.speed_density(1, np.nan), "V must"),
+        (lambda: stability.feller_integral(1, np.inf), "V must"),
+        (lambda: stability.feller_test(np.inf), "b must"),
+        (lambda: stability.recentred("tanh", 31.0), "centres must"),
+        (lambda: stability.recentred("elu", 0.0), "kink"),
+        (lambda: stability.recentred("import os", 0.0), "not"),
+    ],
+)
 def test_questions_without_an_answer_are_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()

@@ -19,7 +19,8 @@ def one(**options):
 
 
 SUMMARIES = {
-    "names and edges": lambda: one(edges=EDGES), "names": one,
+    "names and edges": lambda: one(edges=EDGES),
+    "names": one,
     "a row of edges each": lambda: one(edges=[EDGES, EDGES + 1]),
     "one statistic": lambda: one(edges=EDGES)["log V"],
     "numbers": lambda: summarise(NETWORK, PAIR, 50, 1, ensembles.values, progress=False),
@@ -59,10 +60,17 @@ def other_version(path):
     _files.keep(path, "deeplimits summary 9", arrays)
 
 
-@pytest.mark.parametrize("spoil", [
-    lambda path: path.write_bytes(path.read_bytes()[:-30]), lambda path: path.write_bytes(b""), other_version,
-    lambda path: np.savez(path, count=3, requested=3), lambda path: np.save(path.open("wb"), EDGES),
-    lambda path: path.write_text("statistic,mean")])
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda path: path.write_bytes(path.read_bytes()[:-30]),
+        lambda path: path.write_bytes(b""),
+        other_version,
+        lambda path: np.savez(path, count=3, requested=3),
+        lambda path: np.save(path.open("wb"), EDGES),
+        lambda path: path.write_text("statistic,mean"),
+    ],
+)
 def test_any_other_file_is_refused_in_one_sentence(spoil, tmp_path):
     path = tmp_path / "a.npz"
     one().save(path)

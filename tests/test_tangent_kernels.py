@@ -23,8 +23,12 @@ def symmetric_root(matrix):
 def matrix_gaussian(width):
     draw = np.random.default_rng(3)
     outer, inner = draw.standard_normal((2, width, width)) / np.sqrt(width)
-    return {"weight_mean": draw.standard_normal((width, width)), "row_covariance": outer @ outer.T,
-            "column_covariance": inner.T @ inner, "bias_covariance": np.eye(width) + outer @ outer.T}
+    return {
+        "weight_mean": draw.standard_normal((width, width)),
+        "row_covariance": outer @ outer.T,
+        "column_covariance": inner.T @ inner,
+        "bias_covariance": np.eye(width) + outer @ outer.T,
+    }
 
 
 def output(network, x0, parameters, readout):
@@ -32,10 +36,12 @@ def output(network, x0, parameters, readout):
     width, step = network.width, network.time / network.depth
     identity = np.eye(width)
     rows = identity if network.row_covariance is None else symmetric_root(network.row_covariance)
-    columns = identity / np.sqrt(width) if network.column_covariance is None else symmetric_root(
-        network.column_covariance)
-    bias = symmetric_root(network.bias_variance * identity if network.bias_covariance is None
-                          else network.bias_covariance)
+    columns = (
+        identity / np.sqrt(width) if network.column_covariance is None else symmetric_root(network.column_covariance)
+    )
+    bias = symmetric_root(
+        network.bias_variance * identity if network.bias_covariance is None else network.bias_covariance
+    )
     mean = 0 if network.weight_mean is None else step * network.weight_mean
     x = x0.copy()
     for one in parameters:
@@ -45,8 +51,9 @@ def output(network, x0, parameters, readout):
     return readout @ x
 
 
-@pytest.mark.parametrize("law", [{"weight_variance": 1.5, "bias_variance": 0.5}, matrix_gaussian(3)],
-                         ids=["iid", "matrix"])
+@pytest.mark.parametrize(
+    "law", [{"weight_variance": 1.5, "bias_variance": 0.5}, matrix_gaussian(3)], ids=["iid", "matrix"]
+)
 def test_kernel_is_the_product_of_numerical_gradients(law):
     network = ResNet(Blocks(plain("tanh"), plain("silu"), **law), 3, 4)
     x0, readout = np.array([[1.0, 0.3], [-0.5, 0.2], [0.8, 2.0]]), np.array([1.0, -2.0, 0.5])
@@ -58,8 +65,9 @@ def test_kernel_is_the_product_of_numerical_gradients(law):
         for place in np.ndindex(4, 12):
             step = np.zeros((4, 12))
             step[place] = 1e-5
-            gradients[place] = (output(network, x0, drawn[i] + step, readout)
-                                - output(network, x0, drawn[i] - step, readout)) / 2e-5
+            gradients[place] = (
+                output(network, x0, drawn[i] + step, readout) - output(network, x0, drawn[i] - step, readout)
+            ) / 2e-5
         weights, biases = gradients[:, :9].reshape(36, 2), gradients[:, 9:].reshape(12, 2)
         assert found.weights[i] == pytest.approx(weights.T @ weights, rel=1e-6)
         assert found.biases[i] == pytest.approx(biases.T @ biases, rel=1e-6)
@@ -98,8 +106,9 @@ def check_row(size, samples, weights, biases, widths_first):
     kernel = ResidualKernel(Blocks(linear(), outer, 1, 1))
     recursion = kernel.finite_depth_ntk(0, np.outer([1, 2], [1, 2]), size)
     limit = kernel.ntk(0, np.outer([1, 2], [1, 2]))
-    for values, (mean, error), first, wide, deep in zip(found[:2], (weights, biases), widths_first, recursion[:2],
-                                                        limit[:2], strict=True):
+    for values, (mean, error), first, wide, deep in zip(
+        found[:2], (weights, biases), widths_first, recursion[:2], limit[:2], strict=True
+    ):
         values = values[:, 0, 1]
         spread = np.hypot(error, values.std() / np.sqrt(samples))
         assert abs(values.mean() - mean) < limit_for(4) * spread
@@ -136,7 +145,7 @@ def test_threads_and_chunks_change_nothing():
     same_everywhere(lambda samples, seed, **how: network.ntk(x0, samples, seed, **how).total)
     for phi in (shaped_relu(0, -1), smooth("tanh")):
         shaped = ShapedMLP(phi, 20, 5)
-        for method in ("chain", "rows")[isinstance(phi, type(smooth("tanh"))):]:
+        for method in ("chain", "rows")[isinstance(phi, type(smooth("tanh"))) :]:
             same_everywhere(lambda *a, s=shaped, m=method, **how: s.tangents(GRAM, *a, at=[5, 2], method=m, **how))
         same_everywhere(lambda *a, s=shaped, **how: s.gradients(GRAM, *a, at=[0, 3], **how).norms)
         same_everywhere(lambda *a, s=shaped, **how: s.gradients(GRAM, *a, at=[0, 3], **how).tangents)

@@ -18,8 +18,14 @@ from deeplimits.networks import ResNet, ShapedMLP
 GRAM = np.array([[1.0, 0.3], [0.3, 1.2]])
 
 
-CASES = {"balanced": shaped_relu(1, -1), "leaky": shaped_relu(0, -2), "relu": relu(), "linear": linear(),
-         "tanh": smooth("tanh"), "silu": smooth("silu")}
+CASES = {
+    "balanced": shaped_relu(1, -1),
+    "leaky": shaped_relu(0, -2),
+    "relu": relu(),
+    "linear": linear(),
+    "tanh": smooth("tanh"),
+    "silu": smooth("silu"),
+}
 
 
 def one_layer_means(phi, width, gram, second):
@@ -32,12 +38,23 @@ def one_layer_means(phi, width, gram, second):
     slope = (phi(z + small, width) - phi(z - small, width)) / (2 * small)
     value, scale = phi(z, width), phi.normaliser(width)
     along = c / v * z
-    return scale * np.array([[weights @ value**2, weights @ (value * slope * along)],
-                             [weights @ (value * slope * along), weights @ (slope**2 * (along**2 + u - c * c / v))]])
+    return scale * np.array(
+        [
+            [weights @ value**2, weights @ (value * slope * along)],
+            [weights @ (value * slope * along), weights @ (slope**2 * (along**2 + u - c * c / v))],
+        ]
+    )
 
 
-@pytest.mark.parametrize(("method", "name"), [(method, name) for method in ("chain", "rows", "weights")
-                                              for name in CASES if method != "chain" or name not in ("tanh", "silu")])
+@pytest.mark.parametrize(
+    ("method", "name"),
+    [
+        (method, name)
+        for method in ("chain", "rows", "weights")
+        for name in CASES
+        if method != "chain" or name not in ("tanh", "silu")
+    ],
+)
 def test_one_layer_has_its_exact_means(method, name):
     phi, width = CASES[name], 5
     network = ShapedMLP(phi, width, 1)
@@ -57,7 +74,7 @@ def test_chains_have_the_law_of_explicit_weights(name):
     network = ShapedMLP(CASES[name], 12, 10)
     weights = network.gradients(GRAM, 8000, 1).tangents
     views = [lambda M: M[:, 0, 0], lambda M: M[:, 1, 1], lambda M: M[:, 0, 1], lambda M: np.linalg.det(M)]
-    for method in ("chain", "rows")[name in ("tanh", "silu"):]:
+    for method in ("chain", "rows")[name in ("tanh", "silu") :]:
         chain = network.tangents(GRAM, 30_000, 2, method=method)
         for view in views:
             assert stats.ks_2samp(view(weights), view(chain)).pvalue > LEVEL / 40
@@ -178,8 +195,13 @@ def test_a_step_without_noise_follows_the_drift(phi):
         M = np.repeat(start[:, :, None], LANES, axis=2)
         q = (phi.second / (2 * phi.a)) ** 2
         tangents._drift(M, tangents.Room(*np.empty((5, LANES))), np.full(LANES, np.inf), 0.0, phi.b, q, time)
-        exact = solve_ivp(lambda _, y: drift(phi, y.reshape(3, 3)).ravel(), (0, time), start.ravel(), rtol=1e-12,
-                          atol=1e-14).y[:, -1].reshape(3, 3)
+        exact = (
+            solve_ivp(
+                lambda _, y: drift(phi, y.reshape(3, 3)).ravel(), (0, time), start.ravel(), rtol=1e-12, atol=1e-14
+            )
+            .y[:, -1]
+            .reshape(3, 3)
+        )
         errors.append(np.abs(np.tril(M[:, :, 7] - exact)).max())
     assert errors[1] < 1e-5 and (errors[1] < 1e-10 or errors[1] / errors[0] > 20)  # Simpson's rule: 32
     assert phi.second != 0 or errors[1] < 1e-10  # no integral for odd activations

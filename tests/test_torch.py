@@ -64,8 +64,12 @@ def gaussian(module):
     return module
 
 
-CASES = {"perceptron": (perceptron, ROWS), "encoder": (encoder, SEQUENCES), "convolutions": (Bottleneck, IMAGES),
-         "recurrent": (Recurrent, ROWS)}
+CASES = {
+    "perceptron": (perceptron, ROWS),
+    "encoder": (encoder, SEQUENCES),
+    "convolutions": (Bottleneck, IMAGES),
+    "recurrent": (Recurrent, ROWS),
+}
 
 
 def looked(module, x):
@@ -74,8 +78,14 @@ def looked(module, x):
     y = module(x)
     (g,) = torch.autograd.grad(y.square().sum() / 2, x)
     y, g = y.detach().double().reshape(len(x), -1), g.double()
-    return [y[0].square().sum().log(), y[0] @ y[1], y[0, 0], g.square().sum().log(), (g * x).sum().detach(),
-            g.flatten()[0]]
+    return [
+        y[0].square().sum().log(),
+        y[0] @ y[1],
+        y[0, 0],
+        g.square().sum().log(),
+        (g * x).sum().detach(),
+        g.flatten()[0],
+    ]
 
 
 def statistics(make, x):
@@ -113,8 +123,9 @@ def test_outputs_and_gradients_have_the_law_of_the_module(name, weights, weightl
     make, x = CASES[name]
     if weights != "Gaussian" and name == "recurrent":
         pytest.skip("uniform weights of width 12 are not yet Gaussian")
-    expected = statistics(lambda seed: gaussian(with_weights(make, seed)) if weights == "Gaussian"
-                          else with_weights(make, seed), x)
+    expected = statistics(
+        lambda seed: gaussian(with_weights(make, seed)) if weights == "Gaussian" else with_weights(make, seed), x
+    )
     assert smallest_p(weightless(name), expected) > LEVEL / 42
 
 
@@ -133,11 +144,24 @@ def test_models_of_transformers_keep_their_law_and_their_tied_read_out(name):
     hub = pytest.importorskip("transformers")
     sizes = {"vocab_size": 11, "bos_token_id": 0, "eos_token_id": 0, "initializer_range": 0.3}
     if name == "gpt2":
-        config, kind = hub.GPT2Config(n_layer=2, n_embd=16, n_head=2, n_positions=8, resid_pdrop=0, embd_pdrop=0,
-                                      attn_pdrop=0, **sizes), hub.GPT2LMHeadModel
+        config, kind = (
+            hub.GPT2Config(
+                n_layer=2, n_embd=16, n_head=2, n_positions=8, resid_pdrop=0, embd_pdrop=0, attn_pdrop=0, **sizes
+            ),
+            hub.GPT2LMHeadModel,
+        )
     else:
-        config, kind = hub.LlamaConfig(num_hidden_layers=2, hidden_size=16, intermediate_size=24, num_attention_heads=4,
-                                       num_key_value_heads=2, **sizes), hub.LlamaForCausalLM
+        config, kind = (
+            hub.LlamaConfig(
+                num_hidden_layers=2,
+                hidden_size=16,
+                intermediate_size=24,
+                num_attention_heads=4,
+                num_key_value_heads=2,
+                **sizes,
+            ),
+            hub.LlamaForCausalLM,
+        )
     first = {"gpt2": "transformer.h.0.ln_1", "llama": "model.layers.0.input_layernorm"}[name]
 
     def seen(model):
@@ -146,8 +170,16 @@ def test_models_of_transformers_keep_their_law_and_their_tied_read_out(name):
         found.loss.backward()
         gain = model.get_submodule(first).weight.grad
         logits = found.logits.detach()
-        return [float(one) for one in (found.loss.detach(), logits.square().mean().log(), logits[0, 0] @ logits[1, -1],
-                                       gain.square().sum().log(), logits.gather(-1, TOKENS[..., None]).mean())]
+        return [
+            float(one)
+            for one in (
+                found.loss.detach(),
+                logits.square().mean().log(),
+                logits[0, 0] @ logits[1, -1],
+                gain.square().sum().log(),
+                logits.gather(-1, TOKENS[..., None]).mean(),
+            )
+        ]
 
     with torch.device("meta"):
         model = kind(config)
@@ -180,19 +212,31 @@ def test_attention_takes_masks_as_the_module_does():
     x, other = SEQUENCES.transpose(0, 1), SEQUENCES.flip(0).transpose(0, 1)
     causal = torch.ones(5, 5, dtype=torch.bool).triu(1)
     padding = torch.tensor([[False] * 5, [False] * 3 + [True] * 2])
-    for how in ({}, {"attn_mask": causal}, {"attn_mask": -0.5 * causal.float()}, {"key_padding_mask": padding},
-                {"attn_mask": causal, "is_causal": True}, {"attn_mask": causal.expand(8, 5, 5)},
-                {"average_attn_weights": False}, {"need_weights": False}):
+    for how in (
+        {},
+        {"attn_mask": causal},
+        {"attn_mask": -0.5 * causal.float()},
+        {"key_padding_mask": padding},
+        {"attn_mask": causal, "is_causal": True},
+        {"attn_mask": causal.expand(8, 5, 5)},
+        {"average_attn_weights": False},
+        {"need_weights": False},
+    ):
         for parts in ((x, x, x), (x, other, other)):
             for a, b in zip(twin(*parts, **how), attention(*parts, **how), strict=True):
                 assert a is None and b is None or torch.allclose(a, b, atol=1e-5)
     assert torch.allclose(twin(x[:, 0], x[:, 0], x[:, 0])[0], attention(x[:, 0], x[:, 0], x[:, 0])[0], atol=1e-5)
 
 
-@pytest.mark.parametrize("make, x", [
-    (lambda: nn.Conv1d(4, 6, 3, stride=2, dilation=2, padding=3), torch.randn(2, 4, 15, generator=CHOICE)),
-    (lambda: nn.Conv2d(3, 5, (2, 3), padding="same"), IMAGES), (lambda: nn.Conv2d(3, 5, 3, 2, 1), IMAGES[0]),
-    (lambda: nn.Conv2d(3, 5, 3, padding=2, padding_mode="circular"), IMAGES)])
+@pytest.mark.parametrize(
+    "make, x",
+    [
+        (lambda: nn.Conv1d(4, 6, 3, stride=2, dilation=2, padding=3), torch.randn(2, 4, 15, generator=CHOICE)),
+        (lambda: nn.Conv2d(3, 5, (2, 3), padding="same"), IMAGES),
+        (lambda: nn.Conv2d(3, 5, 3, 2, 1), IMAGES[0]),
+        (lambda: nn.Conv2d(3, 5, 3, padding=2, padding_mode="circular"), IMAGES),
+    ],
+)
 def test_convolutions_see_what_the_module_sees(make, x):
     module = make()
     twin = lazy.weightless(make(), 3, method="dense")
@@ -207,17 +251,25 @@ def test_a_deviation_can_be_given():
     assert float(module(torch.eye(50)[0]).std()) == pytest.approx(3, rel=0.05)
 
 
-@pytest.mark.parametrize("call, named", [
-    (lambda: lazy.weightless("model", 1), "module"), (lambda: lazy.weightless(nn.ReLU(), 1), "module must hold"),
-    (lambda: lazy.weightless(nn.Conv2d(4, 4, 3, groups=2), 1), "groups"),
-    (lambda: lazy.weightless(nn.Embedding(4, 4, max_norm=1.0), 1), "max_norm"),
-    (lambda: lazy.weightless(nn.MultiheadAttention(4, 2, kdim=3), 1), "keys and values"),
-    (lambda: lazy.weightless(nn.Linear(2, 2), -1), "seed"), (lambda: lazy.weightless(nn.Linear(2, 2), 1, law=2), "law"),
-    (lambda: lazy.weightless(nn.Linear(2, 2), 1, law=lambda *_: -1), "law"),
-    (lambda: lazy.weightless(nn.Linear(2, 2), 1, precision="half"), "precision"),
-    (lambda: lazy.weightless(nn.Linear(2, 2), 1)(torch.tensor([1.0, float("nan")])), "finite"),
-    (lambda: lazy.weightless(nn.Sequential(nn.Linear(2, 2), nn.Bilinear(2, 2, 2, device="meta")), 1), "without a lazy"),
-])
+@pytest.mark.parametrize(
+    "call, named",
+    [
+        (lambda: lazy.weightless("model", 1), "module"),
+        (lambda: lazy.weightless(nn.ReLU(), 1), "module must hold"),
+        (lambda: lazy.weightless(nn.Conv2d(4, 4, 3, groups=2), 1), "groups"),
+        (lambda: lazy.weightless(nn.Embedding(4, 4, max_norm=1.0), 1), "max_norm"),
+        (lambda: lazy.weightless(nn.MultiheadAttention(4, 2, kdim=3), 1), "keys and values"),
+        (lambda: lazy.weightless(nn.Linear(2, 2), -1), "seed"),
+        (lambda: lazy.weightless(nn.Linear(2, 2), 1, law=2), "law"),
+        (lambda: lazy.weightless(nn.Linear(2, 2), 1, law=lambda *_: -1), "law"),
+        (lambda: lazy.weightless(nn.Linear(2, 2), 1, precision="half"), "precision"),
+        (lambda: lazy.weightless(nn.Linear(2, 2), 1)(torch.tensor([1.0, float("nan")])), "finite"),
+        (
+            lambda: lazy.weightless(nn.Sequential(nn.Linear(2, 2), nn.Bilinear(2, 2, 2, device="meta")), 1),
+            "without a lazy",
+        ),
+    ],
+)
 def test_bad_input_is_named(call, named):
     with pytest.raises(ValueError, match=named):
         call()

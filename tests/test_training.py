@@ -57,9 +57,9 @@ def test_gradient_descent_of_a_linear_model_has_this_closed_form(rate):
 def test_it_ends_at_least_squares_of_least_norm_whatever_the_rate():
     wide, seen = RNG.standard_normal((3, 6)), RNG.standard_normal((2, 6))
     for phi, at in ((X, WATCHED), (wide, seen)):
-        expected = at @ np.linalg.lstsq(phi, Y[:len(phi)])[0]
+        expected = at @ np.linalg.lstsq(phi, Y[: len(phi)])[0]
         for rate in (0.1, 0.3):
-            assert np.allclose(training.follow(phi, Y[:len(phi)], rate, np.inf, at).outputs[0], expected, atol=1e-9)
+            assert np.allclose(training.follow(phi, Y[: len(phi)], rate, np.inf, at).outputs[0], expected, atol=1e-9)
 
 
 def test_regression_with_noise_is_that_of_scikit_learn():
@@ -92,18 +92,21 @@ def test_a_rate_at_which_descent_diverges_is_refused_and_the_largest_named():
     training.follow(X, Y, 0.99 * largest, [1], WATCHED)
 
 
-@pytest.mark.parametrize("call, message", [
-    (lambda: training.follow(X, Y[:3], 0.1, [1], WATCHED), "features, targets and watched"),
-    (lambda: training.follow(X, Y, 0.1, [1], WATCHED[:, :3]), "features, targets and watched"),
-    (lambda: training.follow(X, Y, 0.1, [-1], WATCHED), "at must be steps"),
-    (lambda: training.follow(X, Y, 0.1, [1.5], WATCHED), "at must be steps"),
-    (lambda: training.follow(X, np.full_like(Y, np.nan), 0.1, [1], WATCHED), "finite"),
-    (lambda: training.ridge(X, Y, 0, WATCHED), "noise must be"),
-    (lambda: training.ridge(X, Y[:, 0], 1, WATCHED), "features, targets and watched"),
-    (lambda: training.features([[1.0, 2.0], [2.0, 1.0]]), "kernel must be positive semi-definite"),
-    (lambda: training.negative_log_likelihood(-np.eye(12), Y[:, 0], 0.1), "kernel"),
-    (lambda: training.negative_log_likelihood(np.eye(3), Y[:, 0], 0.1), "kernel and targets"),
-])
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda: training.follow(X, Y[:3], 0.1, [1], WATCHED), "features, targets and watched"),
+        (lambda: training.follow(X, Y, 0.1, [1], WATCHED[:, :3]), "features, targets and watched"),
+        (lambda: training.follow(X, Y, 0.1, [-1], WATCHED), "at must be steps"),
+        (lambda: training.follow(X, Y, 0.1, [1.5], WATCHED), "at must be steps"),
+        (lambda: training.follow(X, np.full_like(Y, np.nan), 0.1, [1], WATCHED), "finite"),
+        (lambda: training.ridge(X, Y, 0, WATCHED), "noise must be"),
+        (lambda: training.ridge(X, Y[:, 0], 1, WATCHED), "features, targets and watched"),
+        (lambda: training.features([[1.0, 2.0], [2.0, 1.0]]), "kernel must be positive semi-definite"),
+        (lambda: training.negative_log_likelihood(-np.eye(12), Y[:, 0], 0.1), "kernel"),
+        (lambda: training.negative_log_likelihood(np.eye(3), Y[:, 0], 0.1), "kernel and targets"),
+    ],
+)
 def test_regressions_that_make_no_sense_are_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
@@ -112,8 +115,14 @@ def test_regressions_that_make_no_sense_are_refused(call, message):
 # ------------------------------------------------------------------ the model
 
 
-@pytest.mark.parametrize("name", [*sorted(set(FUNCTIONS) - {"log", "log1p", "sqrt"}), "pi*x**3/(1 + sqrt(1 + x**2))",
-                                  "log(2 + abs(x)) - log1p(e)*x"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *sorted(set(FUNCTIONS) - {"log", "log1p", "sqrt"}),
+        "pi*x**3/(1 + sqrt(1 + x**2))",
+        "log(2 + abs(x)) - log1p(e)*x",
+    ],
+)
 def test_activations_mean_the_same_to_jax(name):
     x = np.linspace(-4, 4, 81, dtype=np.float32)
     assert np.allclose(elementwise(plain(name))(x), plain(name)(x), rtol=2e-5, atol=2e-6)
@@ -167,13 +176,18 @@ def test_the_kernels_of_the_limit_are_the_closed_forms():
     assert np.allclose(limit.tangent, 1.2 * (0.8 * 2.6 * growth * gram + 0.5 / 0.6 * (1.6 * growth - 1)), atol=1e-8)
 
 
-@pytest.mark.parametrize("changes, message", [
-    ({"blocks": "tanh"}, "blocks must be a networks.ResNet"),
-    ({"blocks": networks.ResNet(Blocks(linear(), linear(), bias_mean=[1.0, 0.0]), 2, 2)}, "got bias_mean"),
-    ({"inputs": 0}, "inputs must be"), ({"outputs": 1.5}, "outputs must be"),
-    ({"input_variance": 0}, "input_variance must be"), ({"output_variance": -1}, "output_variance must be"),
-    ({"trained": "none"}, "trained must be one of all, blocks, output"),
-])
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"blocks": "tanh"}, "blocks must be a networks.ResNet"),
+        ({"blocks": networks.ResNet(Blocks(linear(), linear(), bias_mean=[1.0, 0.0]), 2, 2)}, "got bias_mean"),
+        ({"inputs": 0}, "inputs must be"),
+        ({"outputs": 1.5}, "outputs must be"),
+        ({"input_variance": 0}, "input_variance must be"),
+        ({"output_variance": -1}, "output_variance must be"),
+        ({"trained": "none"}, "trained must be one of all, blocks, output"),
+    ],
+)
 def test_models_that_cannot_be_are_refused(changes, message):
     with pytest.raises(ValueError, match=message):
         Model(**({"blocks": TANH, "inputs": 4, "outputs": 2} | changes))
@@ -193,7 +207,7 @@ def test_linear_networks_have_the_tangent_kernel_of_their_depth_in_the_mean():
     found = {trained: Model(blocks, 4, 1, trained=trained) for trained in ("all", "blocks", "output")}
     found = {name: m.tangent_kernels(m.parameters(4_000, seed=2), X[:2])[:, 0, 1] for name, m in found.items()}
     growth, gram = 1 + variance / depth, X[0] @ X[1] / 4
-    expected = {"output": growth**depth * gram, "blocks": variance * growth**(depth - 1) * gram}
+    expected = {"output": growth**depth * gram, "blocks": variance * growth ** (depth - 1) * gram}
     expected["all"] = 2 * expected["output"] + expected["blocks"]
     for name, kernels_found in found.items():
         assert abs(kernels_found.mean() - expected[name]) < 5 * kernels_found.std() / np.sqrt(4_000)
@@ -281,23 +295,37 @@ def test_training_that_diverges_says_so_instead_of_returning_nan(tmp_path):
             train(MODEL, X, Y, Optimiser("sgd", 50), 200, 1, 1, folder=tmp_path)
 
 
-@pytest.mark.parametrize("changes, message", [
-    ({"inputs": X[:, :3]}, "inputs must be finite, of shape"), ({"inputs": X + np.nan}, "inputs must be finite"),
-    ({"targets": Y[:5]}, "targets must be as many as inputs, 12, got 5"), ({"targets": Y[:, 0]}, "targets must be"),
-    ({"watched": WATCHED[0]}, "watched must be"), ({"steps": -1}, "steps must be"), ({"samples": 0}, "samples must be"),
-    ({"seed": -1}, "seed must be"), ({"at": [11]}, "at must be"), ({"at": []}, "at must name"),
-    ({"optimiser": "adam"}, "Optimiser"), ({"optimiser": Optimiser("sgd", 0.1, batch=13)}, "batch must be at most"),
-])
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"inputs": X[:, :3]}, "inputs must be finite, of shape"),
+        ({"inputs": X + np.nan}, "inputs must be finite"),
+        ({"targets": Y[:5]}, "targets must be as many as inputs, 12, got 5"),
+        ({"targets": Y[:, 0]}, "targets must be"),
+        ({"watched": WATCHED[0]}, "watched must be"),
+        ({"steps": -1}, "steps must be"),
+        ({"samples": 0}, "samples must be"),
+        ({"seed": -1}, "seed must be"),
+        ({"at": [11]}, "at must be"),
+        ({"at": []}, "at must name"),
+        ({"optimiser": "adam"}, "Optimiser"),
+        ({"optimiser": Optimiser("sgd", 0.1, batch=13)}, "batch must be at most"),
+    ],
+)
 def test_runs_that_make_no_sense_are_refused(changes, message):
     arguments = {"inputs": X, "targets": Y, "optimiser": Optimiser("sgd", 0.1), "steps": 10, "samples": 1, "seed": 1}
     with pytest.raises(ValueError, match=message):
         train(MODEL, **(arguments | changes))
 
 
-@pytest.mark.parametrize("arguments, message", [
-    (("newton", 0.1), "method must be one of sgd, adam"), (("sgd", 0), "rate must be"),
-    (("sgd", 0.1, 0), "batch must be"),
-])
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (("newton", 0.1), "method must be one of sgd, adam"),
+        (("sgd", 0), "rate must be"),
+        (("sgd", 0.1, 0), "batch must be"),
+    ],
+)
 def test_optimisers_that_cannot_be_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         Optimiser(*arguments)
@@ -314,7 +342,7 @@ def recompiled():
 
 @pytest.mark.parametrize("blocks, inputs", [(TANH, X), (FILTERS, IMAGES)])
 def test_many_images_are_looked_at_in_blocks_with_the_same_outputs(blocks, inputs, monkeypatch, recompiled):
-    run = Model(blocks, inputs.shape[-1], 2), inputs, Y[:len(inputs)], Optimiser("sgd", 0.1), 2, 2, 3
+    run = Model(blocks, inputs.shape[-1], 2), inputs, Y[: len(inputs)], Optimiser("sgd", 0.1), 2, 2, 3
     expected = train(*run)
     size = descent.hidden(run[0], inputs)
     assert size == (6 if blocks is TANH else 5 * 4 * 9 * 3)

@@ -11,8 +11,19 @@ from deeplimits import data
 PAGE = Path(__file__).parents[1] / "book" / "residual" / "training.ipynb"
 #: Sizes at which the chapter takes seconds; its checks need larger ones and are not judged here.
 TINY = {
-    "dataset": "mnist", "train": 120, "test": 60, "sizes": [8, 9], "each": 96, "steps": 20, "long": [8, 30, 3],
-    "filters": [4], "pictures": 60, "filter_epochs": 2, "held_steps": 2, "images": 20, "bayes_networks": 10,
+    "dataset": "mnist",
+    "train": 120,
+    "test": 60,
+    "sizes": [8, 9],
+    "each": 96,
+    "steps": 20,
+    "long": [8, 30, 3],
+    "filters": [4],
+    "pictures": 60,
+    "filter_epochs": 2,
+    "held_steps": 2,
+    "images": 20,
+    "bayes_networks": 10,
     "bayes_sizes": [5, 12],
 }
 

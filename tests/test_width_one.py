@@ -89,7 +89,7 @@ def test_its_law_is_normal_in_its_coordinate(alpha, beta, mean, variance):
     phi = OrnsteinUhlenbeck(alpha, beta)
     law = width_one(phi, 1.0)
     assert law.deviation**2 == pytest.approx(variance, abs=6e-5)
-    assert law.location == pytest.approx(phi.g(1.0) * np.exp(-alpha**2))
+    assert law.location == pytest.approx(phi.g(1.0) * np.exp(-(alpha**2)))
     # 0.5279 is a measured mean with standard error 0.0018 and a bias of one over the depth.
     assert law.location == pytest.approx(mean, abs=6e-5 if alpha == 1 else 0.005)
     x = np.array([-2.0, 0.5, 3.0])
@@ -109,8 +109,16 @@ def test_its_mean_stays_and_its_variance_ends():
     phi, end = OrnsteinUhlenbeck(0.8), np.log(2) / 2 / 0.64
     assert width_one(phi, 1.0, 1.01 * end).var() == np.inf == width_one(phi, 1.0, 5.0).var()
     law = width_one(phi, 1.0, 0.4 * end)
-    moments = [quad(lambda g, k=k: phi.inverse(g) ** k * stats.norm.pdf(g, law.location, law.deviation), -9, 9,
-                    epsabs=1e-12, limit=400)[0] for k in (1, 2)]
+    moments = [
+        quad(
+            lambda g, k=k: phi.inverse(g) ** k * stats.norm.pdf(g, law.location, law.deviation),
+            -9,
+            9,
+            epsabs=1e-12,
+            limit=400,
+        )[0]
+        for k in (1, 2)
+    ]
     assert law.mean() == 1 and moments == pytest.approx([1, law.var() + 1], rel=1e-7)
 
 
@@ -149,8 +157,9 @@ def test_a_constant_activation_gives_brownian_motion():
     assert law.cdf(x) == pytest.approx(stats.norm.cdf(x, 1, 1), abs=law.error + 1e-12)
 
 
-@pytest.mark.parametrize("name, x0", [("silu", 1.0), ("sin", 1.0), ("elu", -1.0), ("softplus", 0.0),
-                                      ("x + sin(x)**2", -0.3)])
+@pytest.mark.parametrize(
+    "name, x0", [("silu", 1.0), ("sin", 1.0), ("elu", -1.0), ("softplus", 0.0), ("x + sin(x)**2", -0.3)]
+)
 def test_networks_follow_the_law_of_any_activation(name, x0):
     phi = plain(name)
     x, law = network(phi, x0, 400, 20000), width_one(phi, x0)
@@ -163,8 +172,9 @@ def test_where_the_activation_vanishes_a_neuron_stays():
     assert isinstance(width_one(plain("x**2 - x"), 1.0), densities.Atom)
 
 
-@given(x0=st.floats(-5, 5), time=st.floats(0.01, 2),
-       name=st.sampled_from(["tanh", "silu", "softsign", "x", "softplus"]))
+@given(
+    x0=st.floats(-5, 5), time=st.floats(0.01, 2), name=st.sampled_from(["tanh", "silu", "softsign", "x", "softplus"])
+)
 @settings(max_examples=20, deadline=None, derandomize=True)
 def test_every_law_is_a_law(x0, time, name):
     law = width_one(plain(name), x0, time)
@@ -174,18 +184,34 @@ def test_every_law_is_a_law(x0, time, name):
     assert np.all(np.diff(law.ppf([0.1, 0.5, 0.9])) >= 0)
 
 
-@pytest.mark.parametrize("arguments, message", [
-    (("rleu", 1), "did you mean relu"), ((activations.smooth("tanh"), 1), "activation must"),
-    ((activations.shaped_relu(0, -1), 1), "width"), ((relu(), np.nan), "x0 must"), ((relu(), 1, 0), "time must"),
-    ((plain("x**2"), 1.0), "linearly"), ((plain("tanh"), 1.0, -1), "time must")])
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (("rleu", 1), "did you mean relu"),
+        ((activations.smooth("tanh"), 1), "activation must"),
+        ((activations.shaped_relu(0, -1), 1), "width"),
+        ((relu(), np.nan), "x0 must"),
+        ((relu(), 1, 0), "time must"),
+        ((plain("x**2"), 1.0), "linearly"),
+        ((plain("tanh"), 1.0, -1), "time must"),
+    ],
+)
 def test_neurons_that_cannot_be_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         width_one(*arguments)
 
 
-@pytest.mark.parametrize("call", [lambda: OrnsteinUhlenbeck(0), lambda: OrnsteinUhlenbeck(1, np.inf),
-                                  lambda: OrnsteinUhlenbeck().g(np.nan), lambda: width_one(relu(), -1).ppf(2),
-                                  lambda: width_one(relu(), -1).cdf(np.nan), lambda: width_one(relu(), 1).pdf(np.nan)])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: OrnsteinUhlenbeck(0),
+        lambda: OrnsteinUhlenbeck(1, np.inf),
+        lambda: OrnsteinUhlenbeck().g(np.nan),
+        lambda: width_one(relu(), -1).ppf(2),
+        lambda: width_one(relu(), -1).cdf(np.nan),
+        lambda: width_one(relu(), 1).pdf(np.nan),
+    ],
+)
 def test_questions_without_an_answer_are_refused(call):
     with pytest.raises(ValueError, match="must"):
         call()

@@ -51,8 +51,7 @@ def with_torch(activation, width: int, depth: int, V0: NDArray, networks: int, s
     return torch.cat(out).numpy()
 
 
-def with_numpy(activation, width: int, depth: int, V0: NDArray, networks: int, seed: int,
-               kind=np.float64) -> NDArray:
+def with_numpy(activation, width: int, depth: int, V0: NDArray, networks: int, seed: int, kind=np.float64) -> NDArray:
     """Covariances at the last layer; NumPy draws on one core and multiplies on all.
 
     Shapes: (networks, m, m).

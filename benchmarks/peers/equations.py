@@ -83,8 +83,9 @@ def with_torchsde(gap2: float, start: NDArray, time: float, steps: int, paths: i
         return torchsde.sdeint(Equation(), begin, times, dt=time / steps, method="euler")[-1].numpy()
 
 
-def with_diffrax(gap2: float, start: NDArray, time: float, steps: int, paths: int, seed: int, *,
-                 mapped: bool) -> NDArray:
+def with_diffrax(
+    gap2: float, start: NDArray, time: float, steps: int, paths: int, seed: int, *, mapped: bool
+) -> NDArray:
     """Compiled at the first call; `mapped` solves path by path (jax.vmap), else all paths are one state.
 
     Shapes: start (k,) -> (paths, k), k = 1 for the correlation and 3 for the covariance.
@@ -114,9 +115,11 @@ def _solver(gap2: float, components: int, time: float, steps: int, paths: int, m
     def solve(start, key):
         path = diffrax.UnsafeBrownianPath(start.shape, key)
         terms = diffrax.MultiTerm(
-            diffrax.ODETerm(lambda t, y, args: drift(jnp, gap2, y)), diffrax.ControlTerm(operator, path))
-        return diffrax.diffeqsolve(terms, diffrax.Euler(), 0.0, time, time / steps, start,
-                                   adjoint=diffrax.DirectAdjoint(), max_steps=steps + 1).ys[0]
+            diffrax.ODETerm(lambda t, y, args: drift(jnp, gap2, y)), diffrax.ControlTerm(operator, path)
+        )
+        return diffrax.diffeqsolve(
+            terms, diffrax.Euler(), 0.0, time, time / steps, start, adjoint=diffrax.DirectAdjoint(), max_steps=steps + 1
+        ).ys[0]
 
     if mapped:
         return jax.jit(lambda start, key: jax.vmap(solve, (None, 0))(start, jax.random.split(key, paths)))

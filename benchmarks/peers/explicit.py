@@ -25,8 +25,9 @@ def _torch(seed: int):
     return torch
 
 
-def diffusion_with_numpy(inner, slope: float, second: float, steps: int, x0: NDArray, samples: int,
-                         seed: int) -> NDArray:
+def diffusion_with_numpy(
+    inner, slope: float, second: float, steps: int, x0: NDArray, samples: int, seed: int
+) -> NDArray:
     """Euler steps of dx = slope dW psi(x) + second/2 |psi(x)|^2/width dt to time 1, with all entries of W.
 
     Shapes: x0 (width, m) -> (samples, width, m).

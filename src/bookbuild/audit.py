@@ -66,8 +66,10 @@ def table(evidence: list[dict]) -> str:
         allowed = float(np.max(np.array(record["bias"]) / radius))
         part = record["part"] and f" ({record['part']})"
         mark = " *" if record["reason"] else " !" if blunt(record) else ""
-        lines.append(f"{sharp:>9}  {record['scale']:16}  {margin:8.2f}  {100 * allowed:7.0f} %  "
-                     f"{record['page'].removeprefix('book/')}: {record['id']}{part}{mark}")
+        lines.append(
+            f"{sharp:>9}  {record['scale']:16}  {margin:8.2f}  {100 * allowed:7.0f} %  "
+            f"{record['page'].removeprefix('book/')}: {record['id']}{part}{mark}"
+        )
     return "\n".join([*lines, "", summary(evidence)])
 
 
@@ -76,9 +78,11 @@ def summary(evidence: list[dict]) -> str:
     two_sided = [record for record in evidence if record["sharpness"] is not None]
     sharp = sum(record["sharpness"] <= SHARP for record in two_sided)
     reasons = sum(record["sharpness"] > SHARP and bool(record["reason"]) for record in two_sided)
-    return (f"Of {len(two_sided)} checks of a prediction, {sharp} ({100 * sharp / max(len(two_sided), 1):.0f} %) accept"
-            f" at most {100 * SHARP:.0f} % to either side; {reasons} of the others give the reason (*). Of bounds,"
-            f" which have one side only, there are {len(evidence) - len(two_sided)}.")
+    return (
+        f"Of {len(two_sided)} checks of a prediction, {sharp} ({100 * sharp / max(len(two_sided), 1):.0f} %) accept"
+        f" at most {100 * SHARP:.0f} % to either side; {reasons} of the others give the reason (*). Of bounds,"
+        f" which have one side only, there are {len(evidence) - len(two_sided)}."
+    )
 
 
 def main() -> None:

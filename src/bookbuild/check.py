@@ -8,8 +8,16 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 #: What a page loads by itself, as (tag, attribute); anchors only lead elsewhere when followed.
-LOADED = {("script", "src"), ("img", "src"), ("link", "href"), ("iframe", "src"),
-          ("source", "src"), ("video", "src"), ("audio", "src"), ("object", "data")}
+LOADED = {
+    ("script", "src"),
+    ("img", "src"),
+    ("link", "href"),
+    ("iframe", "src"),
+    ("source", "src"),
+    ("video", "src"),
+    ("audio", "src"),
+    ("object", "data"),
+}
 #: Links that name the page without loading it.
 NAMES_ONLY = {"canonical", "author", "license", "alternate"}
 #: What OpenGraph asks of every page, and what it asks beside once the public address is known.
@@ -86,10 +94,17 @@ def faults_of_description(page: Page) -> list[str]:
         return []
     asked = DESCRIBED + (ADDRESSED if page.address or page.canonical else ())
     found = [f"not one {name}" for name in asked if len(list(filter(None, page.meta.get(name, [])))) != 1]
-    found += [f"mathematics in {name}" for name in ("og:title", "og:description")
-              if any(mark in text for mark in ("\\", "$") for text in page.meta.get(name, []))]
-    found += [f"{name} is no address: {text}" for name in ADDRESSED for text in page.meta.get(name, [])
-              if urlsplit(text).scheme not in ("http", "https") or not urlsplit(text).netloc]
+    found += [
+        f"mathematics in {name}"
+        for name in ("og:title", "og:description")
+        if any(mark in text for mark in ("\\", "$") for text in page.meta.get(name, []))
+    ]
+    found += [
+        f"{name} is no address: {text}"
+        for name in ADDRESSED
+        for text in page.meta.get(name, [])
+        if urlsplit(text).scheme not in ("http", "https") or not urlsplit(text).netloc
+    ]
     if page.address != page.canonical:
         found.append(f"og:url is not the canonical address: {page.address}")
     return found
@@ -97,8 +112,7 @@ def faults_of_description(page: Page) -> list[str]:
 
 def faults_of_sitemap(root: Path, pages: dict[Path, Page]) -> list[str]:
     """What is wrong with sitemap.xml: it lists the pages that are to be found, if they have addresses."""
-    listed = {page.address for page in pages.values()
-              if page.address and "noindex" not in page.meta.get("robots", [])}
+    listed = {page.address for page in pages.values() if page.address and "noindex" not in page.meta.get("robots", [])}
     path = root / "sitemap.xml"
     if not path.exists():
         return ["sitemap.xml is missing"] if listed else []
@@ -110,14 +124,14 @@ def faults_of_sitemap(root: Path, pages: dict[Path, Page]) -> list[str]:
         return [f"sitemap.xml is no sitemap: {tree.tag}"]
     given = [(each.text or "").strip() for each in tree.iter(f"{SITEMAP}loc")]
     return [f"sitemap.xml lists what is no page: {address}" for address in given if address not in listed] + [
-        f"sitemap.xml does not list once: {address}" for address in sorted(listed) if given.count(address) != 1]
+        f"sitemap.xml does not list once: {address}" for address in sorted(listed) if given.count(address) != 1
+    ]
 
 
 def faults(site: Path) -> list[str]:
     """Everything that is wrong with the pages of a site, one line each, with the page's name."""
     root = site.resolve()
-    pages = {path: Page(path) for path in sorted(root.rglob("*.html"))
-             if "_static" not in path.relative_to(root).parts}
+    pages = {path: Page(path) for path in sorted(root.rglob("*.html")) if "_static" not in path.relative_to(root).parts}
     found = faults_of_sitemap(root, pages) if pages else [f"{site}: no page was built"]
     for path, page in pages.items():
         dead = [fault_of(address, path, root, pages) for address in dict.fromkeys(page.addresses)]

@@ -64,8 +64,10 @@ def of_book() -> tuple[str, str]:
     about = yaml.safe_load(CITATION.read_text(encoding="utf-8"))
     title, version, year = about["title"], about["version"], about["date-released"][:4]
     authors = [named(each, family_first=True) for each in about["authors"]]
-    people = [each if "family-names" in author else f"{{{each}}}"
-              for each, author in zip(authors, about["authors"], strict=True)]
+    people = [
+        each if "family-names" in author else f"{{{each}}}"
+        for each, author in zip(authors, about["authors"], strict=True)
+    ]
     fields = {"author": " and ".join(people), "title": title, "year": year, "version": version}
     doi, url = about.get("doi"), about.get("url") or about.get("repository-code")
     if doi or url:
@@ -91,5 +93,7 @@ def copies(keys: list[str]) -> tuple[str, str]:
     """The book and some papers as a list in APA style, and as BibTeX."""
     entries = parse_file(BIBLIOGRAPHY).entries
     book, book_entry = of_book()
-    return ("\n".join(f"* {line}" for line in [book, *(apa(entries[key]) for key in keys)]),
-            "\n\n".join([book_entry, *(bibtex(key) for key in keys)]))
+    return (
+        "\n".join(f"* {line}" for line in [book, *(apa(entries[key]) for key in keys)]),
+        "\n\n".join([book_entry, *(bibtex(key) for key in keys)]),
+    )

@@ -22,12 +22,32 @@ FIELDS = ("id", "title", "source", "statement", "page", "kind")
 BOXES = "boxes"
 KINDS = ("claim", "definition")
 #: The papers that the book explains, and what each is about.
-PAPERS = {"li2022covariance": "covariance SDE", "hayou2023infinite": "infinite depth",
-          "peluchetti2021doubly": "doubly infinite"}
+PAPERS = {
+    "li2022covariance": "covariance SDE",
+    "hayou2023infinite": "infinite depth",
+    "peluchetti2021doubly": "doubly infinite",
+}
 #: Papers whose theorems nobody here has read in print.
 UNREAD = ("hayou2023infinite", "li2022covariance", "li2024differential", "noci2023shaped")
-EVIDENCE = ("part", "kind", "observed", "uncertainty", "expected", "bias", "limit", "criterion", "statistic",
-            "verdict", "passed", "accepts", "sharpness", "scale", "control", "reason", "seed")
+EVIDENCE = (
+    "part",
+    "kind",
+    "observed",
+    "uncertainty",
+    "expected",
+    "bias",
+    "limit",
+    "criterion",
+    "statistic",
+    "verdict",
+    "passed",
+    "accepts",
+    "sharpness",
+    "scale",
+    "control",
+    "reason",
+    "seed",
+)
 
 
 def load(path: Path = LIST) -> list[dict]:
@@ -42,11 +62,9 @@ def load(path: Path = LIST) -> list[dict]:
         name = claim.get("id")
         if set(claim) - {BOXES} != set(FIELDS):
             differing = ", ".join(sorted(set(claim) - {BOXES} ^ set(FIELDS)))
-            faults.append(f"{path}: claim `{name}` needs exactly {', '.join(FIELDS)};"
-                          f" missing or unknown: {differing}")
+            faults.append(f"{path}: claim `{name}` needs exactly {', '.join(FIELDS)}; missing or unknown: {differing}")
         elif claim["kind"] not in KINDS:
-            faults.append(f"{path}: claim `{name}` is of kind `{claim['kind']}`;"
-                          f" known kinds: {', '.join(KINDS)}")
+            faults.append(f"{path}: claim `{name}` is of kind `{claim['kind']}`; known kinds: {', '.join(KINDS)}")
         if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", str(name)):
             faults.append(f"{path}: `{name}` is no slug (small letters and digits, with hyphens)")
         if name in seen:
@@ -59,8 +77,12 @@ def load(path: Path = LIST) -> list[dict]:
 
 def records(pages: Iterable[Page]) -> list[dict]:
     """The records of some pages in reading order, with page and card."""
-    return [{**output.data[media.CLAIM], "page": page.name, "card": output.data["text/html"]}
-            for page in pages for _, output in notebooks.outputs(page.notebook) if media.CLAIM in output.data]
+    return [
+        {**output.data[media.CLAIM], "page": page.name, "card": output.data["text/html"]}
+        for page in pages
+        for _, output in notebooks.outputs(page.notebook)
+        if media.CLAIM in output.data
+    ]
 
 
 def faults_of(claims: list[dict], evidence: list[dict]) -> list[str]:
@@ -68,7 +90,8 @@ def faults_of(claims: list[dict], evidence: list[dict]) -> list[str]:
     known = {claim["id"]: claim for claim in claims}
     faults = [
         f"{record['page']}: a check of `{record['id']}`, which {LIST} does not list"
-        for record in evidence if record["id"] not in known
+        for record in evidence
+        if record["id"] not in known
     ]
     shown = {(record["id"], record["page"]) for record in evidence}
     faults += [
@@ -85,8 +108,10 @@ def faults_of(claims: list[dict], evidence: list[dict]) -> list[str]:
             variant = control["variant"] if control else "none"
             faults.append(f"{name}: the negative control is not rejected: {variant}")
         elif not record["passed"]:
-            faults.append(f"{name} {record['verdict']}: observed {measured(record)},"
-                          f" expected {show(record['expected'])}, {record['criterion']}: {record['statistic']:.3g}")
+            faults.append(
+                f"{name} {record['verdict']}: observed {measured(record)},"
+                f" expected {show(record['expected'])}, {record['criterion']}: {record['statistic']:.3g}"
+            )
     return faults
 
 
@@ -100,10 +125,20 @@ def join(claims: list[dict], evidence: list[dict], profile: str) -> list[dict]:
         raise BuildError(*faults)
     joined = []
     for claim in claims:
-        checks = [{"page": record["page"], **{field: record[field] for field in EVIDENCE}}
-                  for record in evidence if record["id"] == claim["id"]]
-        joined.append({**claim, "attribution": attribution(claim["source"]), "profile": profile, "checks": checks,
-                       "passed": all(check["passed"] for check in checks) if checks else None})
+        checks = [
+            {"page": record["page"], **{field: record[field] for field in EVIDENCE}}
+            for record in evidence
+            if record["id"] == claim["id"]
+        ]
+        joined.append(
+            {
+                **claim,
+                "attribution": attribution(claim["source"]),
+                "profile": profile,
+                "checks": checks,
+                "passed": all(check["passed"] for check in checks) if checks else None,
+            }
+        )
     return joined
 
 
@@ -151,8 +186,7 @@ def cell(text: object) -> str:
 
 def cited(source: str, keys: set[str]) -> str:
     """A source with its bibliography keys turned into citations."""
-    return re.sub(r"[\w-]+", lambda key: f"{{cite:t}}`{key[0]}`" if key[0] in keys else key[0],
-                  source)
+    return re.sub(r"[\w-]+", lambda key: f"{{cite:t}}`{key[0]}`" if key[0] in keys else key[0], source)
 
 
 def attribution(source: str) -> str:
@@ -168,19 +202,31 @@ def papers(source: str) -> str:
 def to_markdown(joined: list[dict], evidence: list[dict], keys: set[str]) -> str:
     """The generated part of the claims page: an overview, then every claim with its verdicts."""
     checked = [claim for claim in joined if claim["kind"] == "claim"]
-    lines = [f"Claims: {len(checked)}. Definitions: {len(joined) - len(checked)}."
-             f" Checks, all of which hold: {sum(len(claim['checks']) for claim in checked)}.", "",
-             "| status | claim | paper | shown in | checks | accept |", "|---|---|---|---|---|---|"]
+    lines = [
+        f"Claims: {len(checked)}. Definitions: {len(joined) - len(checked)}."
+        f" Checks, all of which hold: {sum(len(claim['checks']) for claim in checked)}.",
+        "",
+        "| status | claim | paper | shown in | checks | accept |",
+        "|---|---|---|---|---|---|",
+    ]
     for claim in joined:
         mark = "holds" if claim["kind"] == "claim" else "definition"
-        lines.append(f"| {mark} | [{cell(claim['title'])}](#claim-{claim['id']})"
-                     f" | {papers(claim['source'])} | {{doc}}`/{claim['page']}` | {len(claim['checks']) or ''}"
-                     f" | {accepted(claim['checks'])} |")
+        lines.append(
+            f"| {mark} | [{cell(claim['title'])}](#claim-{claim['id']})"
+            f" | {papers(claim['source'])} | {{doc}}`/{claim['page']}` | {len(claim['checks']) or ''}"
+            f" | {accepted(claim['checks'])} |"
+        )
     for claim in joined:
-        lines += ["", f"(claim-{claim['id']})=", f"## {claim['title']}", "",
-                  claim["statement"].strip(), "",
-                  f"`{claim['id']}`, shown in {{doc}}`/{claim['page']}`."
-                  f" Source: {cited('; '.join(filter(None, [claim['source'], attribution(claim['source'])])), keys)}."]
+        lines += [
+            "",
+            f"(claim-{claim['id']})=",
+            f"## {claim['title']}",
+            "",
+            claim["statement"].strip(),
+            "",
+            f"`{claim['id']}`, shown in {{doc}}`/{claim['page']}`."
+            f" Source: {cited('; '.join(filter(None, [claim['source'], attribution(claim['source'])])), keys)}.",
+        ]
         if BOXES in claim:
             lines[-1] += " Checks " + ", ".join(f"{{prf:ref}}`{label}`" for label in claim[BOXES]) + "."
         lines.append("")
@@ -189,6 +235,8 @@ def to_markdown(joined: list[dict], evidence: list[dict], keys: set[str]) -> str
             lines += ["```{raw} html", record["card"], "```", ""]
         if own:
             seeds = dict.fromkeys(str(record["seed"]) for record in own)
-            lines += [f"Profile: {claim['profile']}. Seed: {', '.join(seeds)}."
-                      f" Again: `make claim ID={claim['id']}`.", ""]
+            lines += [
+                f"Profile: {claim['profile']}. Seed: {', '.join(seeds)}. Again: `make claim ID={claim['id']}`.",
+                "",
+            ]
     return "\n".join(lines) + "\n"

@@ -33,8 +33,10 @@ def needs() -> list[str]:
 def cell(address: str, commit: str) -> str:
     """The source of the cell that installs the book's package and what its chapters need."""
     wanted = " ".join(f'"{each}"' for each in [f"deeplimits @ git+{address}@{commit}", *needs()])
-    return ("# Colab has not the package of this book: this installs it, as it was when the page was made.\n"
-            f"%pip install --quiet {wanted}")
+    return (
+        "# Colab has not the package of this book: this installs it, as it was when the page was made.\n"
+        f"%pip install --quiet {wanted}"
+    )
 
 
 def write(address: str, commit: str) -> None:

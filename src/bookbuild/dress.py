@@ -32,7 +32,8 @@ def badges(claims: list[dict], up: str) -> dict[str, str]:
         for label in claim.get(BOXES, []):
             found.setdefault(label, []).append(
                 f'<a class="claim-badge" href="{up}book/reference/claims.html#claim-{claim["id"]}">'
-                f"{escape(claim['title'])}</a>")
+                f"{escape(claim['title'])}</a>"
+            )
     return {label: " ".join(links) for label, links in found.items()}
 
 
@@ -72,8 +73,11 @@ def dress(page: Page, claims: list[dict], cite: list[str]) -> NotebookNode:
     def badged(found: re.Match[str]) -> str:
         fence, kind, title, label, body = found.groups()
         links = checked.pop(label, "")
-        return f"{fence}{{prf:{kind}}}{title}\n:label: {label}\n{body}" + (
-            f'\n<span class="claim-badges">Checked on this page: {links}</span>\n' if links else "") + fence
+        return (
+            f"{fence}{{prf:{kind}}}{title}\n:label: {label}\n{body}"
+            + (f'\n<span class="claim-badges">Checked on this page: {links}</span>\n' if links else "")
+            + fence
+        )
 
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
@@ -81,10 +85,12 @@ def dress(page: Page, claims: list[dict], cite: list[str]) -> NotebookNode:
         elif found := table_of(cell):
             cell.metadata["mystnb"]["figure"]["caption"] += (
                 f' <span class="figure-data"><a href="{page.up}{TABLES}/{found[0]}.csv" download>Its numbers (CSV)</a>,'
-                f' <a href="{page.up}book/reference/figures.html#made-{found[0]}">how it is made</a></span>')
+                f' <a href="{page.up}book/reference/figures.html#made-{found[0]}">how it is made</a></span>'
+            )
     if checked:
-        raise BuildError(*(f"{page.name}: a claim checks the box `{label}`, which is not on the page"
-                           for label in checked))
+        raise BuildError(
+            *(f"{page.name}: a claim checks the box `{label}`, which is not on the page" for label in checked)
+        )
     notebook.cells.append(nbformat.v4.new_markdown_cell(citations.block(cite), id="how-to-cite"))
     return notebook
 

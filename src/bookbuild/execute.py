@@ -87,8 +87,7 @@ def describe(error: Exception, notebook: NotebookNode) -> str:
 def without_picture(notebook: NotebookNode) -> list[str]:
     """The cells with the caption of a figure that show none."""
     shown = {cell.id for cell, output in notebooks.outputs(notebook) if media.PICTURES.keys() & output.data.keys()}
-    return [place(number, cell) for number, cell in own(notebook)
-            if notebooks.figure(cell) and cell.id not in shown]
+    return [place(number, cell) for number, cell in own(notebook) if notebooks.figure(cell) and cell.id not in shown]
 
 
 def kernel_of_this_interpreter() -> type:
@@ -97,8 +96,11 @@ def kernel_of_this_interpreter() -> type:
     from jupyter_client.manager import AsyncKernelManager
 
     class Manager(AsyncKernelManager):
-        kernel_spec = KernelSpec(argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
-                                 display_name="Python 3", language="python")
+        kernel_spec = KernelSpec(
+            argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+            display_name="Python 3",
+            language="python",
+        )
 
         async def start_kernel(self, **how: Any) -> None:  # type: ignore[override]
             await super().start_kernel(**how | {"env": surroundings.of_kernel(dict(os.environ))})
@@ -113,9 +115,16 @@ def run_cells(partial: Path, parameters: dict[str, object], folder: Path, bar: b
     warnings.filterwarnings("ignore", module="papermill|traitlets|zmq")
     escaped = str(partial).replace("{", "{{").replace("}", "}}")  # papermill takes a path for a pattern
     return papermill.execute_notebook(
-        escaped, escaped, parameters=parameters, kernel_name="python3", language="python", cwd=str(folder),
-        progress_bar=bar and sys.stderr.isatty(), extra_arguments=QUIET_KERNEL,
-        kernel_manager_class=kernel_of_this_interpreter())
+        escaped,
+        escaped,
+        parameters=parameters,
+        kernel_name="python3",
+        language="python",
+        cwd=str(folder),
+        progress_bar=bar and sys.stderr.isatty(),
+        extra_arguments=QUIET_KERNEL,
+        kernel_manager_class=kernel_of_this_interpreter(),
+    )
 
 
 def reported(notebook: NotebookNode) -> dict[str, Any]:
@@ -151,8 +160,10 @@ def run(source: Path, target: Path, profile: str, changes: dict[str, object], ba
     tidy(executed, defaults, replaced)
     nbformat.write(executed, partial)
     if missing := without_picture(executed):
-        raise BuildError(*(f"{source}: {cell} has the caption of a figure and shows none" for cell in missing),
-                         f"to inspect: {partial}")
+        raise BuildError(
+            *(f"{source}: {cell} has the caption of a figure and shows none" for cell in missing),
+            f"to inspect: {partial}",
+        )
     try:
         origin["inputs"] = current.used(possible, report["modules"])
     except ValueError as error:

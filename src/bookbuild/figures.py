@@ -23,8 +23,16 @@ def of_notebook(notebook: NotebookNode) -> list[dict]:
             number += each.cell_type == "code"
             figure = notebooks.figure(each)
             if "name" in figure:
-                found.append({"name": figure["name"], "caption": figure["caption"], "cell": number,
-                              "section": section.heading, "claims": claims, "numbers": table_of(each) is not None})
+                found.append(
+                    {
+                        "name": figure["name"],
+                        "caption": figure["caption"],
+                        "cell": number,
+                        "section": section.heading,
+                        "claims": claims,
+                        "numbers": table_of(each) is not None,
+                    }
+                )
     return found
 
 
@@ -36,14 +44,27 @@ def to_markdown(pages: list[Page]) -> str:
         if not figures:
             continue
         command = f".venv/bin/python -m bookbuild.execute {page.name}.ipynb mine.ipynb"
-        lines += ["", f"## {page.title}", "", f"In {{doc}}`/{page.name}`, made by `{command}`.", "",
-                  "```{rst-class} figure-index", "```", "",
-                  "| figure | what it shows | cell | numbers | checks beside it |", "|---|---|---|---|---|"]
+        lines += [
+            "",
+            f"## {page.title}",
+            "",
+            f"In {{doc}}`/{page.name}`, made by `{command}`.",
+            "",
+            "```{rst-class} figure-index",
+            "```",
+            "",
+            "| figure | what it shows | cell | numbers | checks beside it |",
+            "|---|---|---|---|---|",
+        ]
         for figure in figures:
-            beside = "<br>".join(f"{{ref}}`{name} <claim-{name}>`: {'holds' if held else 'fails'}"
-                                 for name, held in figure["claims"].items())
+            beside = "<br>".join(
+                f"{{ref}}`{name} <claim-{name}>`: {'holds' if held else 'fails'}"
+                for name, held in figure["claims"].items()
+            )
             numbers = f'<a href="../../{TABLES}/{figure["name"]}.csv" download>CSV</a>' if figure["numbers"] else "none"
-            lines.append(f"| <span id=\"made-{figure['name']}\"></span>{{numref}}`{figure['name']}`"
-                         f" | {cell(figure['caption'])} | {figure['cell']} | {numbers}"
-                         f" | {beside or 'an illustration'} |")
+            lines.append(
+                f'| <span id="made-{figure["name"]}"></span>{{numref}}`{figure["name"]}`'
+                f" | {cell(figure['caption'])} | {figure['cell']} | {numbers}"
+                f" | {beside or 'an illustration'} |"
+            )
     return "\n".join(lines) + "\n"

@@ -28,8 +28,12 @@ def scores(record: dict, predicted: np.ndarray, error: np.ndarray) -> np.ndarray
 def limit(record: dict) -> float:
     """The largest score that the criterion accepts; for a bound, how far the data must lie from it."""
     size = np.size(record["observed"])
-    return {"laws": 1.0, "equality": 1.0, "below": stats.norm.isf(LEVEL / size), "above": stats.norm.isf(LEVEL / size),
-            }.get(record["kind"], stats.norm.isf(LEVEL / size / 2))
+    return {
+        "laws": 1.0,
+        "equality": 1.0,
+        "below": stats.norm.isf(LEVEL / size),
+        "above": stats.norm.isf(LEVEL / size),
+    }.get(record["kind"], stats.norm.isf(LEVEL / size / 2))
 
 
 def judged(record: dict) -> dict[str, Any]:
@@ -45,10 +49,16 @@ def judged(record: dict) -> dict[str, Any]:
     held = bool(np.all(right <= (-most if bounded else most)))
     broken = bool(np.any(right >= most if bounded else right > most))
     verdict = "holds" if held and rejected else "fails" if broken else "undecided"
-    return {"limit": most, "statistic": right.max(), "verdict": verdict, "passed": verdict == "holds",
-            "control.judged": where.tolist(), "control.rejected": rejected,
-            "control.statistic": wrong[where].min() if where.any() else wrong.min(),
-            "sharpness": sharpness(record)}
+    return {
+        "limit": most,
+        "statistic": right.max(),
+        "verdict": verdict,
+        "passed": verdict == "holds",
+        "control.judged": where.tolist(),
+        "control.rejected": rejected,
+        "control.statistic": wrong[where].min() if where.any() else wrong.min(),
+        "sharpness": sharpness(record),
+    }
 
 
 def ends(record: dict) -> list[np.ndarray]:
@@ -62,8 +72,11 @@ def sharpness(record: dict) -> float | None:
     if record["kind"] in BOUNDS:
         return None
     if record["kind"] == "laws":
-        moves = [abs(end - centre) for name, centre in (("shift", 0), ("stretch", 1))
-                 for end in record["accepts"][name] or []]
+        moves = [
+            abs(end - centre)
+            for name, centre in (("shift", 0), ("stretch", 1))
+            for end in record["accepts"][name] or []
+        ]
         return max(moves, default=None)
     low, high = ends(record)
     half = float(np.max(high - low)) / 2
@@ -91,10 +104,19 @@ def faults_of(record: dict) -> list[str]:
         said, true = record["accepts"]["prediction"], [end.tolist() for end in ends(record)]
         if np.shape(said) != np.shape(true) or not np.allclose(said, true, rtol=1e-9, atol=1e-12):
             faults.append(f"{name}: what it accepts is recorded as {said}, and its numbers give {true}")
-    shown = [record["verdict"].capitalize(), record["criterion"], f": {record['statistic']:.3g}<",
-             record["control"]["variant"], f"rejected at {record['control']['statistic']:.3g}", record["reason"]]
-    return faults + [f"{name}: the card does not show `{text}`" for text in shown
-                     if (text if text.startswith(": ") else escape(text)) not in record["card"]]
+    shown = [
+        record["verdict"].capitalize(),
+        record["criterion"],
+        f": {record['statistic']:.3g}<",
+        record["control"]["variant"],
+        f"rejected at {record['control']['statistic']:.3g}",
+        record["reason"],
+    ]
+    return faults + [
+        f"{name}: the card does not show `{text}`"
+        for text in shown
+        if (text if text.startswith(": ") else escape(text)) not in record["card"]
+    ]
 
 
 def blunt(record: dict) -> bool:

@@ -15,8 +15,11 @@ def of(package: metadata.PackageMetadata) -> str:
     """The licence of a package: the SPDX expression, or else the classifiers, or else a short free text."""
     if expression := package.get_all("License-Expression"):
         return expression[0]
-    classified = [each.rpartition(" :: ")[2] for each in package.get_all("Classifier") or []
-                  if each.startswith("License :: ") and each != "License :: OSI Approved"]
+    classified = [
+        each.rpartition(" :: ")[2]
+        for each in package.get_all("Classifier") or []
+        if each.startswith("License :: ") and each != "License :: OSI Approved"
+    ]
     text = (package.get_all("License") or [""])[0].strip()
     return "; ".join(classified) or (text if text and "\n" not in text and len(text) <= 60 else UNNAMED)
 

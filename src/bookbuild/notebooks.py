@@ -91,8 +91,7 @@ def parameters(notebook: NotebookNode, name: object) -> dict[str, object]:
     tagged = [cell for cell in code if "parameters" in cell.metadata.get("tags", [])]
     if len(tagged) != 1 or tagged[0] is not code[0]:
         raise BuildError(
-            f"{name}: exactly one cell has the tag `parameters`, and it is the first code cell"
-            f" (found {len(tagged)})"
+            f"{name}: exactly one cell has the tag `parameters`, and it is the first code cell (found {len(tagged)})"
         )
     values: dict[str, object] = {}
     for statement in ast.parse(tagged[0].source).body:
@@ -134,7 +133,6 @@ def settle(
     unknown = sorted(set(replaced) - set(defaults))
     if unknown:
         raise BuildError(
-            f"{name}: unknown parameter {', '.join(f'`{each}`' for each in unknown)};"
-            f" it has: {', '.join(defaults)}"
+            f"{name}: unknown parameter {', '.join(f'`{each}`' for each in unknown)}; it has: {', '.join(defaults)}"
         )
     return defaults, replaced

@@ -30,15 +30,23 @@ def readme(text: str, cff: dict[str, Any]) -> str:
     if not address:
         return text
     files = {"!": f"{address}/raw/v{cff['version']}", "": f"{address}/blob/v{cff['version']}"}
-    return re.sub(r"(!?)(\[[^\]]*\])\((?!\w+:)([^)]+)\)",
-                  lambda found: f"{found[1]}{found[2]}({files[found[1]]}/{found[3]})", text)
+    return re.sub(
+        r"(!?)(\[[^\]]*\])\((?!\w+:)([^)]+)\)",
+        lambda found: f"{found[1]}{found[2]}({files[found[1]]}/{found[3]})",
+        text,
+    )
 
 
 def addresses(cff: dict[str, Any]) -> str:
     """The table of addresses in pyproject.toml, once there are any."""
     code = cff.get("repository-code")
-    known = metadata.present(Homepage=cff.get("url") or code, Documentation=cff.get("url"), Source=code,
-                             Issues=code and f"{code}/issues", Changelog=code and f"{code}/blob/main/CHANGELOG.md")
+    known = metadata.present(
+        Homepage=cff.get("url") or code,
+        Documentation=cff.get("url"),
+        Source=code,
+        Issues=code and f"{code}/issues",
+        Changelog=code and f"{code}/blob/main/CHANGELOG.md",
+    )
     return "\n[project.urls]\n" + "".join(f'{name} = "{address}"\n' for name, address in known.items()) if known else ""
 
 
@@ -47,8 +55,10 @@ def copy(cff: dict[str, Any]) -> None:
     shutil.rmtree(COPY, ignore_errors=True)
     shutil.copytree("src/deeplimits", COPY / "src/deeplimits", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy2("LICENSE", COPY)
-    for name, change in {"README.md": lambda text: readme(text, cff),
-                         "pyproject.toml": lambda text: text + addresses(cff)}.items():
+    for name, change in {
+        "README.md": lambda text: readme(text, cff),
+        "pyproject.toml": lambda text: text + addresses(cff),
+    }.items():
         (COPY / name).write_text(change(Path(name).read_text(encoding="utf-8")), encoding="utf-8")
 
 

@@ -18,8 +18,17 @@ from bookbuild import BuildError, downloads, exit_with, site, stage
 PDF = Path("_build/deep-limits.pdf")
 FOLDER = Path("_build/pdf")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-QUIET = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-         "--disable-background-networking", "--disable-component-update", "--allow-file-access-from-files")
+QUIET = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-sync",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--allow-file-access-from-files",
+)
 #: Milliseconds of the page's own time, which runs on while nothing is pending: enough to set all formulas.
 PATIENCE = 1_200_000
 
@@ -32,8 +41,10 @@ def browser() -> str:
     names = [os.environ["CHROMIUM"]] if os.environ.get("CHROMIUM") else BROWSERS
     path = next(filter(None, map(shutil.which, names)), None)
     if path is None:
-        raise BuildError("make pdf needs Chromium: none of " + ", ".join(names) + " was found;"
-                         " install one, or name it in the variable CHROMIUM")
+        raise BuildError(
+            "make pdf needs Chromium: none of " + ", ".join(names) + " was found;"
+            " install one, or name it in the variable CHROMIUM"
+        )
     return path
 
 
@@ -60,9 +71,18 @@ def print_page(page: Path) -> None:
     with tempfile.TemporaryDirectory() as profile:
         partial = Path(profile) / "book.pdf"
         done = subprocess.run(
-            [browser(), *QUIET, f"--user-data-dir={profile}/profile", "--no-pdf-header-footer",
-             f"--virtual-time-budget={PATIENCE}", f"--print-to-pdf={partial}", page.resolve().as_uri()],
-            capture_output=True, text=True)
+            [
+                browser(),
+                *QUIET,
+                f"--user-data-dir={profile}/profile",
+                "--no-pdf-header-footer",
+                f"--virtual-time-budget={PATIENCE}",
+                f"--print-to-pdf={partial}",
+                page.resolve().as_uri(),
+            ],
+            capture_output=True,
+            text=True,
+        )
         if not partial.exists() or not partial.read_bytes().rstrip().endswith(b"%%EOF"):
             raise BuildError("Chromium did not print the book", *done.stderr.splitlines()[-5:])
         shutil.move(partial, PDF)

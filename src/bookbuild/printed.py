@@ -28,10 +28,24 @@ NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e[-+]?\d+)?")
 #: What is not prose: code, addresses, tags.
 HIDDEN = re.compile(r"`[^`\n]*`|\]\([^)]*\)|https?://\S+|<[^>]*>")
 OPERATORS: dict[type, Callable[..., float]] = {
-    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
-    ast.Pow: operator.pow, ast.USub: operator.neg}
-NAMES = {"e": math.e, "pi": math.pi, "exp": math.exp, "log": math.log, "sqrt": math.sqrt, "tan": math.tan,
-         "sinh": math.sinh, "asinh": math.asinh, "Phi": lambda x: (1 + math.erf(x / math.sqrt(2))) / 2}
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.Pow: operator.pow,
+    ast.USub: operator.neg,
+}
+NAMES = {
+    "e": math.e,
+    "pi": math.pi,
+    "exp": math.exp,
+    "log": math.log,
+    "sqrt": math.sqrt,
+    "tan": math.tan,
+    "sinh": math.sinh,
+    "asinh": math.asinh,
+    "Phi": lambda x: (1 + math.erf(x / math.sqrt(2))) / 2,
+}
 
 
 def decimals(text: str) -> list[str]:
@@ -44,6 +58,7 @@ def evaluate(formula: str) -> float:
 
     Raises: ValueError for anything else.
     """
+
     def value(node: ast.AST) -> float:
         if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
             return node.value
@@ -96,8 +111,12 @@ def texts(shown: list[Page], listed: list[dict]) -> dict[str, str]:
     found = {}
     for page in shown:
         cells = json.loads(page.path.read_text(encoding="utf-8"))["cells"]
-        parts = ["".join(cell["source"]) if cell["cell_type"] == "markdown" else
-                 cell["metadata"].get("mystnb", {}).get("figure", {}).get("caption", "") for cell in cells]
+        parts = [
+            "".join(cell["source"])
+            if cell["cell_type"] == "markdown"
+            else cell["metadata"].get("mystnb", {}).get("figure", {}).get("caption", "")
+            for cell in cells
+        ]
         found[page.name] = "\n\n".join(parts)
     return found | {f"claims/{claim['id']}": claim["statement"] for claim in listed}
 
@@ -108,16 +127,18 @@ def pools(shown: list[Page], evidence: list[dict]) -> dict[str, dict[str, list[f
     for page in shown:
         cells = json.loads(page.path.read_text(encoding="utf-8"))["cells"]
         code = [cell for cell in cells if cell["cell_type"] == "code"]
-        found[page.name] = {cell["id"]: numbers_of(cell) for cell in code
-                       if "injected-parameters" not in cell["metadata"].get("tags", [])}
+        found[page.name] = {
+            cell["id"]: numbers_of(cell)
+            for cell in code
+            if "injected-parameters" not in cell["metadata"].get("tags", [])
+        }
     for record in evidence:
         own = {field: record[field] for field in ("observed", "expected", "uncertainty", "control")}
         found.setdefault(f"claims/{record['id']}", {}).setdefault("records", []).extend(numbers_in(own))
     return found
 
 
-def faults(shown: list[Page], listed: list[dict], evidence: list[dict], origins: dict,
-           profile: str) -> list[str]:
+def faults(shown: list[Page], listed: list[dict], evidence: list[dict], origins: dict, profile: str) -> list[str]:
     """What is wrong with the decimals in print, one line each; in the full profile cells may round otherwise."""
     text, pool, found = texts(shown, listed), pools(shown, evidence), []
     for place in dict.fromkeys([*text, *origins]):
@@ -134,7 +155,7 @@ def _disagrees(number: str, origin: dict, pool: dict[str, list[float]], profile:
     """Why an origin does not give a number, if so."""
     if not isinstance(origin, dict) or len(origin) != 1 or next(iter(origin)) not in ORIGINS:
         return f"needs one of {', '.join(ORIGINS)}, got {origin!r}"
-    (kind, where), = origin.items()
+    ((kind, where),) = origin.items()
     if kind == "value":
         value = evaluate(where)
         return "" if rounds_to(number, value) else f"is printed, and {where} is {value:.8g}"
@@ -153,8 +174,11 @@ def propose(shown: list[Page], listed: list[dict], evidence: list[dict], origins
     for place, prose in text.items():
         known, own = origins.get(place) or {}, pool.get(place, {})
         for number in decimals(prose):
-            fitting = [name for name in sorted(own, key=lambda name: len(own[name]))
-                       if any(rounds_to(number, value) for value in own[name])]
+            fitting = [
+                name
+                for name in sorted(own, key=lambda name: len(own[name]))
+                if any(rounds_to(number, value) for value in own[name])
+            ]
             first = {"records": "of the claim"} if fitting[:1] == ["records"] else {"cell": next(iter(fitting), "?")}
             kept = number in known and not _disagrees(number, known[number], own, "quick")
             found.setdefault(place, {})[number] = known[number] if kept else first
@@ -171,8 +195,15 @@ def main() -> None:
     argparse.ArgumentParser(prog="bookbuild.printed", description=__doc__.split("\n")[0]).parse_args()
     shown = pages.of_book("quick")
     try:
-        print(yaml.safe_dump(propose(shown, claims.load(), claims.records(shown), load()),
-                             sort_keys=False, allow_unicode=True, width=120), end="")
+        print(
+            yaml.safe_dump(
+                propose(shown, claims.load(), claims.records(shown), load()),
+                sort_keys=False,
+                allow_unicode=True,
+                width=120,
+            ),
+            end="",
+        )
     except (OSError, KeyError) as error:
         raise BuildError(f"{LIST}: {error!r}") from error
 

@@ -81,13 +81,13 @@ def of_run(source: Path, profile: str, parameters: dict[str, object]) -> dict[st
 def to_markdown(runs: list[dict], profile: str) -> str:
     """The generated part of the provenance page."""
     lines = [f"This site shows the **{profile}** profile, built from commit `{commit()}`.", ""]
-    lines += ["## Runs", "", "| notebook | seed | time | commit | when | machine |",
-              "|---|---|---|---|---|---|"]
+    lines += ["## Runs", "", "| notebook | seed | time | commit | when | machine |", "|---|---|---|---|---|---|"]
     for run in runs:
         link = f"{{doc}}`/{Path(run['notebook']).with_suffix('')}`"
         seed = run["parameters"].get("seed", "none")
-        lines.append(f"| {link} | {seed} | {run['seconds']:.0f} s | `{run['commit']}`"
-                     f" | {run['started']} | {run['machine']} |")
+        lines.append(
+            f"| {link} | {seed} | {run['seconds']:.0f} s | `{run['commit']}` | {run['started']} | {run['machine']} |"
+        )
     lines += ["", f"Together {sum(run['seconds'] for run in runs):.0f} s.", ""]
     lines += ["## Parameters", ""]
     for run in runs:

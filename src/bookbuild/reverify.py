@@ -23,8 +23,10 @@ def find(name: str) -> dict:
     listed = {claim["id"]: claim for claim in claims.load()}
     if name not in listed:
         near = difflib.get_close_matches(name, listed, n=5, cutoff=0.4)
-        raise BuildError(f"no claim is called `{name}`; make claim ID=… takes a name of {claims.LIST}",
-                         *([f"near it: {', '.join(near)}"] if near else []))
+        raise BuildError(
+            f"no claim is called `{name}`; make claim ID=… takes a name of {claims.LIST}",
+            *([f"near it: {', '.join(near)}"] if near else []),
+        )
     if listed[name]["kind"] == "definition":
         raise BuildError(f"`{name}` is a definition: there is nothing to check")
     return listed[name]

@@ -30,9 +30,21 @@ JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
 def render(target: Path = NEXT, builder: str = "html") -> Path:
     """Run Jupyter Book on the stage and return the folder of what it made."""
     shutil.rmtree(target, ignore_errors=True)
-    command = [sys.executable, "-c", JUPYTER_BOOK, "build", str(stage.STAGE),
-               "--path-output", str(target), "--quiet", "-W", "-n", "--keep-going",
-               "--builder", builder]
+    command = [
+        sys.executable,
+        "-c",
+        JUPYTER_BOOK,
+        "build",
+        str(stage.STAGE),
+        "--path-output",
+        str(target),
+        "--quiet",
+        "-W",
+        "-n",
+        "--keep-going",
+        "--builder",
+        builder,
+    ]
     with LOG.open("w", encoding="utf-8") as log:
         done = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT)
     text = re.sub(r"\x1b\[[0-9;]*m", "", LOG.read_text(encoding="utf-8", errors="replace"))
@@ -64,14 +76,19 @@ def build(profile: str, inputs: dict[str, str]) -> None:
     evidence = claims.records(shown)
     listed = claims.load()
     joined = claims.join(listed, evidence, profile)
-    stage.build(shown, {
-        "reference/_claims.md": claims.to_markdown(joined, evidence, stage.bibliography_keys()),
-        "reference/_cite.md": citations.to_markdown(list(claims.PAPERS)),
-        "reference/_figures.md": figures.to_markdown(shown),
-        "reference/_licences.md": licences.to_markdown(),
-        "reference/_provenance.md": provenance.to_markdown([page.run() for page in shown], profile),
-        **api.pages(),
-    }, listed, provenance.stamp(profile))
+    stage.build(
+        shown,
+        {
+            "reference/_claims.md": claims.to_markdown(joined, evidence, stage.bibliography_keys()),
+            "reference/_cite.md": citations.to_markdown(list(claims.PAPERS)),
+            "reference/_figures.md": figures.to_markdown(shown),
+            "reference/_licences.md": licences.to_markdown(),
+            "reference/_provenance.md": provenance.to_markdown([page.run() for page in shown], profile),
+            **api.pages(),
+        },
+        listed,
+        provenance.stamp(profile),
+    )
     new = render()
     (new / "claims.json").write_text(claims.to_json(joined, profile, provenance.commit()), encoding="utf-8")
     faults = check.faults(new) + audit.site_faults(new, shown)

@@ -78,8 +78,7 @@ def build(pages: list[Page], generated: dict[str, str], claims: list[dict], stam
     """
     shutil.rmtree(STAGE, ignore_errors=True)
     book = STAGE / notebooks.BOOK
-    shutil.copytree(notebooks.BOOK, book,
-                    ignore=shutil.ignore_patterns("*.ipynb", ".ipynb_checkpoints"))
+    shutil.copytree(notebooks.BOOK, book, ignore=shutil.ignore_patterns("*.ipynb", ".ipynb_checkpoints"))
     shutil.copy2("_toc.yml", STAGE / "_toc.yml")
     (STAGE / "_config.yml").write_text(settings(stamp), encoding="utf-8")
     keys = bibliography_keys()

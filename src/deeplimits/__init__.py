@@ -33,9 +33,29 @@ if TYPE_CHECKING:
 
 __version__ = "0.2.0"
 __all__ = [
-    "activations", "architectures", "attention", "blocks", "data", "densities", "diffusions", "ensembles",
-    "evidence", "figures", "fractional", "gaussian", "growth", "jax", "kernels", "lazy", "networks", "reference",
-    "stability", "torch", "training", "verdicts", "wishart",
+    "activations",
+    "architectures",
+    "attention",
+    "blocks",
+    "data",
+    "densities",
+    "diffusions",
+    "ensembles",
+    "evidence",
+    "figures",
+    "fractional",
+    "gaussian",
+    "growth",
+    "jax",
+    "kernels",
+    "lazy",
+    "networks",
+    "reference",
+    "stability",
+    "torch",
+    "training",
+    "verdicts",
+    "wishart",
 ]
 
 

@@ -42,8 +42,9 @@ def whole(name: str, value: Any, least: int = 1, most: int | None = None) -> int
     return number
 
 
-def real(name: str, value: Any, *, above: float | None = None, least: float | None = None,
-         most: float | None = None) -> float:
+def real(
+    name: str, value: Any, *, above: float | None = None, least: float | None = None, most: float | None = None
+) -> float:
     """A finite real argument within its bounds.
 
     Raises: ValueError that names the argument, its value and the bounds.
@@ -54,15 +55,26 @@ def real(name: str, value: Any, *, above: float | None = None, least: float | No
     return float(found)
 
 
-def reals(name: str, value: ArrayLike, *, above: float | None = None, least: float | None = None,
-          most: float | None = None, infinite: bool = False, what: str = "") -> FloatArray:
+def reals(
+    name: str,
+    value: ArrayLike,
+    *,
+    above: float | None = None,
+    least: float | None = None,
+    most: float | None = None,
+    infinite: bool = False,
+    what: str = "",
+) -> FloatArray:
     """Real numbers within bounds, finite unless infinite ones are allowed.
 
     Shapes: any shape, the same shape out.
     Raises: ValueError that names the argument, its value and the bounds.
     """
-    bounds = [f"> {above}" if above is not None else "", f">= {least}" if least is not None else "",
-              f"<= {most}" if most is not None else ""]
+    bounds = [
+        f"> {above}" if above is not None else "",
+        f">= {least}" if least is not None else "",
+        f"<= {most}" if most is not None else "",
+    ]
     what = what or ("numbers, not NaN" if infinite else "finite numbers")
     allowed = " and ".join([what, *filter(None, bounds)])
     array = numbers(name, value, what=allowed)
@@ -191,8 +203,9 @@ def matrices(name: str, value: ArrayLike) -> FloatArray:
     """One finite square matrix or a stack of them."""
     array = numbers(name, value)
     if array.ndim < 2 or array.shape[-1] != array.shape[-2] or not np.all(np.isfinite(array)):
-        raise ValueError(f"{name} must hold finite square matrices (..., m, m), got shape {array.shape}: "
-                         f"{shown(value)}")
+        raise ValueError(
+            f"{name} must hold finite square matrices (..., m, m), got shape {array.shape}: {shown(value)}"
+        )
     return array
 
 

@@ -65,16 +65,18 @@ def slope(x: ArrayLike, observed: Estimate) -> Estimate:
     if value.ndim != 1 or np.unique(u).size < 2:
         raise ValueError(f"x must be (k,) with at least 2 distinct values, got {x!r}")
     if np.any(value < 3 * error):
-        raise ValueError("observed must be at least 3 standard errors above 0, "
-                         f"got {value.tolist()} with errors {error.tolist()}")
+        raise ValueError(
+            f"observed must be at least 3 standard errors above 0, got {value.tolist()} with errors {error.tolist()}"
+        )
     weights = (value / error) ** 2
     u = u - np.average(u, weights=weights)
     spread = np.sum(weights * u**2)
     return Estimate(np.sum(weights * u * np.log(value)) / spread, 1 / np.sqrt(spread))
 
 
-def numbers(name: str, value: ArrayLike, like: FloatArray | None = None,
-             least: float = -np.inf, above: float = -np.inf) -> FloatArray:
+def numbers(
+    name: str, value: ArrayLike, like: FloatArray | None = None, least: float = -np.inf, above: float = -np.inf
+) -> FloatArray:
     """Finite numbers within bounds, in the shape of `like`.
 
     Raises: ValueError that names the argument.

@@ -38,8 +38,11 @@ def table(figure: Figure) -> str:
     panels = [ax for ax in figure.axes if ax.get_label() != "<colorbar>"]
     for number, ax in enumerate(panels, 1):
         title = " ".join(ax.get_title(loc=side) for side in ("left", "center", "right")).strip()
-        described = "; ".join(f"{name} = {label}" for name, label in
-                              (("title", title), ("x", ax.get_xlabel()), ("y", ax.get_ylabel())) if label)
+        described = "; ".join(
+            f"{name} = {label}"
+            for name, label in (("title", title), ("x", ax.get_xlabel()), ("y", ax.get_ylabel()))
+            if label
+        )
         text.write(f"# panel {number}: {described or 'no labels'}\n".replace("\r", " "))
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -157,6 +160,13 @@ def _image(image: AxesImage) -> Iterator[Row]:
 
 #: What is read of an artist, the first that fits.
 READERS: tuple[tuple[str, type[Artist], Callable[[Any], Iterator[Row]]], ...] = (
-    ("line", Line2D, _line), ("histogram", StepPatch, _steps), ("bar", Rectangle, _bar),
-    ("outline", Polygon, _outline), ("points", PathCollection, _points), ("map", QuadMesh, _mesh),
-    ("lines", LineCollection, _segments), ("band", PolyCollection, _area), ("map", AxesImage, _image))
+    ("line", Line2D, _line),
+    ("histogram", StepPatch, _steps),
+    ("bar", Rectangle, _bar),
+    ("outline", Polygon, _outline),
+    ("points", PathCollection, _points),
+    ("map", QuadMesh, _mesh),
+    ("lines", LineCollection, _segments),
+    ("band", PolyCollection, _area),
+    ("map", AxesImage, _image),
+)

@@ -18,8 +18,18 @@ Arrays = dict[str, np.ndarray]
 #: The entry of a file that vouches for the others.
 SEAL = "seal"
 #: What reading a file that is something else may raise.
-STRANGE = (OSError, ValueError, KeyError, EOFError, TypeError, AttributeError, RuntimeError, MemoryError,
-           zipfile.BadZipFile, zlib.error)
+STRANGE = (
+    OSError,
+    ValueError,
+    KeyError,
+    EOFError,
+    TypeError,
+    AttributeError,
+    RuntimeError,
+    MemoryError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 def seal(name: str, arrays: Mapping[str, np.ndarray]) -> str:
@@ -63,6 +73,10 @@ def kept(path: Path, name: str) -> Arrays | None:
             return arrays
     except STRANGE:
         pass
-    warnings.warn(f"{path} is damaged or another file than was kept there: it is not used, and made again. If this "
-                  "is said again and again, delete it", RuntimeWarning, stacklevel=3)
+    warnings.warn(
+        f"{path} is damaged or another file than was kept there: it is not used, and made again. If this "
+        "is said again and again, delete it",
+        RuntimeWarning,
+        stacklevel=3,
+    )
     return None

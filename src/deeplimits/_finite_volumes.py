@@ -45,8 +45,14 @@ def generator(drift: FloatArray, width: float, absorbing: bool = False) -> Float
     return bands
 
 
-def evolve(masses: FloatArray, edges: FloatArray, drift: Callable[[FloatArray], FloatArray],
-           start: float, end: float, absorbing: bool = False) -> FloatArray:
+def evolve(
+    masses: FloatArray,
+    edges: FloatArray,
+    drift: Callable[[FloatArray], FloatArray],
+    start: float,
+    end: float,
+    absorbing: bool = False,
+) -> FloatArray:
     """Carry the probabilities of the cells from one time to another.
 
     Shapes: masses (n,) between edges (n + 1,), a vectorised drift -> (n,).
@@ -75,8 +81,15 @@ def _step(masses: FloatArray, bands: FloatArray) -> FloatArray:
     return moved
 
 
-def normal_start(drift: Callable[[FloatArray], FloatArray], mean: float, variance: float,
-                 width: float, start: float, end: float, settling: bool = True) -> tuple[float, float, float]:
+def normal_start(
+    drift: Callable[[FloatArray], FloatArray],
+    mean: float,
+    variance: float,
+    width: float,
+    start: float,
+    end: float,
+    settling: bool = True,
+) -> tuple[float, float, float]:
     """Follow a point until the grid resolves its law, which is nearly normal until then.
 
     Shapes: the mean and variance at time `start` -> (time, mean, variance), at `end` at the latest.
@@ -99,8 +112,15 @@ def normal_start(drift: Callable[[FloatArray], FloatArray], mean: float, varianc
         return min(state[1] / (9 * width**2), 1 / (2 * width * speed + 1e-300)) - 1
 
     resolved.terminal = True  # type: ignore[attr-defined]
-    path = solve_ivp(moments, (start, end), [mean, variance], rtol=1e-9, atol=[1e-9 * width, 1e-9 * width**2],
-                     events=resolved, first_step=min(0.1 * width**2, (end - start) / 2))
+    path = solve_ivp(
+        moments,
+        (start, end),
+        [mean, variance],
+        rtol=1e-9,
+        atol=[1e-9 * width, 1e-9 * width**2],
+        events=resolved,
+        first_step=min(0.1 * width**2, (end - start) / 2),
+    )
     return path.t[-1], path.y[0, -1], path.y[1, -1]
 
 
@@ -114,10 +134,10 @@ def _bernoulli(x: FloatArray) -> FloatArray:
 
 def _partial_fractions() -> tuple[np.ndarray, np.ndarray]:
     """Poles and residues of the approximation of exp with degrees 4 over 5, one of each pair."""
-    above = [factorial(9 - j) * factorial(4) / (factorial(9) * factorial(j) * factorial(4 - j))
-             for j in range(5)]
-    below = [(-1) ** j * factorial(9 - j) * factorial(5)
-             / (factorial(9) * factorial(j) * factorial(5 - j)) for j in range(6)]
+    above = [factorial(9 - j) * factorial(4) / (factorial(9) * factorial(j) * factorial(4 - j)) for j in range(5)]
+    below = [
+        (-1) ** j * factorial(9 - j) * factorial(5) / (factorial(9) * factorial(j) * factorial(5 - j)) for j in range(6)
+    ]
     numerator, denominator = np.polynomial.Polynomial(above), np.polynomial.Polynomial(below)
     poles = denominator.roots()
     poles = poles - denominator(poles) / denominator.deriv()(poles)

@@ -29,8 +29,9 @@ def sample(name: str, values: ArrayLike) -> FloatArray:
     """
     x = np.asarray(values, dtype=np.float64)
     if x.ndim != 1 or x.size == 0 or np.any(np.isnan(x)):
-        raise ValueError(f"{name} must be (k,) with k >= 1 and without NaN, "
-                         f"got shape {x.shape} with {np.isnan(x).sum()} NaN")
+        raise ValueError(
+            f"{name} must be (k,) with k >= 1 and without NaN, got shape {x.shape} with {np.isnan(x).sum()} NaN"
+        )
     return x
 
 
@@ -98,8 +99,10 @@ def accepted(x: FloatArray, law: Law, radius: float) -> dict[str, list[float] | 
 
     def within(moved: FloatArray) -> bool:
         # A law that jumps has two values there.
-        left, at = (np.interp(np.nextafter(moved, side), places, heights) + fixed
-                    for side, fixed in ((-np.inf, below), (np.inf, upto)))
+        left, at = (
+            np.interp(np.nextafter(moved, side), places, heights) + fixed
+            for side, fixed in ((-np.inf, below), (np.inf, upto))
+        )
         return max((after - at).max(), (left - before).max()) <= radius
 
     def farthest(move: Callable[[float], FloatArray], end: float) -> float:
@@ -111,8 +114,10 @@ def accepted(x: FloatArray, law: Law, radius: float) -> dict[str, list[float] | 
             inside, outside = (half, outside) if within(move(half)) else (inside, half)
         return inside
 
-    moves = {"shift": (lambda s: points - s * unit, WIDEST),
-             "stretch": (lambda s: middle + (points - middle) * np.exp(-s), np.log(WIDEST))}
+    moves = {
+        "shift": (lambda s: points - s * unit, WIDEST),
+        "stretch": (lambda s: middle + (points - middle) * np.exp(-s), np.log(WIDEST)),
+    }
     if not within(points):
         return dict.fromkeys(moves)
     ends = {name: [farthest(move, sign * end) for sign in (-1, 1)] for name, (move, end) in moves.items()}

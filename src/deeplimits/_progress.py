@@ -38,8 +38,10 @@ class Progress:
         rate = done / max(now - self.start, 1e-9)
         bar = "#" * (WIDTH * done // self.total)
         left = (self.total - done) / rate
-        self.line.show(f"[{bar:<{WIDTH}}] {done / self.total:4.0%}  {done:.3g} of {self.total:.3g} samples  "
-                       f"{rate:.3g}/s  {_span(left)} left")
+        self.line.show(
+            f"[{bar:<{WIDTH}}] {done / self.total:4.0%}  {done:.3g} of {self.total:.3g} samples  "
+            f"{rate:.3g}/s  {_span(left)} left"
+        )
 
 
 class Terminal:

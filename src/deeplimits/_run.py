@@ -127,18 +127,35 @@ def pieces(kernel: Callable[[FloatArray, int], None], rows: int = 2048) -> Calla
     return several
 
 
-def checked(count: int, wanted: ArrayLike, has_axis: bool, samples: int, seed: int, refinement: int, *,
-            first: int = 0, threads: int | None = None, precision: str = "single") -> Run:
+def checked(
+    count: int,
+    wanted: ArrayLike,
+    has_axis: bool,
+    samples: int,
+    seed: int,
+    refinement: int,
+    *,
+    first: int = 0,
+    threads: int | None = None,
+    precision: str = "single",
+) -> Run:
     """A run after so many layers or steps, recorded after those wanted."""
     samples = whole("samples", samples, most=MOST_SAMPLES)
     whole("first", first, least=0, most=MOST_SAMPLES - samples)
     if precision not in ("single", "double"):
         raise ValueError(f"precision must be 'single' or 'double', got {precision!r}")
     records = np.unique(np.array(wanted, np.int64))
-    return Run(samples, np.uint64(_checks.seed(seed)), count, records,
-               np.searchsorted(records, wanted).tolist() if has_axis else None, refinement, first,
-               None if threads is None else whole("threads", threads),
-               np.dtype(np.float32 if precision == "single" else np.float64))
+    return Run(
+        samples,
+        np.uint64(_checks.seed(seed)),
+        count,
+        records,
+        np.searchsorted(records, wanted).tolist() if has_axis else None,
+        refinement,
+        first,
+        None if threads is None else whole("threads", threads),
+        np.dtype(np.float32 if precision == "single" else np.float64),
+    )
 
 
 def known(how: Mapping[str, Any], allowed: type) -> dict[str, Any]:
@@ -168,12 +185,14 @@ class Network(Process):
     """A process along layers: layer 0 is the start, layer `depth` the last."""
 
     if TYPE_CHECKING:
+
         @property
         def depth(self) -> int:
             """The number of layers."""
 
-    def _run(self, samples: int, seed: int, at: Sequence[int] | None, how: Mapping[str, Any],
-             allowed: type = Layers) -> Run:
+    def _run(
+        self, samples: int, seed: int, at: Sequence[int] | None, how: Mapping[str, Any], allowed: type = Layers
+    ) -> Run:
         """The checked arguments of a `sample` call.
 
         Raises: ValueError that names the argument, its value and what is allowed; TypeError for an unknown one.
@@ -188,6 +207,7 @@ class Diffusion(Process):
     """A process along time, on a grid of even steps: 0 is the start, `time` the end."""
 
     if TYPE_CHECKING:
+
         @property
         def time(self) -> float:
             """The end."""
@@ -195,8 +215,9 @@ class Diffusion(Process):
     #: Steps from 0 to `time` where none are given.
     STEPS = 128
 
-    def _run(self, samples: int, seed: int, at: Sequence[float] | None, how: Mapping[str, Any],
-             allowed: type = Steps) -> Run:
+    def _run(
+        self, samples: int, seed: int, at: Sequence[float] | None, how: Mapping[str, Any], allowed: type = Steps
+    ) -> Run:
         """The checked arguments of a `sample` call.
 
         Raises: ValueError that names the argument, its value and what is allowed; TypeError for an unknown one.
@@ -212,6 +233,8 @@ class Diffusion(Process):
         place = real("at", moment, least=0, most=self.time * (1 + OFF_GRID / steps)) / self.time * steps
         index = round(place)
         if abs(place - index) > OFF_GRID:
-            raise ValueError(f"at must lie on the grid of {steps} steps in [0, {self.time}], got {moment!r}; "
-                             f"the nearest grid time is {index * self.time / steps:.12g}")
+            raise ValueError(
+                f"at must lie on the grid of {steps} steps in [0, {self.time}], got {moment!r}; "
+                f"the nearest grid time is {index * self.time / steps:.12g}"
+            )
         return index

@@ -146,12 +146,16 @@ class Summary:
             raise ValueError(f"probability must lie between 0 and 1, got {probability!r}")
         below = self._binned()[:, :-1].cumsum(axis=1) / self.count
         if np.any(p <= below[:, :1].max()) or np.any(p > below[:, -1].min()):
-            raise ValueError(f"probability must have its quantile between the edges, which is in "
-                             f"({below[:, 0].max():.6g}, {below[:, -1].min():.6g}]; got {probability!r}")
+            raise ValueError(
+                f"probability must have its quantile between the edges, which is in "
+                f"({below[:, 0].max():.6g}, {below[:, -1].min():.6g}]; got {probability!r}"
+            )
         edges = np.broadcast_to(np.asarray(self.edges), below.shape)
         spread = np.sqrt(p * (1 - p) / self.count)
-        found = [(_inverse(c, e, p), _inverse(c, e, p - spread)[0], _inverse(c, e, p + spread)[0])
-                 for c, e in zip(below, edges, strict=True)]
+        found = [
+            (_inverse(c, e, p), _inverse(c, e, p - spread)[0], _inverse(c, e, p + spread)[0])
+            for c, e in zip(below, edges, strict=True)
+        ]
         value, within = (self._shaped(np.stack([one[0][part] for one in found])) for part in (0, 1))
         return Quantile(value, self._shaped(np.stack([(high - low) / 2 for _, low, high in found])), within)
 
@@ -166,9 +170,15 @@ class Summary:
         finite = np.diag(t.pairs)
         enough, some = finite > 1, np.maximum(finite, 2)
         deviation = np.where(enough, np.sqrt(np.diag(t.products) / (some - 1)), np.nan)
-        columns = {"count": self.count, "infinite": self.count - finite,
-                   "mean": np.where(finite > 0, np.diag(t.means), np.nan), "error": deviation / np.sqrt(some),
-                   "std": deviation, "minimum": t.minimum, "maximum": t.maximum}
+        columns = {
+            "count": self.count,
+            "infinite": self.count - finite,
+            "mean": np.where(finite > 0, np.diag(t.means), np.nan),
+            "error": deviation / np.sqrt(some),
+            "std": deviation,
+            "minimum": t.minimum,
+            "maximum": t.maximum,
+        }
         return pandas.DataFrame(columns, index=pandas.Index(t.names or range(len(finite)), name="statistic"))
 
     def save(self, path: str | os.PathLike) -> None:
@@ -177,9 +187,16 @@ class Summary:
         Law: exact: what is loaded answers and merges as what was saved.
         """
         t = self.tally
-        arrays = {"requested": np.array(self.requested), "count": np.array(t.count),
-                  "single": np.array(t.single), "pairs": t.pairs, "means": t.means, "products": t.products,
-                  "minimum": t.minimum, "maximum": t.maximum}
+        arrays = {
+            "requested": np.array(self.requested),
+            "count": np.array(t.count),
+            "single": np.array(t.single),
+            "pairs": t.pairs,
+            "means": t.means,
+            "products": t.products,
+            "minimum": t.minimum,
+            "maximum": t.maximum,
+        }
         if t.names is not None:
             arrays["names"] = np.array(t.names, str)
         if self.edges is not None and t.histogram is not None:
@@ -198,13 +215,18 @@ class Summary:
             warnings.simplefilter("ignore", RuntimeWarning)  # what is wrong is said below
             arrays = kept(Path(path), SCHEMA)
         if arrays is None:
-            raise ValueError(f"path must be a file that Summary.save wrote ({SCHEMA}), got {os.fspath(path)!r}, which "
-                             "is damaged, of something else, or of another version")
+            raise ValueError(
+                f"path must be a file that Summary.save wrote ({SCHEMA}), got {os.fspath(path)!r}, which "
+                "is damaged, of something else, or of another version"
+            )
         names, edges = arrays.pop("names", None), arrays.pop("edges", None)
         requested, histogram = int(arrays.pop("requested")), arrays.pop("histogram", None)
         count, single = int(arrays.pop("count")), bool(arrays.pop("single"))
-        return cls(Tally(None if names is None else tuple(names.tolist()), single, count, **arrays,
-                         histogram=histogram), requested, edges)
+        return cls(
+            Tally(None if names is None else tuple(names.tolist()), single, count, **arrays, histogram=histogram),
+            requested,
+            edges,
+        )
 
     def __getitem__(self, statistic: str | int) -> Summary:
         if isinstance(statistic, str):
@@ -213,8 +235,11 @@ class Summary:
                 raise ValueError(f"statistic must be one of {self.names}, got {statistic!r}")
             statistic = names.index(statistic)
         i = whole("statistic", statistic, least=0, most=len(self.tally.pairs) - 1)
-        return Summary(self.tally.pick(i), self.requested,
-                       self.edges if self.edges is None or self.edges.ndim == 1 else self.edges[i])
+        return Summary(
+            self.tally.pick(i),
+            self.requested,
+            self.edges if self.edges is None or self.edges.ndim == 1 else self.edges[i],
+        )
 
     def __repr__(self) -> str:
         lines = [f"{self.count} samples" + (f" of {self.requested}: interrupted" if self.partial else "")]
@@ -222,8 +247,10 @@ class Summary:
         for i, n in enumerate(np.diag(t.pairs)):
             error = f" ± {np.sqrt(t.products[i, i] / (n - 1) / n):.2g}" if n > 1 else ""
             infinite = f", {self.count - n} infinite" if n < self.count else ""
-            lines.append(f"  {t.names[i] if t.names else i}: mean {t.means[i, i]:.8g}{error}, "
-                         f"from {t.minimum[i]:.6g} to {t.maximum[i]:.6g}{infinite}")
+            lines.append(
+                f"  {t.names[i] if t.names else i}: mean {t.means[i, i]:.8g}{error}, "
+                f"from {t.minimum[i]:.6g} to {t.maximum[i]:.6g}{infinite}"
+            )
         return "\n".join(lines)
 
     def _shaped(self, array: NDArray) -> NDArray:

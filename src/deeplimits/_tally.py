@@ -40,9 +40,16 @@ class Tally:
         """The tally of one statistic."""
         one = slice(i, i + 1)
         return replace(
-            self, names=self.names and self.names[one], single=True, pairs=self.pairs[one, one],
-            means=self.means[one, one], products=self.products[one, one], minimum=self.minimum[one],
-            maximum=self.maximum[one], histogram=None if self.histogram is None else self.histogram[one])
+            self,
+            names=self.names and self.names[one],
+            single=True,
+            pairs=self.pairs[one, one],
+            means=self.means[one, one],
+            products=self.products[one, one],
+            minimum=self.minimum[one],
+            maximum=self.maximum[one],
+            histogram=None if self.histogram is None else self.histogram[one],
+        )
 
     def merge(self, later: Tally) -> Tally:
         """The tally of these samples and of later ones.
@@ -52,8 +59,10 @@ class Tally:
         Raises: ValueError if the two do not hold the same statistics.
         """
         if (self.names, self.single, len(self.pairs)) != (later.names, later.single, len(later.pairs)):
-            raise ValueError("statistics must be the same for every batch, got "
-                             f"{self.names or len(self.pairs)} and then {later.names or len(later.pairs)}")
+            raise ValueError(
+                "statistics must be the same for every batch, got "
+                f"{self.names or len(self.pairs)} and then {later.names or len(later.pairs)}"
+            )
         pairs = self.pairs + later.pairs
         share = later.pairs / np.maximum(pairs, 1)
         try:
@@ -63,9 +72,15 @@ class Tally:
         except FloatingPointError:
             raise ValueError(TOO_LARGE) from None
         return replace(
-            self, count=self.count + later.count, pairs=pairs, means=self.means + gap * share, products=products,
-            minimum=np.minimum(self.minimum, later.minimum), maximum=np.maximum(self.maximum, later.maximum),
-            histogram=None if self.histogram is None or later.histogram is None else self.histogram + later.histogram)
+            self,
+            count=self.count + later.count,
+            pairs=pairs,
+            means=self.means + gap * share,
+            products=products,
+            minimum=np.minimum(self.minimum, later.minimum),
+            maximum=np.maximum(self.maximum, later.maximum),
+            histogram=None if self.histogram is None or later.histogram is None else self.histogram + later.histogram,
+        )
 
 
 def tally(result: Mapping[str, ArrayLike] | ArrayLike, count: int, first: int, edges: FloatArray | None) -> Tally:
@@ -77,8 +92,9 @@ def tally(result: Mapping[str, ArrayLike] | ArrayLike, count: int, first: int, e
     x = np.ascontiguousarray(values.reshape(count, -1).T)  # NumPy sums contiguous rows pairwise
     if np.any(np.isnan(x)):
         i, j = np.argwhere(np.isnan(x.T))[0]
-        raise ValueError(f"statistics must not be NaN, got NaN for statistic {names[j] if names else j} "
-                         f"of sample {first + i}")
+        raise ValueError(
+            f"statistics must not be NaN, got NaN for statistic {names[j] if names else j} of sample {first + i}"
+        )
     try:
         with np.errstate(over="raise", invalid="raise"):
             moments = _moments(x)
@@ -91,15 +107,20 @@ def _columns(result: Mapping[str, ArrayLike] | ArrayLike, count: int) -> tuple[t
     """Names, if there are any, and numbers."""
     names = tuple(result) if isinstance(result, Mapping) else None
     try:
-        values = np.asarray(np.stack([np.asarray(result[name]) for name in names], axis=-1)
-                            if isinstance(result, Mapping) and names is not None else result)
+        values = np.asarray(
+            np.stack([np.asarray(result[name]) for name in names], axis=-1)
+            if isinstance(result, Mapping) and names is not None
+            else result
+        )
     except ValueError as error:
         raise ValueError(f"statistics must give as many numbers as there are samples: {error}") from None
     if values.dtype.kind not in "biuf":
         raise ValueError(f"statistics must give real numbers, got {values.dtype}")
     if values.ndim not in ((1, 2) if names is None else (2,)) or len(values) != count or values.size == 0:
-        raise ValueError(f"statistics must give shape ({count},) or ({count}, k) for {count} samples"
-                         f"{', for each name a number a sample' * (names is not None)}, got {values.shape}")
+        raise ValueError(
+            f"statistics must give shape ({count},) or ({count}, k) for {count} samples"
+            f"{', for each name a number a sample' * (names is not None)}, got {values.shape}"
+        )
     return names, values.astype(np.float64, copy=False)
 
 
@@ -116,13 +137,19 @@ def _moments(x: FloatArray) -> tuple[NDArray[np.int64], FloatArray, FloatArray, 
     deviation = np.where(finite, x - centre[:, None], 0)
     offset = np.einsum("is,js->ij", deviation, weight) / some
     products = np.einsum("is,js->ij", deviation, deviation) - pairs * offset * offset.T
-    return (pairs.astype(np.int64), np.where(pairs > 0, centre[:, None] + offset, 0), products,
-            np.where(finite, x, np.inf).min(axis=1), np.where(finite, x, -np.inf).max(axis=1))
+    return (
+        pairs.astype(np.int64),
+        np.where(pairs > 0, centre[:, None] + offset, 0),
+        products,
+        np.where(finite, x, np.inf).min(axis=1),
+        np.where(finite, x, -np.inf).max(axis=1),
+    )
 
 
 def _histogram(x: FloatArray, edges: FloatArray) -> NDArray[np.int64]:
     if edges.ndim == 2 and len(edges) != len(x):
         raise ValueError(f"edges must be one row, or one for each of {len(x)} statistics, got {len(edges)}")
     bins = np.broadcast_to(edges, (len(x), edges.shape[-1]))
-    return np.stack([np.bincount(np.searchsorted(own, row), minlength=len(own) + 1)
-                     for own, row in zip(bins, x, strict=True)])
+    return np.stack(
+        [np.bincount(np.searchsorted(own, row), minlength=len(own) + 1) for own, row in zip(bins, x, strict=True)]
+    )

@@ -14,8 +14,10 @@ KNOWN_MODELS = ("gpt2", "llama")
 
 def unknown(name: str, why: str) -> ValueError:
     """The error for a matrix without a law, with the way out."""
-    return ValueError(f"module has a matrix {name!r} that {why}; replace that layer by Linear, Embedding, Conv1d, "
-                      "Conv2d or MultiheadAttention, or keep its weight off the meta device")
+    return ValueError(
+        f"module has a matrix {name!r} that {why}; replace that layer by Linear, Embedding, Conv1d, "
+        "Conv2d or MultiheadAttention, or keep its weight off the meta device"
+    )
 
 
 class Laws:
@@ -33,8 +35,13 @@ class Laws:
         nn = self.torch.nn
         if type(part).__name__ == "Conv1D" and hasattr(part, "nf"):
             return "linear"
-        kinds = {nn.Linear: "linear", nn.Embedding: "embedding", nn.Conv1d: "convolution", nn.Conv2d: "convolution",
-                 nn.MultiheadAttention: "attention"}
+        kinds = {
+            nn.Linear: "linear",
+            nn.Embedding: "embedding",
+            nn.Conv1d: "convolution",
+            nn.Conv2d: "convolution",
+            nn.MultiheadAttention: "attention",
+        }
         return next((kind for known, kind in kinds.items() if isinstance(part, known)), None)
 
     def shapes(self, part: Any) -> list[tuple[str, int, int]]:
@@ -76,8 +83,10 @@ class Laws:
     def _of_model(self, name: str) -> float:
         config = self.model.config
         if config.model_type not in KNOWN_MODELS:
-            raise ValueError(f"law must give the deviation of {name!r}: the rules of {config.model_type!r} are not "
-                             f"known, only those of {', '.join(KNOWN_MODELS)}")
+            raise ValueError(
+                f"law must give the deviation of {name!r}: the rules of {config.model_type!r} are not "
+                f"known, only those of {', '.join(KNOWN_MODELS)}"
+            )
         std = config.initializer_range
         if config.model_type == "gpt2" and name.endswith("c_proj.weight"):
             return std / (2 * config.n_layer) ** 0.5
@@ -100,8 +109,10 @@ class Laws:
         elif hasattr(part, "reset_parameters"):
             part.reset_parameters()
         else:
-            raise ValueError(f"module {name!r} ({type(part).__name__}) is on the meta device and has no "
-                             "reset_parameters: build that part on the CPU")
+            raise ValueError(
+                f"module {name!r} ({type(part).__name__}) is on the meta device and has no "
+                "reset_parameters: build that part on the CPU"
+            )
 
 
 def matrices_of(torch: ModuleType, module: Any, laws: Laws) -> list[tuple[str, Any]]:
@@ -118,8 +129,9 @@ def matrices_of(torch: ModuleType, module: Any, laws: Laws) -> list[tuple[str, A
         if kind == "convolution" and part.groups != 1:
             raise ValueError(f"module {name!r} must have groups=1, got {part.groups}: split it into one layer a group")
         if kind == "attention" and not (part._qkv_same_embed_dim and part.bias_k is None and not part.add_zero_attn):
-            raise ValueError(f"module {name!r} must have keys and values of its own width, no bias_kv and no zero "
-                             "attention")
+            raise ValueError(
+                f"module {name!r} must have keys and values of its own width, no bias_kv and no zero attention"
+            )
         if kind == "embedding" and (part.max_norm is not None or part.scale_grad_by_freq or part.sparse):
             raise ValueError(f"module {name!r} must be an Embedding without max_norm, scale_grad_by_freq and sparse")
         found.append((name, part))

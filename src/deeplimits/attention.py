@@ -23,7 +23,12 @@ from .gaussian import ATTENTION_LAYERS, ATTENTION_PATHS, block_generator
 from .wishart import bartlett, factor_of
 
 __all__ = [
-    "AttentionSDE", "ShapedAttention", "attention_drift", "attention_moments", "attention_noise", "shaped_softmax",
+    "AttentionSDE",
+    "ShapedAttention",
+    "attention_drift",
+    "attention_moments",
+    "attention_noise",
+    "shaped_softmax",
 ]
 
 #: Growth of the trace beyond which a path of the limit counts as exploded: what is left of its life is negligible.
@@ -71,8 +76,7 @@ def _second_order(V: FloatArray) -> FloatArray:
 
 def _arguments(V: ArrayLike, gamma: float, temperature: float) -> tuple[FloatArray, float, float]:
     """The checked arguments of drift and noise."""
-    return (_checks.matrices("V", V), real("gamma", gamma, least=0, most=1),
-            real("temperature", temperature, above=0))
+    return (_checks.matrices("V", V), real("gamma", gamma, least=0, most=1), real("temperature", temperature, above=0))
 
 
 def attention_drift(V: ArrayLike, gamma: float, temperature: float) -> FloatArray:
@@ -163,8 +167,9 @@ class ShapedAttention(Network):
         real("gamma", self.gamma, above=0, most=1)
         real("temperature", self.temperature, above=0)
 
-    def sample(self, initial: ArrayLike, samples: int, seed: int, at: Sequence[int] | None = None,
-               **how: Unpack[How]) -> FloatArray:
+    def sample(
+        self, initial: ArrayLike, samples: int, seed: int, at: Sequence[int] | None = None, **how: Unpack[How]
+    ) -> FloatArray:
         """Covariances of the tokens of independent networks.
 
         Shapes: initial is V0, (m, m), the Gram <x, x'>/n of the tokens, m <= width. Returns (samples, m, m) at the last
@@ -234,8 +239,9 @@ class AttentionSDE(Diffusion):
         real("temperature", self.temperature, above=0)
         real("time", self.time, above=0)
 
-    def sample(self, initial: ArrayLike, samples: int, seed: int, at: Sequence[float] | None = None,
-               **how: Unpack[Grid]) -> FloatArray:
+    def sample(
+        self, initial: ArrayLike, samples: int, seed: int, at: Sequence[float] | None = None, **how: Unpack[Grid]
+    ) -> FloatArray:
         """Covariances of tokens in the limit.
 
         Shapes: initial is V0, (m, m). Returns (samples, m, m) at `time`, or (samples, len(at), m, m) at the times
@@ -269,8 +275,9 @@ class AttentionSDE(Diffusion):
 
         return _in_blocks(advance, V0, run, ATTENTION_PATHS)
 
-    def _step(self, V: FloatArray, draw: np.random.Generator, h: float, value_rate: float,
-              refinement: int) -> FloatArray:
+    def _step(
+        self, V: FloatArray, draw: np.random.Generator, h: float, value_rate: float, refinement: int
+    ) -> FloatArray:
         m, warm = V.shape[-1], self.gamma**2 / self.temperature
         normal, values, fine = np.zeros(V.shape), np.eye(m), h / refinement
         for _ in range(refinement):
@@ -297,8 +304,9 @@ def _factors(V: FloatArray) -> FloatArray:
         return np.asarray(vectors * np.sqrt(np.maximum(values, 0))[:, None, :], np.float64)
 
 
-def _in_blocks(step: Callable[[FloatArray, np.random.Generator], FloatArray], V0: FloatArray, run: Run,
-               stream: int) -> FloatArray:
+def _in_blocks(
+    step: Callable[[FloatArray, np.random.Generator], FloatArray], V0: FloatArray, run: Run, stream: int
+) -> FloatArray:
     """Carry whole blocks of samples, the same for any cut into pieces, and keep those asked for."""
     start = factor_of(V0)
 

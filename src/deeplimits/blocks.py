@@ -118,13 +118,15 @@ class Blocks:
         if outer.smoothness < 3:
             raise ValueError(
                 f"outer must have 3 continuous derivatives at 0, {outer.name} has {outer.smoothness:g}: its branches "
-                "do not shrink to a diffusion. Use a smooth one such as plain('gelu'), or a finite ResNet")
+                "do not shrink to a diffusion. Use a smooth one such as plain('gelu'), or a finite ResNet"
+            )
         if outer.value0 != 0:
             raise ValueError(f"outer must vanish at 0, {outer.name} is {outer.value0:.6g} there; subtract that value")
         if inner.regularity < 2 and outer.rectifier is None:
             raise ValueError(
                 f"inner must have 2 continuous derivatives unless outer is linear(), {inner.name} has "
-                f"{inner.regularity:g}; use a smooth one such as plain('softplus'), or outer=linear()")
+                f"{inner.regularity:g}; use a smooth one such as plain('softplus'), or outer=linear()"
+            )
         return outer.slope0, outer.second0
 
 

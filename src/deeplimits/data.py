@@ -132,8 +132,16 @@ class Split(NamedTuple):
     test_labels: np.ndarray
 
 
-def split(name: str, train: int, test: int, seed: int, classes: Sequence[int] | None = None, *,
-          url: str = MNIST_URL, md5: str = MNIST_MD5) -> Split:
+def split(
+    name: str,
+    train: int,
+    test: int,
+    seed: int,
+    classes: Sequence[int] | None = None,
+    *,
+    url: str = MNIST_URL,
+    md5: str = MNIST_MD5,
+) -> Split:
     """Random pictures to train on, and others to test with, of "digits" or of "mnist".
 
     Shapes: as `Split`. With `classes`, only pictures with these labels.
@@ -153,7 +161,7 @@ def split(name: str, train: int, test: int, seed: int, classes: Sequence[int] | 
         raise ValueError(f"classes must be labels of {name}, got {classes!r}")
     whole("train", train, most=len(kept) - 1)
     whole("test", test, most=len(kept) - train)
-    chosen = np.random.default_rng(_checks.seed(seed)).permutation(kept)[:train + test]
+    chosen = np.random.default_rng(_checks.seed(seed)).permutation(kept)[: train + test]
     grey, found = pixels[chosen] / white, labels[chosen].astype(np.int64)
     return Split(grey[:train], found[:train], grey[train:], found[train:])
 
@@ -221,9 +229,10 @@ def _fetched(url: str, md5: str) -> bytes:
         if body[:2] == b"\x1f\x8b":
             body = gzip.decompress(body)
     except (OSError, EOFError, zlib.error, http.client.HTTPException) as error:
-        raise ConnectionError(f"MNIST could not be fetched from {url} ({error}). It needs the network once; "
-                              "without it take the data set 'digits', or url='file:///...' for a copy of the file"
-                              ) from error
+        raise ConnectionError(
+            f"MNIST could not be fetched from {url} ({error}). It needs the network once; "
+            "without it take the data set 'digits', or url='file:///...' for a copy of the file"
+        ) from error
     found = hashlib.md5(body, usedforsecurity=False).hexdigest()
     if found != md5:
         raise ValueError(f"MNIST from {url} has the MD5 sum {found}, and not {md5}: it was not used")
@@ -233,7 +242,7 @@ def _fetched(url: str, md5: str) -> bytes:
 def _pictures(body: bytes, url: str) -> Pictures:
     """The rows of an ARFF file: grey values from 0 to 255, then the label."""
     try:
-        table = body[body.lower().index(b"@data") + len(b"@data"):]
+        table = body[body.lower().index(b"@data") + len(b"@data") :]
         if not table.strip():
             raise ValueError("it has no rows of data")
         rows = np.loadtxt(table.decode("ascii").splitlines(), np.uint8, delimiter=",", ndmin=2)

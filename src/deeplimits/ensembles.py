@@ -156,16 +156,27 @@ def _log_variance(i: int, V: FloatArray) -> FloatArray:
 
 def _check_inputs(V: FloatArray, index: int) -> None:
     if V.ndim < 3 or V.shape[-1] != V.shape[-2] or V.shape[-1] <= index:
-        raise ValueError(f"samples must be covariances of at least {index + 1} inputs for these statistics, "
-                         f"got shape {V.shape}")
+        raise ValueError(
+            f"samples must be covariances of at least {index + 1} inputs for these statistics, got shape {V.shape}"
+        )
 
 
 def _together(functions: dict[str, Statistics], batch: FloatArray) -> dict[str, Any]:
     return {name: function(batch) for name, function in functions.items()}
 
 
-def _chunk(process: Process, initial: ArrayLike, samples: int, seed: int, statistics: Statistics,
-           edges: FloatArray | None, chunk: int, sampling: dict[str, Any], first: int, threads: int = 1) -> Tally:
+def _chunk(
+    process: Process,
+    initial: ArrayLike,
+    samples: int,
+    seed: int,
+    statistics: Statistics,
+    edges: FloatArray | None,
+    chunk: int,
+    sampling: dict[str, Any],
+    first: int,
+    threads: int = 1,
+) -> Tally:
     """The tally of one chunk. Workers are what runs in parallel, so a chunk takes one thread."""
     count = min(chunk, samples - first)
     batch = process.sample(initial, count, seed, first=first, threads=threads, **sampling)
@@ -203,8 +214,11 @@ def _result(work: Callable[..., Tally], start: int, future: Future[Tally]) -> Ta
     except CancelledError:
         raise RuntimeError(f"executor cancelled the chunk from sample {start} on: was it shut down?") from None
     except BrokenExecutor:
-        warnings.warn("a worker of the executor died: what it leaves is computed here, with the same result",
-                      RuntimeWarning, stacklevel=2)
+        warnings.warn(
+            "a worker of the executor died: what it leaves is computed here, with the same result",
+            RuntimeWarning,
+            stacklevel=2,
+        )
         return work(start, threads=None)
 
 
@@ -212,8 +226,11 @@ def _increasing(edges: ArrayLike | None) -> FloatArray | None:
     if edges is None:
         return None
     array = np.asarray(edges, np.float64)
-    if array.ndim not in (1, 2) or array.shape[-1] < 2 or not (
-            np.all(np.isfinite(array)) and np.all(np.diff(array) > 0)):
+    if (
+        array.ndim not in (1, 2)
+        or array.shape[-1] < 2
+        or not (np.all(np.isfinite(array)) and np.all(np.diff(array) > 0))
+    ):
         raise ValueError(f"edges must be at least 2 finite increasing numbers, or rows of them, got {edges!r}")
     return array
 
@@ -232,12 +249,16 @@ def _check_executor(executor: Any, threads: int | None, **arguments: Any) -> Non
     if threads is not None:
         whole("threads", threads)
     if executor is not None and (threads is not None or not isinstance(executor, Executor)):
-        raise ValueError(f"executor must be None or a concurrent.futures.Executor (from a cluster's client, often "
-                         f"`client.get_executor()`) without threads, got {executor!r} with threads={threads}")
+        raise ValueError(
+            f"executor must be None or a concurrent.futures.Executor (from a cluster's client, often "
+            f"`client.get_executor()`) without threads, got {executor!r} with threads={threads}"
+        )
     if isinstance(executor, ProcessPoolExecutor):
         for name, value in arguments.items():
             try:
                 pickle.dumps(value)
             except Exception as error:  # whatever the object's own reduction raises
-                raise ValueError(f"{name} must be picklable for a process pool, such as a function defined at the "
-                                 f"top of a module (not a lambda), got {value!r}: {error}") from None
+                raise ValueError(
+                    f"{name} must be picklable for a process pool, such as a function defined at the "
+                    f"top of a module (not a lambda), got {value!r}: {error}"
+                ) from None

@@ -27,8 +27,22 @@ from ._estimates import Estimate, mean, numbers, slope, variance
 from ._laws import Law, accepted, distance, sample
 from .verdicts import MIME, Check, Control, Ends, Seed
 
-__all__ = ["LEVEL", "MIME", "Check", "Control", "Estimate", "above_test", "below_test", "equality", "ks_test",
-           "mean", "slope", "slope_test", "variance", "z_test"]
+__all__ = [
+    "LEVEL",
+    "MIME",
+    "Check",
+    "Control",
+    "Estimate",
+    "above_test",
+    "below_test",
+    "equality",
+    "ks_test",
+    "mean",
+    "slope",
+    "slope_test",
+    "variance",
+    "z_test",
+]
 
 #: Probability that a check rejects a true prediction, shared by its components.
 LEVEL = 1e-5
@@ -41,8 +55,17 @@ Wrong = tuple[str, Prediction] | tuple[str, Prediction, ArrayLike]
 Side = tuple[FloatArray, FloatArray]
 
 
-def z_test(id: str, observed: Estimate, expected: Prediction, *, control: Wrong, seed: Seed,
-           bias: ArrayLike = 0.0, part: str = "", reason: str = "") -> Check:
+def z_test(
+    id: str,
+    observed: Estimate,
+    expected: Prediction,
+    *,
+    control: Wrong,
+    seed: Seed,
+    bias: ArrayLike = 0.0,
+    part: str = "",
+    reason: str = "",
+) -> Check:
     """Check that an estimate agrees with a prediction within its sampling error.
 
     Shapes: `expected`, the control's prediction and `bias` broadcast to the observation.
@@ -54,8 +77,18 @@ def z_test(id: str, observed: Estimate, expected: Prediction, *, control: Wrong,
     return _estimate("estimate", id, observed, expected, control, bias, part, reason, seed)
 
 
-def slope_test(id: str, x: ArrayLike, observed: Estimate, expected_slope: float, *, tolerance: float,
-               control: tuple[str, float], seed: Seed, part: str = "", reason: str = "") -> Check:
+def slope_test(
+    id: str,
+    x: ArrayLike,
+    observed: Estimate,
+    expected_slope: float,
+    *,
+    tolerance: float,
+    control: tuple[str, float],
+    seed: Seed,
+    part: str = "",
+    reason: str = "",
+) -> Check:
     """Check the exponent of a power law by a weighted log-log fit.
 
     Shapes: as `slope`; `tolerance` is the bias of the slope from higher orders, known beforehand.
@@ -65,8 +98,17 @@ def slope_test(id: str, x: ArrayLike, observed: Estimate, expected_slope: float,
     return _estimate("exponent", id, slope(x, observed), expected_slope, control, tolerance, part, reason, seed)
 
 
-def _estimate(kind: str, id: str, observed: Estimate, expected: Prediction, control: Wrong, bias: ArrayLike,
-              part: str, reason: str, seed: Seed) -> Check:
+def _estimate(
+    kind: str,
+    id: str,
+    observed: Estimate,
+    expected: Prediction,
+    control: Wrong,
+    bias: ArrayLike,
+    part: str,
+    reason: str,
+    seed: Seed,
+) -> Check:
     limit = float(stats.norm.isf(LEVEL / (2 * observed.value.size)))
     allowed = numbers("bias", bias, like=observed.value, least=0)
 
@@ -74,12 +116,25 @@ def _estimate(kind: str, id: str, observed: Estimate, expected: Prediction, cont
         gap, known = "|observed - predicted|", allowed[worst]
         return f"{f'({gap} - {known:.2g})' if known > 0 else gap} / error ≤ {limit:.2f}"
 
-    return _judge(kind, id, observed.value, lambda other: _like(other, observed), expected, control,
-                  allowed, limit, criterion, part, reason, seed)
+    return _judge(
+        kind,
+        id,
+        observed.value,
+        lambda other: _like(other, observed),
+        expected,
+        control,
+        allowed,
+        limit,
+        criterion,
+        part,
+        reason,
+        seed,
+    )
 
 
-def below_test(id: str, observed: Estimate, bound: Prediction, *, control: Wrong, seed: Seed,
-               part: str = "", reason: str = "") -> Check:
+def below_test(
+    id: str, observed: Estimate, bound: Prediction, *, control: Wrong, seed: Seed, part: str = "", reason: str = ""
+) -> Check:
     """Check that an estimate lies below a bound by more than its sampling error.
 
     Shapes: `bound` and the control's bound broadcast to the observation.
@@ -91,8 +146,9 @@ def below_test(id: str, observed: Estimate, bound: Prediction, *, control: Wrong
     return _bound("below", id, observed, bound, control, part, reason, seed)
 
 
-def above_test(id: str, observed: Estimate, bound: Prediction, *, control: Wrong, seed: Seed,
-               part: str = "", reason: str = "") -> Check:
+def above_test(
+    id: str, observed: Estimate, bound: Prediction, *, control: Wrong, seed: Seed, part: str = "", reason: str = ""
+) -> Check:
     """Check that an estimate lies above a bound by more than its sampling error.
 
     Shapes: as `below_test`.
@@ -102,16 +158,38 @@ def above_test(id: str, observed: Estimate, bound: Prediction, *, control: Wrong
     return _bound("above", id, observed, bound, control, part, reason, seed)
 
 
-def _bound(kind: str, id: str, observed: Estimate, bound: Prediction, control: Wrong, part: str, reason: str,
-           seed: Seed) -> Check:
+def _bound(
+    kind: str, id: str, observed: Estimate, bound: Prediction, control: Wrong, part: str, reason: str, seed: Seed
+) -> Check:
     limit = float(stats.norm.isf(LEVEL / observed.value.size))
     gap = "observed - bound" if kind == "below" else "bound - observed"
-    return _judge(kind, id, observed.value, lambda other: _like(other, observed), bound, control,
-                  np.zeros_like(observed.value), limit, f"({gap}) / error ≤ -{limit:.2f}", part, reason, seed)
+    return _judge(
+        kind,
+        id,
+        observed.value,
+        lambda other: _like(other, observed),
+        bound,
+        control,
+        np.zeros_like(observed.value),
+        limit,
+        f"({gap}) / error ≤ -{limit:.2f}",
+        part,
+        reason,
+        seed,
+    )
 
 
-def equality(id: str, observed: ArrayLike, expected: ArrayLike, *, tolerance: ArrayLike, control: Wrong,
-             seed: Seed = None, part: str = "", reason: str = "") -> Check:
+def equality(
+    id: str,
+    observed: ArrayLike,
+    expected: ArrayLike,
+    *,
+    tolerance: ArrayLike,
+    control: Wrong,
+    seed: Seed = None,
+    part: str = "",
+    reason: str = "",
+) -> Check:
     """Check numbers without sampling error: a closed form, a quadrature, an equation on a grid.
 
     Shapes: `expected`, the control's prediction and `tolerance` broadcast to `observed`.
@@ -121,13 +199,33 @@ def equality(id: str, observed: ArrayLike, expected: ArrayLike, *, tolerance: Ar
     """
     value = numbers("observed", observed)
     allowed = numbers("tolerance", tolerance, like=value, above=0)
-    return _judge("equality", id, value, lambda other: (numbers("expected", other, like=value), allowed),
-                  expected, control, np.zeros_like(value), 1.0, "|observed - predicted| / tolerance ≤ 1",
-                  part, reason, seed)
+    return _judge(
+        "equality",
+        id,
+        value,
+        lambda other: (numbers("expected", other, like=value), allowed),
+        expected,
+        control,
+        np.zeros_like(value),
+        1.0,
+        "|observed - predicted| / tolerance ≤ 1",
+        part,
+        reason,
+        seed,
+    )
 
 
-def ks_test(id: str, samples: ArrayLike, law: Law, *, control: tuple[str, Law], seed: Seed, bias: float = 0.0,
-            part: str = "", reason: str = "") -> Check:
+def ks_test(
+    id: str,
+    samples: ArrayLike,
+    law: Law,
+    *,
+    control: tuple[str, Law],
+    seed: Seed,
+    bias: float = 0.0,
+    part: str = "",
+    reason: str = "",
+) -> Check:
     """Check that samples follow a law, or that two samples follow the same law.
 
     Shapes: `samples` (k,); laws are vectorised distribution functions or samples (j,). Atoms are
@@ -148,12 +246,12 @@ def ks_test(id: str, samples: ArrayLike, law: Law, *, control: tuple[str, Law], 
         return gap, sampling
 
     moves = accepted(x, law, float(sampling + allowed))
-    return _judge("laws", id, gap, side, law, control, allowed, 1.0, f"distance / {limit} ≤ 1",
-                  part, reason, seed, moves)
+    return _judge(
+        "laws", id, gap, side, law, control, allowed, 1.0, f"distance / {limit} ≤ 1", part, reason, seed, moves
+    )
 
 
-def scores(kind: str, observed: FloatArray, predicted: FloatArray, error: FloatArray,
-           bias: FloatArray) -> FloatArray:
+def scores(kind: str, observed: FloatArray, predicted: FloatArray, error: FloatArray, bias: FloatArray) -> FloatArray:
     """How far each component is from a prediction, in units of what the criterion allows.
 
     Shapes: as the observation.
@@ -168,17 +266,28 @@ def scores(kind: str, observed: FloatArray, predicted: FloatArray, error: FloatA
     return (abs(observed - predicted) - bias) / error
 
 
-def _judge(kind: str, id: str, observed: FloatArray, side: Callable[[Any], Side], prediction: Any, control: Any,
-           bias: FloatArray, limit: float, criterion: str | Callable, part: str, reason: str, seed: Seed,
-           moves: dict | None = None) -> Check:
+def _judge(
+    kind: str,
+    id: str,
+    observed: FloatArray,
+    side: Callable[[Any], Side],
+    prediction: Any,
+    control: Any,
+    bias: FloatArray,
+    limit: float,
+    criterion: str | Callable,
+    part: str,
+    reason: str,
+    seed: Seed,
+    moves: dict | None = None,
+) -> Check:
     """Hold prediction and control to one criterion: every component's score within the limit.
 
     The criterion is a text, or a function that gives the text for the component that fits worst.
     """
     if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", id):
         raise ValueError(f"id must be a slug of small letters, digits and hyphens, got {id!r}")
-    seeds = [whole("seed", s, least=0) for s in (seed if isinstance(seed, list | tuple) else [seed])
-             if s is not None]
+    seeds = [whole("seed", s, least=0) for s in (seed if isinstance(seed, list | tuple) else [seed]) if s is not None]
     bounded = kind in ("below", "above")
     expected, error = side(prediction)
     right = scores(kind, observed, expected, error, bias)
@@ -189,20 +298,43 @@ def _judge(kind: str, id: str, observed: FloatArray, side: Callable[[Any], Side]
     accepts = moves or {"prediction": _interval(kind, observed, limit * error + bias)}
     sharpness, scale = _sharpness(kind, accepts, expected, wrong)
     return Check(
-        id, part, kind, observed, error, expected, bias, limit,
-        criterion(worst) if callable(criterion) else criterion, float(right.max()),
+        id,
+        part,
+        kind,
+        observed,
+        error,
+        expected,
+        bias,
+        limit,
+        criterion(worst) if callable(criterion) else criterion,
+        float(right.max()),
         "holds" if held and wrong.rejected else "fails" if broken else "undecided",
-        accepts, sharpness, scale, wrong, reason,
-        seeds if isinstance(seed, list | tuple) else next(iter(seeds), None), worst)
+        accepts,
+        sharpness,
+        scale,
+        wrong,
+        reason,
+        seeds if isinstance(seed, list | tuple) else next(iter(seeds), None),
+        worst,
+    )
 
 
-def _control(kind: str, observed: FloatArray, expected: FloatArray, side: Callable[[Any], Side], control: Any,
-             bias: FloatArray, limit: float) -> Control:
+def _control(
+    kind: str,
+    observed: FloatArray,
+    expected: FloatArray,
+    side: Callable[[Any], Side],
+    control: Any,
+    bias: FloatArray,
+    limit: float,
+) -> Control:
     """The verdict on a wrong variant: rejected if each component that is judged is."""
     named = isinstance(control, tuple) and len(control) in (2, 3) and isinstance(control[0], str)
     if not (named and control[0].strip()):
-        raise ValueError("control must be (name of a wrong variant, prediction) or"
-                         f" (name, prediction, least difference), got {control!r}")
+        raise ValueError(
+            "control must be (name of a wrong variant, prediction) or"
+            f" (name, prediction, least difference), got {control!r}"
+        )
     value, error = side(control[1])
     least = numbers("least", control[2] if len(control) == 3 else ROUNDING * np.max(abs(expected)), observed, least=0)
     judged = (value != expected) & (abs(value - expected) >= least)
@@ -227,8 +359,9 @@ def _sharpness(kind: str, accepts: dict, expected: FloatArray, control: Control)
     has no second end.
     """
     if kind == "laws":
-        ends = [abs(np.array(accepts[name]) - centre) for name, centre in (("shift", 0), ("stretch", 1))
-                if accepts[name]]
+        ends = [
+            abs(np.array(accepts[name]) - centre) for name, centre in (("shift", 0), ("stretch", 1)) if accepts[name]
+        ]
         return (float(np.max(ends)), "law") if ends else (None, "law")
     low, high = accepts["prediction"]
     if low is None or high is None:

@@ -28,16 +28,26 @@ from ._checks import FloatArray
 from .evidence import Estimate
 
 __all__ = [
-    "band", "colours", "correlation_ticks", "curve", "data", "histogram", "panels", "paths", "points", "rasterise",
-    "ticks", "use",
+    "band",
+    "colours",
+    "correlation_ticks",
+    "curve",
+    "data",
+    "histogram",
+    "panels",
+    "paths",
+    "points",
+    "rasterise",
+    "ticks",
+    "use",
 ]
 
 #: What a colour means, everywhere in the book (from the palette of Okabe and Ito).
-colours = SimpleNamespace(network="#0072B2", limit="#D55E00", infinite_width="#009E73",
-                          control="#CC79A7", data="#595959")
+colours = SimpleNamespace(
+    network="#0072B2", limit="#D55E00", infinite_width="#009E73", control="#CC79A7", data="#595959"
+)
 
-_LINES = {"network": "--", "limit": "-", "infinite_width": ":", "control": "-.",
-          "data": (0, (5, 1, 1, 1, 1, 1))}
+_LINES = {"network": "--", "limit": "-", "infinite_width": ":", "control": "-.", "data": (0, (5, 1, 1, 1, 1, 1))}
 _MARKERS = {"network": "o", "limit": "s", "infinite_width": "D", "control": "^", "data": "."}
 
 #: Inches across: close to the 700 pixels of the text column, and labels still read on a phone.
@@ -59,16 +69,25 @@ def use() -> None:
     >>> plt.rcParams["svg.fonttype"]
     'path'
     """
-    sns.set_theme(context="notebook", style="ticks", rc={
-        "axes.prop_cycle": cycler(color=list(vars(colours).values())),
-        "axes.spines.top": False, "axes.spines.right": False,
-        "axes.titlelocation": "left", "axes.titlesize": "medium",
-        "figure.constrained_layout.use": True,
-        "figure.figsize": (WIDTH, 0.6 * WIDTH),
-        "legend.frameon": False, "legend.fontsize": "small",
-        "savefig.transparent": True, "savefig.dpi": 200,
-        "svg.fonttype": "path", "svg.hashsalt": "deeplimits",
-    })
+    sns.set_theme(
+        context="notebook",
+        style="ticks",
+        rc={
+            "axes.prop_cycle": cycler(color=list(vars(colours).values())),
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.titlelocation": "left",
+            "axes.titlesize": "medium",
+            "figure.constrained_layout.use": True,
+            "figure.figsize": (WIDTH, 0.6 * WIDTH),
+            "legend.frameon": False,
+            "legend.fontsize": "small",
+            "savefig.transparent": True,
+            "savefig.dpi": 200,
+            "svg.fonttype": "path",
+            "svg.hashsalt": "deeplimits",
+        },
+    )
     try:
         from IPython import get_ipython
         from matplotlib_inline.backend_inline import set_matplotlib_formats
@@ -101,8 +120,9 @@ def data(figure: Figure) -> str:
     return _figure_data.table(figure)
 
 
-def panels(rows: int = 1, columns: int = 1, height: float | None = None,
-           **options: Any) -> tuple[Figure, Axes | np.ndarray]:
+def panels(
+    rows: int = 1, columns: int = 1, height: float | None = None, **options: Any
+) -> tuple[Figure, Axes | np.ndarray]:
     """A figure as wide as the text, with one or more panels.
 
     Shapes: `height` in inches per row, by default in proportion to the panel's width; other
@@ -133,8 +153,9 @@ def curve(ax: Axes, x: ArrayLike, y: ArrayLike, role: str, **options: Any) -> li
     return rasterise(lines)
 
 
-def paths(ax: Axes, x: ArrayLike, samples: ArrayLike, role: str, label: str | None = None,
-          **options: Any) -> list[Artist]:
+def paths(
+    ax: Axes, x: ArrayLike, samples: ArrayLike, role: str, label: str | None = None, **options: Any
+) -> list[Artist]:
     """Sample paths as thin lines, one legend entry for all.
 
     Shapes: x (times,) and samples (samples, times).
@@ -172,8 +193,14 @@ def band(ax: Axes, x: ArrayLike, quantiles: ArrayLike, role: str, label: str | N
     curve(ax, x, quantiles[middle], role, label=label)
 
 
-def histogram(ax: Axes, samples: ArrayLike, role: str = "network", bins: int | Sequence[float] = 60,
-              limits: tuple[float, float] | None = None, **options: Any) -> None:
+def histogram(
+    ax: Axes,
+    samples: ArrayLike,
+    role: str = "network",
+    bins: int | Sequence[float] = 60,
+    limits: tuple[float, float] | None = None,
+    **options: Any,
+) -> None:
     """Histogram of samples on the scale of a probability density.
 
     Shapes: samples of any shape. Samples outside `limits` still count in the total, so that the
@@ -194,8 +221,9 @@ def histogram(ax: Axes, samples: ArrayLike, role: str = "network", bins: int | S
     ax.stairs(heights, edges, **(style | options))
 
 
-def points(ax: Axes, x: ArrayLike, estimate: Estimate, role: str = "network", errors: float = 2,
-           **options: Any) -> None:
+def points(
+    ax: Axes, x: ArrayLike, estimate: Estimate, role: str = "network", errors: float = 2, **options: Any
+) -> None:
     """Estimates as markers with bars of some standard errors.
 
     Shapes: x (k,) and an estimate (k,).
@@ -209,9 +237,12 @@ def points(ax: Axes, x: ArrayLike, estimate: Estimate, role: str = "network", er
     ax.errorbar(x, estimate.value, errors * estimate.error, **(style | options))
 
 
-def correlation_ticks(ax: Axes, values: Sequence[float] = (-0.99, 0, 0.99),
-                      between: Sequence[float] = (-0.9, -0.5, 0.5, 0.9),
-                      label: str = "correlation") -> None:
+def correlation_ticks(
+    ax: Axes,
+    values: Sequence[float] = (-0.99, 0, 0.99),
+    between: Sequence[float] = (-0.9, -0.5, 0.5, 0.9),
+    label: str = "correlation",
+) -> None:
     """Mark a horizontal axis of artanh(correlation) with the correlations themselves.
 
     Shapes: `values` get a number, those in `between` a small tick.

@@ -46,8 +46,9 @@ def noise_covariance(lag: ArrayLike, hurst: float) -> FloatArray:
     return ((lags + 1) ** power - 2 * lags**power + np.abs(lags - 1) ** power) / 2
 
 
-def fractional_noise(hurst: float, length: int, paths: int, samples: int, seed: int, *, first: int = 0,
-                     threads: int | None = None) -> FloatArray:
+def fractional_noise(
+    hurst: float, length: int, paths: int, samples: int, seed: int, *, first: int = 0, threads: int | None = None
+) -> FloatArray:
     """Increments of independent fractional Brownian motions over unit times.
 
     Shapes: (samples, paths, length). The increments of [0, 1] in `length` steps are these times length^-hurst.
@@ -127,8 +128,9 @@ class FractionalResNet(Network):
         checked_blocks(self.blocks).fitting(self.width)
         whole("depth", self.depth)
         if isinstance(self.blocks, ConvBlocks) or not self.blocks.independent or self.blocks.bias_variance:
-            raise ValueError("blocks must be dense, with centred independent weights and no bias, got "
-                             f"{shown(self.blocks)}")
+            raise ValueError(
+                f"blocks must be dense, with centred independent weights and no bias, got {shown(self.blocks)}"
+            )
         _hurst(self.hurst)
         if self.exponent is not None:
             real("exponent", self.exponent)
@@ -151,13 +153,15 @@ class FractionalResNet(Network):
         return self._weights(run.refinement, run.samples, seed, run.first, run.threads)
 
     def _weights(self, refinement: int, samples: int, seed: int, first: int, threads: int | None) -> FloatArray:
-        noise = fractional_noise(self.hurst, refinement * self.depth, self.width**2, samples, seed, first=first,
-                                 threads=threads)
+        noise = fractional_noise(
+            self.hurst, refinement * self.depth, self.width**2, samples, seed, first=first, threads=threads
+        )
         noise = noise.reshape(samples, self.width, self.width, self.depth, refinement).sum(axis=-1)
         return np.moveaxis(noise, -1, 1) * (self.scale * float(refinement) ** -self.hurst)
 
-    def sample(self, initial: ArrayLike, samples: int, seed: int, at: Sequence[int] | None = None,
-               **how: Unpack[Coupled]) -> FloatArray:
+    def sample(
+        self, initial: ArrayLike, samples: int, seed: int, at: Sequence[int] | None = None, **how: Unpack[Coupled]
+    ) -> FloatArray:
         """States of independent networks.
 
         Shapes: initial is (width, m), the same for all networks, or (samples, width, m). Returns (samples, width, m) at
@@ -203,8 +207,9 @@ class FractionalResNet(Network):
         """
         inner, outer = self.blocks.inner.rectifier, self.blocks.outer.rectifier
         if inner is None or outer is None:
-            raise ValueError("inner must be linear() or relu() and outer linear(), got "
-                             f"{self.blocks.inner!r}, {self.blocks.outer!r}")
+            raise ValueError(
+                f"inner must be linear() or relu() and outer linear(), got {self.blocks.inner!r}, {self.blocks.outer!r}"
+            )
         plus, minus = inner.slopes(self.width)
         if outer.slopes(self.width) != (1.0, 1.0):
             raise ValueError(f"outer must be linear(), got {outer!r}")

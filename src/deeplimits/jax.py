@@ -172,8 +172,10 @@ def _ask_left(axes: int) -> Callable:
     @asked.def_vmap
     def rule(size: int, batched: Any, key: Any, basis: Any, answers: Any, rows: Any) -> Any:
         if any(batched[:3]):
-            parts = [part if flag else jnp.broadcast_to(part, (size, *part.shape))
-                     for flag, part in zip(batched, (key, basis, answers, rows), strict=True)]
+            parts = [
+                part if flag else jnp.broadcast_to(part, (size, *part.shape))
+                for flag, part in zip(batched, (key, basis, answers, rows), strict=True)
+            ]
             return _ask_left(axes + 1)(*parts), True
         return _split(asked(key, basis, answers, _merged(rows, axes)), size, axes), True
 

@@ -64,8 +64,9 @@ def key_of(seed: int, name: str) -> int:
     return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little")
 
 
-def draw_rows(index: NDArray[np.int64], count: int, side: int, first: int, key: int, kind: type,
-              threads: int | None = None) -> NDArray:
+def draw_rows(
+    index: NDArray[np.int64], count: int, side: int, first: int, key: int, kind: type, threads: int | None = None
+) -> NDArray:
     """Standard normals, one row for each index.
 
     Shapes: index (samples, rows), -1 for a row of zeros -> (samples, rows, count).
@@ -131,9 +132,20 @@ class GaussianMatrix:
         or method; `@` for questions of another shape or not finite.
     """
 
-    def __init__(self, outputs: int, inputs: int, std: float, seed: int, name: str = "", *,
-                 samples: int | None = None, first: int = 0, threads: int | None = None, precision: str = "single",
-                 method: str | None = None) -> None:
+    def __init__(
+        self,
+        outputs: int,
+        inputs: int,
+        std: float,
+        seed: int,
+        name: str = "",
+        *,
+        samples: int | None = None,
+        first: int = 0,
+        threads: int | None = None,
+        precision: str = "single",
+        method: str | None = None,
+    ) -> None:
         self.outputs, self.inputs = whole("outputs", outputs), whole("inputs", inputs)
         self.std, self.name, self.key = real("std", std, least=0), name, key_of(seed, name)
         self.samples, count = samples, 1 if samples is None else whole("samples", samples)

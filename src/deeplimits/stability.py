@@ -21,8 +21,17 @@ from .activations import ActivationLike, derivatives, expressions, formula
 from .densities._norm import strength
 
 __all__ = [
-    "Boundaries", "Recentred", "Regime", "classify", "explosion_probability", "feller_integral", "feller_test",
-    "recentred", "scale_density", "speed_density", "stationary",
+    "Boundaries",
+    "Recentred",
+    "Regime",
+    "classify",
+    "explosion_probability",
+    "feller_integral",
+    "feller_test",
+    "recentred",
+    "scale_density",
+    "speed_density",
+    "stationary",
 ]
 
 #: A slope this much smaller than the largest is lost in rounding.
@@ -247,11 +256,20 @@ def _feller_path(b: float, side: int, grid: FloatArray) -> FloatArray:
     # w decays for b > 0, fast where b y is large, and grows for b < 0.
     method = {"method": "LSODA", "jac": jacobian} if b > 0 else {"method": "DOP853"}
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        path = solve_ivp(slope, (0, grid[-1] * (1 + 1e-12)), np.zeros(2), t_eval=grid, rtol=1e-10, atol=1e-13,
-                         first_step=min(1e-3 * layer, grid[-1]), events=far, **method)
+        path = solve_ivp(
+            slope,
+            (0, grid[-1] * (1 + 1e-12)),
+            np.zeros(2),
+            t_eval=grid,
+            rtol=1e-10,
+            atol=1e-13,
+            first_step=min(1e-3 * layer, grid[-1]),
+            events=far,
+            **method,
+        )
         found = np.full(len(grid), np.inf)
         if len(path.t):
-            found[:len(path.t)] = path.y[1] * layer * layer
+            found[: len(path.t)] = path.y[1] * layer * layer
     return found
 
 

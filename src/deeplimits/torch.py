@@ -32,8 +32,14 @@ _Module: Any = object if torch is None else torch.nn.Module
 _Function: Any = object if torch is None else torch.autograd.Function
 
 
-def weightless(module: Any, seed: int, *, law: Callable[[str, Any], float | None] | None = None,
-               precision: str = "single", method: str | None = None) -> Any:
+def weightless(
+    module: Any,
+    seed: int,
+    *,
+    law: Callable[[str, Any], float | None] | None = None,
+    precision: str = "single",
+    method: str | None = None,
+) -> Any:
     """The module with every matrix lazy; forward and `backward()` have the joint law of its initialisation.
 
     Replaces each `nn.Linear`, `nn.Embedding`, `nn.Conv1d`, `nn.Conv2d`, `nn.MultiheadAttention` and `Conv1D` of
@@ -100,8 +106,9 @@ class Lazy:
 
     def draw(self, seed: int) -> None:
         """Another matrix, of which nothing is known."""
-        self.matrix = GaussianMatrix(*self.shape, self.std, seed, self.name, samples=1, precision=self.precision,
-                                     method=self.method)
+        self.matrix = GaussianMatrix(
+            *self.shape, self.std, seed, self.name, samples=1, precision=self.precision, method=self.method
+        )
 
     def ask(self, rows: np.ndarray, *, left: bool) -> np.ndarray:
         """Shapes: (m, inputs) -> (m, outputs), or the other way round from the left."""
@@ -195,8 +202,10 @@ class LazyConvolution(_LazyModule):
         x = x[None] if single else x
         kernel, stride, dilation = ((1, *one) if flat else one for one in (self.kernel, self.stride, self.dilation))
         image = x.unsqueeze(2) if flat else x
-        sizes = [(length - reach * (taps - 1) - 1) // step + 1
-                 for length, taps, step, reach in zip(image.shape[2:], kernel, stride, dilation, strict=True)]
+        sizes = [
+            (length - reach * (taps - 1) - 1) // step + 1
+            for length, taps, step, reach in zip(image.shape[2:], kernel, stride, dilation, strict=True)
+        ]
         patches = functional.unfold(image, kernel, dilation, 0, stride).transpose(1, 2)
         y = _Product.apply(patches, self.lazies[0], False)
         y = y + self.bias.to(y.dtype) if "bias" in self.ranges else y
@@ -214,18 +223,32 @@ class LazyAttention(_LazyModule):
         if "in_proj_bias" not in biases:
             self.in_proj_bias: Any = None
 
-    def forward(self, query: Any, key: Any, value: Any, key_padding_mask: Any = None, need_weights: bool = True,
-                attn_mask: Any = None, average_attn_weights: bool = True, is_causal: bool = False) -> tuple[Any, Any]:
+    def forward(
+        self,
+        query: Any,
+        key: Any,
+        value: Any,
+        key_padding_mask: Any = None,
+        need_weights: bool = True,
+        attn_mask: Any = None,
+        average_attn_weights: bool = True,
+        is_causal: bool = False,
+    ) -> tuple[Any, Any]:
         """As `nn.MultiheadAttention.forward`."""
         single = query.dim() == 2
-        parts = [one[None] if single else one if self.batch_first else one.transpose(0, 1)
-                 for one in (query, key, value)]
+        parts = [
+            one[None] if single else one if self.batch_first else one.transpose(0, 1) for one in (query, key, value)
+        ]
         q, k, v = self._projected(parts)
         scores = q @ k.transpose(-1, -2) / q.shape[-1] ** 0.5
         if is_causal and attn_mask is None:
             attn_mask = torch.ones(scores.shape[-2:], dtype=torch.bool, device=q.device).triu(1)
-        for mask in (self._spread(attn_mask, scores), None if key_padding_mask is None
-                     else self._spread(torch.atleast_2d(key_padding_mask)[:, None, None], scores)):
+        for mask in (
+            self._spread(attn_mask, scores),
+            None
+            if key_padding_mask is None
+            else self._spread(torch.atleast_2d(key_padding_mask)[:, None, None], scores),
+        ):
             if mask is not None:
                 scores = scores.masked_fill(mask, float("-inf")) if mask.dtype == torch.bool else scores + mask
         weights = scores.softmax(-1)
@@ -269,8 +292,12 @@ def _twin(name: str, part: Any, laws: Laws, shared: dict[int, Lazy], precision: 
         lazies.append(shared[id(owner)])
     for bias_name, bias in laws.biases(part).items():
         biases[bias_name] = (bias.numel(), laws.bias_range(name, part, bias_name))
-    twins: dict[str | None, type] = {"linear": LazyLinear, "embedding": LazyEmbedding, "convolution": LazyConvolution,
-             "attention": LazyAttention}
+    twins: dict[str | None, type] = {
+        "linear": LazyLinear,
+        "embedding": LazyEmbedding,
+        "convolution": LazyConvolution,
+        "attention": LazyAttention,
+    }
     return twins[kind](part, lazies, biases)
 
 
@@ -280,8 +307,11 @@ def _materialise(module: Any, laws: Laws) -> None:
         own = [*part.named_parameters(recurse=False), *part.named_buffers(recurse=False)]
         if not any(tensor.is_meta for _, tensor in own):
             continue
-        large = [f"{name}.{key}" for key, tensor in own if tensor.is_meta and tensor.dim() > 1
-                 and isinstance(tensor, torch.nn.Parameter)]
+        large = [
+            f"{name}.{key}"
+            for key, tensor in own
+            if tensor.is_meta and tensor.dim() > 1 and isinstance(tensor, torch.nn.Parameter)
+        ]
         if large:
             raise unknown(large[0], "belongs to a layer without a lazy twin")
         part.to_empty(device="cpu", recurse=False)

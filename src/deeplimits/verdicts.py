@@ -115,8 +115,10 @@ class Check:
             if not self.accepts["shift"]:
                 return "not this law"
             (left, right), (low, high) = self.accepts["shift"], self.accepts["stretch"]
-            return (f"the law moved by {left:+.2g} to {right:+.2g} interquartile ranges,"
-                    f" or stretched by {low:.3g} to {high:.3g}")
+            return (
+                f"the law moved by {left:+.2g} to {right:+.2g} interquartile ranges,"
+                f" or stretched by {low:.3g} to {high:.3g}"
+            )
         low, high = (end if end is None else end[self.worst] for end in self.accepts["prediction"])
         if low is None:
             return f"bounds below {high:.{decimals}f}"
@@ -139,8 +141,7 @@ class Check:
         style = {"holds": "pass", "fails": "fail"}.get(self.verdict, self.verdict)
         verdict = self.verdict.capitalize()
         part = f' <span class="claim-part">{escape(self.part)}</span>' if self.part else ""
-        rows = "".join(f"<div><dt>{name}</dt><dd>{escape(text)}</dd></div>"
-                       for name, text in self.rows())
+        rows = "".join(f"<div><dt>{name}</dt><dd>{escape(text)}</dd></div>" for name, text in self.rows())
         return (
             f'<div class="claim-check {style}" role="group" aria-label="{verdict}: {self.id}">'
             f'<p class="claim-verdict"><strong>{verdict}</strong> <code>{self.id}</code>{part}</p>'

@@ -13,12 +13,32 @@ CLAIM = "application/vnd.deeplimits.claim+json"
 
 #: Observed 0.1 ± 0.1, predicted 0, control 1: the criterion accepts up to 4.417 standard errors.
 CHECK = {
-    "id": "sample-claim", "part": "", "kind": "estimate", "observed": 0.1, "uncertainty": 0.1, "expected": 0.0,
-    "bias": 0.0, "limit": 4.417173413467605, "criterion": "|observed - predicted| / error ≤ 4.42", "statistic": 1.0,
-    "verdict": "holds", "passed": True, "accepts": {"prediction": [-0.3417173413467605, 0.5417173413467605]},
-    "sharpness": 0.4417173413467605, "scale": "way to the control",
-    "control": {"variant": "one", "expected": 1.0, "uncertainty": 0.1, "least": 0.0, "judged": True,
-                "statistic": 9.0, "rejected": True}, "reason": "", "seed": 1,
+    "id": "sample-claim",
+    "part": "",
+    "kind": "estimate",
+    "observed": 0.1,
+    "uncertainty": 0.1,
+    "expected": 0.0,
+    "bias": 0.0,
+    "limit": 4.417173413467605,
+    "criterion": "|observed - predicted| / error ≤ 4.42",
+    "statistic": 1.0,
+    "verdict": "holds",
+    "passed": True,
+    "accepts": {"prediction": [-0.3417173413467605, 0.5417173413467605]},
+    "sharpness": 0.4417173413467605,
+    "scale": "way to the control",
+    "control": {
+        "variant": "one",
+        "expected": 1.0,
+        "uncertainty": 0.1,
+        "least": 0.0,
+        "judged": True,
+        "statistic": 9.0,
+        "rejected": True,
+    },
+    "reason": "",
+    "seed": 1,
 }
 CLAIMS = """\
 - {id: sample-claim, title: A sample, source: "li2022covariance: a result", statement: "$x = 0$",
@@ -42,8 +62,15 @@ class Project:
 
     def make(self, *arguments: str, **surroundings: str) -> subprocess.CompletedProcess:
         """Run make in the project, output and errors together in `.stdout`; more surroundings may be given."""
-        return subprocess.run(["make", *arguments], cwd=self.root, env=environment() | surroundings, encoding="utf-8",
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300)
+        return subprocess.run(
+            ["make", *arguments],
+            cwd=self.root,
+            env=environment() | surroundings,
+            encoding="utf-8",
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=300,
+        )
 
     def executed(self, output: str) -> list[str]:
         """The notebooks that a run of make says it executed."""
@@ -52,13 +79,18 @@ class Project:
 
     def notebook(self, name: str, *sources: str, profiles: dict | None = None) -> None:
         """Write a notebook: the parameters cell, then the sources given."""
-        cells = [nbformat.v4.new_markdown_cell(f"# {Path(name).stem}"),
-                 nbformat.v4.new_code_cell('profile = "quick"\nseed = 1\nsize = 10',
-                                           metadata={"tags": ["parameters"]}),
-                 *map(nbformat.v4.new_code_cell, sources)]
-        written = nbformat.v4.new_notebook(cells=cells, metadata={
-            "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"},
-            "profiles": profiles if profiles is not None else {"full": {"size": 1000}}})
+        cells = [
+            nbformat.v4.new_markdown_cell(f"# {Path(name).stem}"),
+            nbformat.v4.new_code_cell('profile = "quick"\nseed = 1\nsize = 10', metadata={"tags": ["parameters"]}),
+            *map(nbformat.v4.new_code_cell, sources),
+        ]
+        written = nbformat.v4.new_notebook(
+            cells=cells,
+            metadata={
+                "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"},
+                "profiles": profiles if profiles is not None else {"full": {"size": 1000}},
+            },
+        )
         path = self.root / "book" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         nbformat.write(written, path)
@@ -87,8 +119,10 @@ class Project:
 def card(record: dict) -> str:
     """What a check shows, with all that the build looks for."""
     control = record["control"] or {"variant": "none", "statistic": 0.0}
-    return (f"<div class='claim-check'>{record['verdict'].capitalize()} {record['criterion']}:"
-            f" {record['statistic']:.3g}<br>{control['variant']}: rejected at {control['statistic']:.3g}</div>")
+    return (
+        f"<div class='claim-check'>{record['verdict'].capitalize()} {record['criterion']}:"
+        f" {record['statistic']:.3g}<br>{control['variant']}: rejected at {control['statistic']:.3g}</div>"
+    )
 
 
 def checked(**changes: object) -> str:
@@ -100,16 +134,27 @@ def checked(**changes: object) -> str:
 
 def skeleton(root: Path) -> Project:
     """The project's own machinery around a book of two notebooks."""
-    for name in ("Makefile", ".gitignore", ".gitattributes", "_config.yml", "requirements.txt", "pyproject.toml",
-                 "CITATION.cff", "LICENSE", "LICENSE-text"):
+    for name in (
+        "Makefile",
+        ".gitignore",
+        ".gitattributes",
+        "_config.yml",
+        "requirements.txt",
+        "pyproject.toml",
+        "CITATION.cff",
+        "LICENSE",
+        "LICENSE-text",
+    ):
         shutil.copy2(ROOT / name, root / name)
-    shutil.copytree(ROOT / "src/bookbuild", root / "src/bookbuild",
-                    ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "src/bookbuild", root / "src/bookbuild", ignore=shutil.ignore_patterns("__pycache__"))
     (root / ".venv").symlink_to(ROOT / ".venv")
     project = Project(root)
-    project.write("_toc.yml", "format: jb-book\nroot: book/index\nchapters:\n"
-                  "  - file: book/part/first\n  - file: book/part/deeper/second\n"
-                  "  - file: book/reference/claims\n  - file: book/reference/provenance\n")
+    project.write(
+        "_toc.yml",
+        "format: jb-book\nroot: book/index\nchapters:\n"
+        "  - file: book/part/first\n  - file: book/part/deeper/second\n"
+        "  - file: book/reference/claims\n  - file: book/reference/provenance\n",
+    )
     project.write("src/deeplimits/__init__.py", "answer = 42\n")
     shutil.copy2(ROOT / "src/deeplimits/_sources.py", root / "src/deeplimits/_sources.py")
     project.write("book/index.md", "# A sample\n\nSee {cite:t}`li2022covariance`.\n\n```{bibliography}\n```\n")

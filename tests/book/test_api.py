@@ -28,19 +28,49 @@ def tree(lines):
 
 
 def test_sections_become_one_list_of_fields_after_the_text():
-    found = tree(api.read([
-        "One line.", "", "Shapes: (m, m) in,", "    and out. Law: exact.", "Source: as in a paper.",
-        "Raises: ValueError for", "what is refused.", "", "More text."], "deeplimits.growth.drain"))
+    found = tree(
+        api.read(
+            [
+                "One line.",
+                "",
+                "Shapes: (m, m) in,",
+                "    and out. Law: exact.",
+                "Source: as in a paper.",
+                "Raises: ValueError for",
+                "what is refused.",
+                "",
+                "More text.",
+            ],
+            "deeplimits.growth.drain",
+        )
+    )
     assert [each.tagname for each in found] == ["paragraph", "paragraph", "field_list"]
     fields = {field[0].astext(): field[1].astext() for field in found[2]}
-    assert fields == {"Shapes": "(m, m) in, and out.", "Law": "exact.", "Source": "as in a paper.",
-                      "Raises": "ValueError for what is refused."}
+    assert fields == {
+        "Shapes": "(m, m) in, and out.",
+        "Law": "exact.",
+        "Source": "as in a paper.",
+        "Raises": "ValueError for what is refused.",
+    }
 
 
-@pytest.mark.parametrize("text", [
-    "a *b and c* d", "|x| and |y|", "x_ and y_", "V^(-2 - b)", "**options", r"a \ b", "phi''^2", "it is \"quoted\"",
-    "a -- b",
-    "h^-1(alpha y + beta)", "1. one", "<x, x'>/n"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a *b and c* d",
+        "|x| and |y|",
+        "x_ and y_",
+        "V^(-2 - b)",
+        "**options",
+        r"a \ b",
+        "phi''^2",
+        'it is "quoted"',
+        "a -- b",
+        "h^-1(alpha y + beta)",
+        "1. one",
+        "<x, x'>/n",
+    ],
+)
 def test_text_is_no_markup(text):
     found = tree(["Before.", "", *api.read([f"See {text}."], "deeplimits.growth.drain")])
     assert [each.tagname for each in found] == ["paragraph", "paragraph"]
@@ -79,8 +109,11 @@ def test_there_is_a_page_for_every_module():
 
 def test_names_are_those_of_the_modules_and_of_no_library():
     names = api.names()
-    assert {f"deeplimits.{module}.{name}" for module in deeplimits.__all__
-            for name in importlib.import_module(f"deeplimits.{module}").__all__} <= set(names)
+    assert {
+        f"deeplimits.{module}.{name}"
+        for module in deeplimits.__all__
+        for name in importlib.import_module(f"deeplimits.{module}").__all__
+    } <= set(names)
     assert "deeplimits.densities.GridLaw.pdf" in names and "deeplimits.ensembles.Summary.mean" in names
     assert not [name for name in names if name.endswith((".count", ".index")) and "Summary" not in name]
 

@@ -41,13 +41,16 @@ def test_a_site_that_shows_what_was_executed_has_no_fault(site):
     assert audit.site_faults(*site) == []
 
 
-@pytest.mark.parametrize(("file", "old", "new", "complaint"), [
-    ("figures/fig-two.csv", "2,2", "1,2", "figure `fig-two`: its table differs"),
-    ("_images/2.svg", "2", "1", "figure `fig-two`: its picture differs"),
-    (f"{PAGE}.html", "_images/2.svg", "_images/1.svg", "figure `fig-two`: its picture differs"),
-    ("claims.json", '"observed": 0.1', '"observed": 0.2', "`sample-claim` (): claims.json differs"),
-    ("claims.json", PAGE, "book/part/other", "`sample-claim` (): claims.json differs"),
-])
+@pytest.mark.parametrize(
+    ("file", "old", "new", "complaint"),
+    [
+        ("figures/fig-two.csv", "2,2", "1,2", "figure `fig-two`: its table differs"),
+        ("_images/2.svg", "2", "1", "figure `fig-two`: its picture differs"),
+        (f"{PAGE}.html", "_images/2.svg", "_images/1.svg", "figure `fig-two`: its picture differs"),
+        ("claims.json", '"observed": 0.1', '"observed": 0.2', "`sample-claim` (): claims.json differs"),
+        ("claims.json", PAGE, "book/part/other", "`sample-claim` (): claims.json differs"),
+    ],
+)
 def test_what_differs_from_the_executed_notebook_is_named(site, file, old, new, complaint):
     path = site[0] / file
     assert old in path.read_text()
@@ -68,5 +71,9 @@ def test_the_table_of_sharpness_has_the_bluntest_first_and_marks_it():
     bound = CHECK | {"sharpness": None, "page": PAGE, "id": "bound"}
     shown = audit.table([sharp, bound, {**CHECK, "page": PAGE}, excused]).splitlines()
     assert [line.split()[-2:] for line in shown[1:5]] == [
-        ["sample-claim", "!"], ["excused", "*"], ["part/page:", "sharp"], ["part/page:", "bound"]]
+        ["sample-claim", "!"],
+        ["excused", "*"],
+        ["part/page:", "sharp"],
+        ["part/page:", "bound"],
+    ]
     assert "Of 3 checks of a prediction, 1 (33 %) accept at most 10 %" in shown[-1]

@@ -35,10 +35,15 @@ def test_the_claim_stands_on_the_claims_page(name):
     assert f'id="claim-{name}"' in page
 
 
-@pytest.mark.parametrize(("value", "shown"), [
-    (0.123456, "0.1235"), ([1.0, 2.0], "1, 2"), ([[1, 2], [3, 4]], "1, 2, 3, 4"),
-    (list(range(7)), "0, 1, 2, 3, … (7 values)"),
-])
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (0.123456, "0.1235"),
+        ([1.0, 2.0], "1, 2"),
+        ([[1, 2], [3, 4]], "1, 2, 3, 4"),
+        (list(range(7)), "0, 1, 2, 3, … (7 values)"),
+    ],
+)
 def test_numbers_are_shown_in_a_few_characters(value, shown):
     assert claims.show(value) == shown
 
@@ -48,10 +53,15 @@ def test_keys_in_a_source_become_citations():
     assert source == "{cite:t}`li2022covariance`: the result; ours"
 
 
-@pytest.mark.parametrize(("source", "said"), [
-    ("hayou2023infinite, the network; two inputs are ours", True), ("ours, beside hayou2023infinite", False),
-    ("peluchetti2021doubly, Theorem 2", False), ("li2022covariance: a result", True),
-])
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("hayou2023infinite, the network; two inputs are ours", True),
+        ("ours, beside hayou2023infinite", False),
+        ("peluchetti2021doubly, Theorem 2", False),
+        ("li2022covariance: a result", True),
+    ],
+)
 def test_a_claim_from_a_paper_that_was_not_read_says_so(source, said):
     assert ("attributed from the abstract" in claims.attribution(source)) is said
 

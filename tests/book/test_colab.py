@@ -18,16 +18,29 @@ ADDRESS = "https://github.com/someone/deep-limits"
 
 def git(folder: Path, *arguments: str) -> str:
     """Run git in a folder and return what it prints."""
-    return subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@localhost", *arguments], cwd=folder,
-                          check=True, text=True, stdout=subprocess.PIPE).stdout.strip()
+    return subprocess.run(
+        ["git", "-c", "user.name=a", "-c", "user.email=a@localhost", *arguments],
+        cwd=folder,
+        check=True,
+        text=True,
+        stdout=subprocess.PIPE,
+    ).stdout.strip()
 
 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory):
     """The project with one chapter, published: it knows its own address."""
     folder = tmp_path_factory.mktemp("public") / "deep-limits"
-    for name in ("pyproject.toml", "README.md", "LICENSE", "CITATION.cff", ".ci/colab", "src/deeplimits",
-                 "src/bookbuild", "book/residual/euler.ipynb"):
+    for name in (
+        "pyproject.toml",
+        "README.md",
+        "LICENSE",
+        "CITATION.cff",
+        ".ci/colab",
+        "src/deeplimits",
+        "src/bookbuild",
+        "book/residual/euler.ipynb",
+    ):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy2
         copy(ROOT / name, folder / name)
@@ -43,8 +56,11 @@ def repository(tmp_path_factory):
 @pytest.fixture(scope="module")
 def online(repository):
     """An environment in which git finds the repository at its public address, without network."""
-    redirected = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": f"url.{repository.as_uri()}.insteadOf",
-                  "GIT_CONFIG_VALUE_0": ADDRESS}
+    redirected = {
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": f"url.{repository.as_uri()}.insteadOf",
+        "GIT_CONFIG_VALUE_0": ADDRESS,
+    }
     return {**os.environ, **redirected, "PYTHONPATH": str(repository / "src")}
 
 
@@ -74,8 +90,9 @@ def test_the_cell_installs_the_package_from_the_commit_at_hand(repository, onlin
     assert package == f"deeplimits @ git+{ADDRESS}@{git(repository, 'rev-parse', 'main')}"
     assert [each.split()[0] for each in needs] == list(colab.IMPORTED)
     offline = {"PIP_NO_INDEX": "1", "PIP_NO_DEPS": "1", "PIP_NO_BUILD_ISOLATION": "0", "PIP_TARGET": str(tmp_path)}
-    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", package],
-                   env={**online, **offline}, check=True, timeout=120)
+    subprocess.run(
+        [sys.executable, "-m", "pip", "install", "--quiet", package], env={**online, **offline}, check=True, timeout=120
+    )
     assert (tmp_path / "deeplimits/__init__.py").is_file()
 
 

@@ -21,22 +21,35 @@ def check(name):
 def figure(name, table=None):
     """A code cell with a named figure and perhaps its numbers."""
     data = {"image/svg+xml": "<svg/>"} | ({media.TABLE: table} if table else {})
-    return new_code_cell(metadata={"mystnb": {"figure": {"name": name, "caption": "What it shows."}}},
-                         outputs=[new_output("display_data", data)])
+    return new_code_cell(
+        metadata={"mystnb": {"figure": {"name": name, "caption": "What it shows."}}},
+        outputs=[new_output("display_data", data)],
+    )
 
 
 @pytest.fixture
 def page():
-    return Page("book/part/page", Path("page.ipynb"), new_notebook(cells=[
-        new_markdown_cell("# Page\n\n## One\n\n" + BOX.format("thm-one")), check("claim-a"),
-        new_markdown_cell("text\n\n## Two\n\n" + BOX.format("thm-two")), figure("fig-two", "x,y\n1,2\n"),
-        new_markdown_cell("## Three\n\n```python\n# not a heading\n```\n" + BOX.format("thm-three")),
-        figure("fig-three"),
-    ]))
+    return Page(
+        "book/part/page",
+        Path("page.ipynb"),
+        new_notebook(
+            cells=[
+                new_markdown_cell("# Page\n\n## One\n\n" + BOX.format("thm-one")),
+                check("claim-a"),
+                new_markdown_cell("text\n\n## Two\n\n" + BOX.format("thm-two")),
+                figure("fig-two", "x,y\n1,2\n"),
+                new_markdown_cell("## Three\n\n```python\n# not a heading\n```\n" + BOX.format("thm-three")),
+                figure("fig-three"),
+            ]
+        ),
+    )
 
 
-CLAIMED = [{"id": "claim-a", "title": "A < B", "boxes": ["thm-one", "thm-three"]},
-           {"id": "claim-b", "title": "b", "boxes": ["thm-one"]}, {"id": "claim-c", "title": "c"}]
+CLAIMED = [
+    {"id": "claim-a", "title": "A < B", "boxes": ["thm-one", "thm-three"]},
+    {"id": "claim-b", "title": "b", "boxes": ["thm-one"]},
+    {"id": "claim-c", "title": "c"},
+]
 
 
 def test_badges_lead_to_claims_and_figures_to_their_numbers(page, tmp_path):

@@ -92,8 +92,11 @@ def test_the_test_lock_holds_all_of_the_book_lock():
 def test_the_locks_hold_what_the_package_asks_for():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     groups = project["dependency-groups"]
-    for lock, asked in [("requirements.txt", project["project"]["dependencies"] + groups["book"]),
-                        ("requirements-test.txt", groups["test"]), ("requirements-lab.txt", groups["lab"])]:
+    for lock, asked in [
+        ("requirements.txt", project["project"]["dependencies"] + groups["book"]),
+        ("requirements-test.txt", groups["test"]),
+        ("requirements-lab.txt", groups["lab"]),
+    ]:
         names = {re.match(r"[A-Za-z0-9_.-]+", each)[0].lower() for each in asked if isinstance(each, str)}
         assert {name.replace("_", "-") for name in names} <= set(pins(lock))
 

@@ -17,9 +17,15 @@ def cell(source: str, tag: str = "parameters"):
 
 
 def run(project, *arguments: str) -> subprocess.CompletedProcess:
-    return subprocess.run([sys.executable, "-m", "bookbuild.execute", *arguments], cwd=project.root,
-                          env=environment() | {"PYTHONPATH": str(project.root / "src")}, text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120)
+    return subprocess.run(
+        [sys.executable, "-m", "bookbuild.execute", *arguments],
+        cwd=project.root,
+        env=environment() | {"PYTHONPATH": str(project.root / "src")},
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=120,
+    )
 
 
 def test_a_notebook_runs_with_values_of_ones_own(project):
@@ -61,11 +67,14 @@ def test_a_figure_that_is_not_drawn_is_an_error(project):
     assert not (project.root / "mine.ipynb").exists()
 
 
-@pytest.mark.parametrize(("arguments", "complaint"), [
-    (("-p", "profile", "full"), "`-p profile` would change the label and not the sizes; name it with `--profile`"),
-    (("-p", "sise", "7"), "unknown parameter `sise`; it has: profile, seed, size"),
-    (("--profile", "huge"), "unknown profile `huge`; known profiles: quick, full"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("-p", "profile", "full"), "`-p profile` would change the label and not the sizes; name it with `--profile`"),
+        (("-p", "sise", "7"), "unknown parameter `sise`; it has: profile, seed, size"),
+        (("--profile", "huge"), "unknown profile `huge`; known profiles: quick, full"),
+    ],
+)
 def test_wrong_names_are_named(project, arguments, complaint):
     done = run(project, "book/part/deeper/second.ipynb", "mine.ipynb", *arguments)
     assert done.returncode == 1 and done.stdout == f"*** book/part/deeper/second.ipynb: {complaint}\n"
@@ -88,14 +97,17 @@ def test_values_are_literals_or_text():
     assert [value_of(text) for text in ("7", "-1.5", "[1, 2]", "True", "tanh")] == [7, -1.5, [1, 2], True, "tanh"]
 
 
-@pytest.mark.parametrize(("cells", "complaint"), [
-    ([cell("x = 1", tag="")], "exactly one cell has the tag"),
-    ([cell("profile = 'quick'"), cell("profile = 'quick'")], "exactly one cell has the tag"),
-    ([cell("x = 1", tag=""), cell("profile = 'quick'")], "it is the first code cell"),
-    ([cell("seed = 1")], "does not define `profile`"),
-    ([cell("profile = 'quick'\nsize = 2 * seed")], "`size = 2 * seed` in the parameters cell is no literal"),
-    ([cell("profile = 'quick'\nimport os")], "`import os` in the parameters cell is no literal"),
-])
+@pytest.mark.parametrize(
+    ("cells", "complaint"),
+    [
+        ([cell("x = 1", tag="")], "exactly one cell has the tag"),
+        ([cell("profile = 'quick'"), cell("profile = 'quick'")], "exactly one cell has the tag"),
+        ([cell("x = 1", tag=""), cell("profile = 'quick'")], "it is the first code cell"),
+        ([cell("seed = 1")], "does not define `profile`"),
+        ([cell("profile = 'quick'\nsize = 2 * seed")], "`size = 2 * seed` in the parameters cell is no literal"),
+        ([cell("profile = 'quick'\nimport os")], "`import os` in the parameters cell is no literal"),
+    ],
+)
 def test_a_wrong_parameters_cell_is_refused(cells, complaint):
     with pytest.raises(BuildError, match=complaint.replace("*", r"\*")):
         notebooks.parameters(nbformat.v4.new_notebook(cells=cells), "sample")

@@ -20,12 +20,21 @@ def figure(name):
 
 
 def test_figures_come_with_the_checks_of_their_section(tmp_path):
-    notebook = new_notebook(cells=[
-        new_markdown_cell("# Page\n\ntext"), new_code_cell("setup"),
-        new_markdown_cell("## One"), figure("fig-one"), check("claim-a"), check("claim-a", passed=False),
-        new_markdown_cell("## Two"), check("claim-b"), figure("fig-two"),
-        new_markdown_cell("## Three"), figure("fig-three"),
-    ])
+    notebook = new_notebook(
+        cells=[
+            new_markdown_cell("# Page\n\ntext"),
+            new_code_cell("setup"),
+            new_markdown_cell("## One"),
+            figure("fig-one"),
+            check("claim-a"),
+            check("claim-a", passed=False),
+            new_markdown_cell("## Two"),
+            check("claim-b"),
+            figure("fig-two"),
+            new_markdown_cell("## Three"),
+            figure("fig-three"),
+        ]
+    )
     one, two, three = figures.of_notebook(notebook)
     assert one["claims"] == {"claim-a": False}
     assert two["claims"] == {"claim-b": True}

@@ -43,15 +43,33 @@ def test_the_level_and_the_fields_are_those_of_the_package():
     assert set(claims.EVIDENCE) | {"id"} == set(CHECKS[0].record)
 
 
-@pytest.mark.parametrize("field", ["observed", "uncertainty", "expected", "bias", "limit", "statistic", "verdict",
-                                   "passed", "sharpness", "criterion"])
+@pytest.mark.parametrize(
+    "field",
+    [
+        "observed",
+        "uncertainty",
+        "expected",
+        "bias",
+        "limit",
+        "statistic",
+        "verdict",
+        "passed",
+        "sharpness",
+        "criterion",
+    ],
+)
 @pytest.mark.parametrize("check", [CHECKS[3], CHECKS[9]])
 def test_a_record_that_was_edited_is_noticed(check, field):
     record = recorded(check)
     value = record[field]
     free = check.kind == "laws" and field in ("observed", "sharpness")
-    record[field] = {"fails": "holds", "undecided": "holds", "holds": "fails"}.get(value, value + " ") if isinstance(
-        value, str) else not value if isinstance(value, bool) else value * 1.01 + 0.01
+    record[field] = (
+        {"fails": "holds", "undecided": "holds", "holds": "fails"}.get(value, value + " ")
+        if isinstance(value, str)
+        else not value
+        if isinstance(value, bool)
+        else value * 1.01 + 0.01
+    )
     if not free:
         assert judge.faults_of(record), field
 
@@ -60,8 +78,15 @@ def test_a_record_that_was_edited_is_noticed(check, field):
 def test_a_control_that_was_edited_is_noticed(field):
     record = recorded(CHECKS[0])
     value = record["control"][field]
-    edited = {"variant": "right", "expected": [2.1, 0.01], "uncertainty": [0.02, 0.02], "least": [9.0, 9.0],
-              "judged": [True, True], "statistic": 7.0, "rejected": not value}[field]
+    edited = {
+        "variant": "right",
+        "expected": [2.1, 0.01],
+        "uncertainty": [0.02, 0.02],
+        "least": [9.0, 9.0],
+        "judged": [True, True],
+        "statistic": 7.0,
+        "rejected": not value,
+    }[field]
     record["control"] = record["control"] | {field: edited}
     assert judge.faults_of(record)
 

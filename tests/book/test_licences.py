@@ -17,14 +17,17 @@ def declared(**fields: str | list[str]) -> Message:
     return message
 
 
-@pytest.mark.parametrize("fields, licence", [
-    ({"License_Expression": "MIT", "License": "something else"}, "MIT"),
-    ({"Classifier": ["License :: OSI Approved :: BSD License", "Topic :: X"], "License": "BSD"}, "BSD License"),
-    ({"Classifier": ["License :: OSI Approved"], "License": "BSD 3-Clause"}, "BSD 3-Clause"),
-    ({"License": "Copyright\nall the text of a licence"}, licences.UNNAMED),
-    ({"License": "x" * 61}, licences.UNNAMED),
-    ({}, licences.UNNAMED),
-])
+@pytest.mark.parametrize(
+    "fields, licence",
+    [
+        ({"License_Expression": "MIT", "License": "something else"}, "MIT"),
+        ({"Classifier": ["License :: OSI Approved :: BSD License", "Topic :: X"], "License": "BSD"}, "BSD License"),
+        ({"Classifier": ["License :: OSI Approved"], "License": "BSD 3-Clause"}, "BSD 3-Clause"),
+        ({"License": "Copyright\nall the text of a licence"}, licences.UNNAMED),
+        ({"License": "x" * 61}, licences.UNNAMED),
+        ({}, licences.UNNAMED),
+    ],
+)
 def test_a_licence_is_what_the_package_declares(fields, licence):
     assert licences.of(declared(**fields)) == licence
 

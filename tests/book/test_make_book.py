@@ -16,10 +16,20 @@ import deeplimits
 from bookbuild.pdf import BROWSERS
 
 #: Records whose numbers do not hold: another prediction, and a control within the errors.
-FAILED = {"expected": 2.0, "statistic": 19.0, "passed": False, "verdict": "fails",
-          "sharpness": CHECK["sharpness"] / 2, "scale": "prediction"}
-UNDECIDED = {"passed": False, "verdict": "undecided", "sharpness": CHECK["sharpness"] / 0.3,
-             "control": CHECK["control"] | {"expected": 0.3, "statistic": 1.9999999999999996, "rejected": False}}
+FAILED = {
+    "expected": 2.0,
+    "statistic": 19.0,
+    "passed": False,
+    "verdict": "fails",
+    "sharpness": CHECK["sharpness"] / 2,
+    "scale": "prediction",
+}
+UNDECIDED = {
+    "passed": False,
+    "verdict": "undecided",
+    "sharpness": CHECK["sharpness"] / 0.3,
+    "control": CHECK["control"] | {"expected": 0.3, "statistic": 1.9999999999999996, "rejected": False},
+}
 FIRST, SECOND = "book/part/first.ipynb", "book/part/deeper/second.ipynb"
 
 
@@ -158,39 +168,49 @@ def test_a_notebook_that_raises_is_named_and_kept_for_inspection(project):
     assert not partial.exists()
 
 
-@pytest.mark.parametrize(("cell", "complaint"), [
-    (checked(**FAILED), "`sample-claim` fails: observed 0.1 ± 0.1, expected 2"),
-    (checked(**FAILED | {"passed": True, "verdict": "holds"}), "`sample-claim`: verdict is recorded as 'holds'"),
-    (checked(**UNDECIDED), "`sample-claim`: the negative control is not rejected: one"),
-    (checked(control=None), "`sample-claim`: the negative control is not rejected: none"),
-    (checked(id="stranger"), "a check of `stranger`, which book/claims.yml does not list"),
-    ("pass", "no check of claim `sample-claim`"),
-], ids=["failed", "failed but published", "control accepted", "no control", "not listed", "no record"])
+@pytest.mark.parametrize(
+    ("cell", "complaint"),
+    [
+        (checked(**FAILED), "`sample-claim` fails: observed 0.1 ± 0.1, expected 2"),
+        (checked(**FAILED | {"passed": True, "verdict": "holds"}), "`sample-claim`: verdict is recorded as 'holds'"),
+        (checked(**UNDECIDED), "`sample-claim`: the negative control is not rejected: one"),
+        (checked(control=None), "`sample-claim`: the negative control is not rejected: none"),
+        (checked(id="stranger"), "a check of `stranger`, which book/claims.yml does not list"),
+        ("pass", "no check of claim `sample-claim`"),
+    ],
+    ids=["failed", "failed but published", "control accepted", "no control", "not listed", "no record"],
+)
 def test_evidence_that_does_not_hold_stops_the_build(project, cell, complaint):
     project.notebook("part/first.ipynb", cell)
     assert f"*** book/part/first: {complaint}" in refused(project)
     assert "*** book/part/first: " in refused(project), "a second run must not take it for finished"
 
 
-@pytest.mark.parametrize(("old", "new", "complaint"), [
-    ("id: sample-definition", "id: sample-claim", "claim `sample-claim` stands there twice"),
-    ("id: sample-definition", "id: Sample", "`Sample` is no slug"),
-    ("kind: definition", "kind: theorem", "is of kind `theorem`; known kinds: claim, definition"),
-    ("source: ours, ", "", "missing or unknown: source"),
-])
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ("id: sample-definition", "id: sample-claim", "claim `sample-claim` stands there twice"),
+        ("id: sample-definition", "id: Sample", "`Sample` is no slug"),
+        ("kind: definition", "kind: theorem", "is of kind `theorem`; known kinds: claim, definition"),
+        ("source: ours, ", "", "missing or unknown: source"),
+    ],
+)
 def test_a_malformed_list_of_claims_is_refused(project, old, new, complaint):
     project.write("book/claims.yml", CLAIMS.replace(old, new))
     assert complaint in refused(project)
 
 
-@pytest.mark.parametrize(("fault", "complaint"), [
-    ("[a](nowhere.md)", "nowhere.md"),
-    ("{ref}`nowhere`", "undefined label: 'nowhere'"),
-    ("{cite}`nobody2000`", "nobody2000"),
-    ("![a picture](nowhere.png)", "nowhere.png"),
-    ('<a href="part/first.html#nowhere">a</a>', "book/index.html: dead fragment: part/first.html#nowhere"),
-    ('<img src="https://example.org/a.png" alt="a">', "book/index.html: loads from outside"),
-])
+@pytest.mark.parametrize(
+    ("fault", "complaint"),
+    [
+        ("[a](nowhere.md)", "nowhere.md"),
+        ("{ref}`nowhere`", "undefined label: 'nowhere'"),
+        ("{cite}`nobody2000`", "nobody2000"),
+        ("![a picture](nowhere.png)", "nowhere.png"),
+        ('<a href="part/first.html#nowhere">a</a>', "book/index.html: dead fragment: part/first.html#nowhere"),
+        ('<img src="https://example.org/a.png" alt="a">', "book/index.html: loads from outside"),
+    ],
+)
 def test_a_broken_page_stops_the_build(project, fault, complaint):
     project.write("book/index.md", f"# A sample\n\n{fault}\n\n```{{bibliography}}\n```\n")
     assert complaint in refused(project)
@@ -202,8 +222,15 @@ def test_an_interrupted_run_resumes(project):
     (project.root / "_build/exec/quick/part/deeper/second.provenance.json").unlink()  # the longest is the first
     project.notebook("part/first.ipynb", "import time\nopen('started', 'w').close()\ntime.sleep(60)")
     before = site_of(project)
-    running = subprocess.Popen(["make", "-j1", "book"], cwd=project.root, env=environment(), text=True,
-                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
+    running = subprocess.Popen(
+        ["make", "-j1", "book"],
+        cwd=project.root,
+        env=environment(),
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
     deadline = time.time() + 60
     while not (project.root / "book/part/started").exists():
         assert time.time() < deadline and running.poll() is None
@@ -243,10 +270,14 @@ def test_one_claim_is_checked_again_by_its_name(project):
     assert done.returncode != 0 and "fails: observed 0.1" in done.stdout
 
 
-@pytest.mark.parametrize(("name", "complaint"), [
-    ("sample-clam", "near it: sample-claim"), ("sample-definition", "there is nothing to check"),
-    ("", "no claim is called"),
-])
+@pytest.mark.parametrize(
+    ("name", "complaint"),
+    [
+        ("sample-clam", "near it: sample-claim"),
+        ("sample-definition", "there is nothing to check"),
+        ("", "no claim is called"),
+    ],
+)
 def test_a_claim_that_cannot_be_checked_is_said(project, name, complaint):
     done = project.make("claim", f"ID={name}")
     assert done.returncode != 0 and complaint in done.stdout, done.stdout
@@ -278,7 +309,7 @@ def test_the_book_is_printed_into_one_pdf(project):
     printed = pdf.read_bytes()
     assert printed.startswith(b"%PDF-") and printed.rstrip().endswith(b"%%EOF")
     text = (project.root / "_build/pdf/_build/singlehtml/book.html").read_text()
-    assert "A sample" in text and "second" in text and "<details class=\"sd-" not in text
+    assert "A sample" in text and "second" in text and '<details class="sd-' not in text
     assert (project.root / "_build/html/deep-limits.pdf").read_bytes() == printed
     assert project.make("pdf").returncode == 0, "a second PDF replaces the first"
     link = '<a href="../../deep-limits.pdf" download>The whole book as a PDF ('

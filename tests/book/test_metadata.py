@@ -21,10 +21,20 @@ from bookbuild import archive, citations, metadata
 
 CITATION = (ROOT / "CITATION.cff").read_text()
 SCHEMA = json.loads(Path(__file__).with_name("cff-1.2.0.schema.json").read_text())
-PUBLIC = {"repository-code": "https://github.com/someone/deep-limits", "url": "https://someone.example/deep-limits",
-          "doi": "10.5281/zenodo.1234567"}
-PEOPLE = [{"given-names": "Ada", "family-names": "First", "orcid": "https://orcid.org/0000-0002-1825-0097",
-           "affiliation": "A place"}, {"name": "A group"}]
+PUBLIC = {
+    "repository-code": "https://github.com/someone/deep-limits",
+    "url": "https://someone.example/deep-limits",
+    "doi": "10.5281/zenodo.1234567",
+}
+PEOPLE = [
+    {
+        "given-names": "Ada",
+        "family-names": "First",
+        "orcid": "https://orcid.org/0000-0002-1825-0097",
+        "affiliation": "A place",
+    },
+    {"name": "A group"},
+]
 
 
 @pytest.fixture
@@ -44,12 +54,16 @@ def test_the_files_are_those_that_the_citation_makes(monkeypatch):
     """If this fails: PYTHONPATH=src .venv/bin/python -m bookbuild.metadata."""
     monkeypatch.chdir(ROOT)
     assert {str(path): path.read_text() for path in metadata.files()} == {
-        str(path): text for path, text in metadata.files().items()}
+        str(path): text for path, text in metadata.files().items()
+    }
 
 
 def test_the_version_is_set_in_one_place(public):
-    holding = {str(path.relative_to(public)) for path in public.rglob("*") if path.is_file()
-               and "book" not in path.relative_to(public).parts and "9.8.7" in path.read_text()}
+    holding = {
+        str(path.relative_to(public))
+        for path in public.rglob("*")
+        if path.is_file() and "book" not in path.relative_to(public).parts and "9.8.7" in path.read_text()
+    }
     assert holding == {"CITATION.cff", ".zenodo.json", "codemeta.json", "src/deeplimits/__init__.py"}
     assert "version" not in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert yaml.safe_load(CITATION)["version"] == deeplimits.__version__
@@ -123,30 +137,47 @@ def test_zenodo_and_codemeta_agree_with_what_a_converter_makes():
     zenodo = json.loads((ROOT / ".zenodo.json").read_text())
     made = json.loads(Citation(CITATION).as_zenodo())
     assert {name: zenodo[name] for name in ("title", "version", "publication_date", "keywords", "creators")} == {
-        name: made[name] for name in ("title", "version", "publication_date", "keywords", "creators")}
+        name: made[name] for name in ("title", "version", "publication_date", "keywords", "creators")
+    }
     assert zenodo["license"] == made["license"]["id"] and zenodo["upload_type"] == "software"
     codemeta, made = json.loads((ROOT / "codemeta.json").read_text()), json.loads(Citation(CITATION).as_codemeta())
     assert {name: codemeta[name] for name in ("name", "version", "license", "keywords")} == {
-        name: made[name] for name in ("name", "version", "license", "keywords")}
+        name: made[name] for name in ("name", "version", "license", "keywords")
+    }
 
 
 def test_the_manifest_for_a_check_lists_what_the_archive_holds(monkeypatch):
     monkeypatch.chdir(ROOT)
     manifest = yaml.safe_load((ROOT / "codecheck.yml").read_text())["manifest"]
     listed = {each["file"].removeprefix(f"{metadata.OUTPUTS}/") for each in manifest}
-    packed = {name for name in archive.contents()
-              if name == "claims.json" or name.startswith(("figures/", "notebooks/")) and "provenance" not in name}
+    packed = {
+        name
+        for name in archive.contents()
+        if name == "claims.json" or name.startswith(("figures/", "notebooks/")) and "provenance" not in name
+    }
     assert listed == packed and all(each["comment"] for each in manifest)
 
 
-SECTIONS = ["Summary", "Statement of need", "State of the field", "Software design", "Research impact statement",
-            "AI usage disclosure", "Acknowledgements", "References"]
+SECTIONS = [
+    "Summary",
+    "Statement of need",
+    "State of the field",
+    "Software design",
+    "Research impact statement",
+    "AI usage disclosure",
+    "Acknowledgements",
+    "References",
+]
 
 
 def build_paper(folder: Path, form: str) -> str:
     """The paper as pandoc makes it, with its bibliography; any warning is an error."""
-    return pypandoc.convert_file(str(folder / "paper.md"), form, cworkdir=str(folder),
-                                 extra_args=["--standalone", "--citeproc", "--fail-if-warnings"])
+    return pypandoc.convert_file(
+        str(folder / "paper.md"),
+        form,
+        cworkdir=str(folder),
+        extra_args=["--standalone", "--citeproc", "--fail-if-warnings"],
+    )
 
 
 @pytest.mark.parametrize("form", ["jats", "html", "latex"])
@@ -187,7 +218,9 @@ def test_the_layout_for_neurolibre_builds(project):
     assert all((content / f"{each}.md").exists() or (content / f"{each}.ipynb").exists() for each in listed)
     assert not json.loads((content / "part/first.ipynb").read_text())["cells"][1]["outputs"]
     build = "from jupyter_book.cli.main import main; main()"
-    done = subprocess.run([sys.executable, "-c", build, "build", ".", "--path-output", "built"],
-                          **run | {"cwd": content, "env": {"PYTHONPATH": f"{ROOT}/src", "PATH": "/usr/bin:/bin"}})
+    done = subprocess.run(
+        [sys.executable, "-c", build, "build", ".", "--path-output", "built"],
+        **run | {"cwd": content, "env": {"PYTHONPATH": f"{ROOT}/src", "PATH": "/usr/bin:/bin"}},
+    )
     assert done.returncode == 0 and (content / "built/_build/html/index.html").is_file(), done.stderr
     assert not re.search("unknown document|include file", done.stderr), done.stderr

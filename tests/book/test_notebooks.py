@@ -125,11 +125,13 @@ ALT = "A curve that rises from the left to the right."
 def clean() -> nbformat.NotebookNode:
     code = nbformat.v4.new_code_cell
     told = {"figure": {"caption": "A curve.", "name": "fig-a"}, "image": {"alt": ALT}}
-    return nbformat.v4.new_notebook(cells=[
-        nbformat.v4.new_markdown_cell("# Title"),
-        code('profile = "quick"\nseed = 1', metadata={"tags": ["parameters"]}),
-        code("draw()", metadata={"mystnb": told}),
-    ])
+    return nbformat.v4.new_notebook(
+        cells=[
+            nbformat.v4.new_markdown_cell("# Title"),
+            code('profile = "quick"\nseed = 1', metadata={"tags": ["parameters"]}),
+            code("draw()", metadata={"mystnb": told}),
+        ]
+    )
 
 
 def drawn() -> nbformat.NotebookNode:
@@ -142,30 +144,36 @@ def test_a_clean_notebook_has_no_fault():
     assert not list(stored_faults(clean())) and not list(shown_faults(drawn()))
 
 
-@pytest.mark.parametrize(("change", "fault"), [
-    (lambda cells: cells[2].update(outputs=drawn().cells[2].outputs), "stored with outputs"),
-    (lambda cells: cells[2].update(execution_count=3), "stored with outputs"),
-    (lambda cells: cells[2].update(source="x; " * 16), "more than 15 statements"),
-    (lambda cells: cells[1].update(source="profile = str('quick')"), "is no literal"),
-    (lambda cells: cells[1].metadata.update(tags=[]), "exactly one cell has the tag"),
-    (lambda cells: cells.pop(0), "does not begin with its title"),
-    (lambda cells: cells[0].update(cell_type="poem"), "not a valid notebook"),
-])
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        (lambda cells: cells[2].update(outputs=drawn().cells[2].outputs), "stored with outputs"),
+        (lambda cells: cells[2].update(execution_count=3), "stored with outputs"),
+        (lambda cells: cells[2].update(source="x; " * 16), "more than 15 statements"),
+        (lambda cells: cells[1].update(source="profile = str('quick')"), "is no literal"),
+        (lambda cells: cells[1].metadata.update(tags=[]), "exactly one cell has the tag"),
+        (lambda cells: cells.pop(0), "does not begin with its title"),
+        (lambda cells: cells[0].update(cell_type="poem"), "not a valid notebook"),
+    ],
+)
 def test_faults_of_storage_are_caught(change, fault):
     notebook = clean()
     change(notebook.cells)
     assert any(fault in line for line in stored_faults(notebook))
 
 
-@pytest.mark.parametrize(("change", "fault"), [
-    (lambda cell: cell.metadata.mystnb.figure.pop("caption"), "needs a caption"),
-    (lambda cell: cell.metadata.mystnb.figure.update(name="curve"), "needs a caption and a name"),
-    (lambda cell: cell.metadata.mystnb.image.update(alt="A figure."), "needs alternative text"),
-    (lambda cell: cell.outputs.extend(drawn().cells[2].outputs), "shows 2 figures"),
-    (lambda cell: cell.outputs[0].update(data={"image/png": ""}), "is not SVG"),
-    (lambda cell: cell.outputs[0].data.update({TABLE: "1,,map,0,0,1,"}), "needs the class `dark-light`"),
-    (lambda cell: cell.outputs.append(nbformat.v4.new_output("stream", name="stderr", text="w")), "error stream"),
-])
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        (lambda cell: cell.metadata.mystnb.figure.pop("caption"), "needs a caption"),
+        (lambda cell: cell.metadata.mystnb.figure.update(name="curve"), "needs a caption and a name"),
+        (lambda cell: cell.metadata.mystnb.image.update(alt="A figure."), "needs alternative text"),
+        (lambda cell: cell.outputs.extend(drawn().cells[2].outputs), "shows 2 figures"),
+        (lambda cell: cell.outputs[0].update(data={"image/png": ""}), "is not SVG"),
+        (lambda cell: cell.outputs[0].data.update({TABLE: "1,,map,0,0,1,"}), "needs the class `dark-light`"),
+        (lambda cell: cell.outputs.append(nbformat.v4.new_output("stream", name="stderr", text="w")), "error stream"),
+    ],
+)
 def test_faults_of_figures_are_caught(change, fault):
     notebook = drawn()
     change(notebook.cells[2])

@@ -79,8 +79,14 @@ def empty(built, tmp_path_factory):
 def run(python: Path, program: str, folder: Path) -> str:
     """Run a program in a folder, with no way to the project; warnings are errors."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "NUMBA_CACHE_DIR") if name in os.environ}
-    done = subprocess.run([python, "-W", "error", "-c", program], cwd=folder, text=True, capture_output=True,
-                          timeout=500, env={**kept, "MPLBACKEND": "agg", "MPLCONFIGDIR": str(folder)})
+    done = subprocess.run(
+        [python, "-W", "error", "-c", program],
+        cwd=folder,
+        text=True,
+        capture_output=True,
+        timeout=500,
+        env={**kept, "MPLBACKEND": "agg", "MPLCONFIGDIR": str(folder)},
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -88,8 +94,11 @@ def run(python: Path, program: str, folder: Path) -> str:
 def test_the_wheel_holds_the_package_its_licence_and_nothing_else(built):
     with zipfile.ZipFile(built[0]) as wheel:
         names = set(wheel.namelist())
-    sources = {path.relative_to(ROOT / "src").as_posix() for path in (ROOT / "src/deeplimits").rglob("*")
-               if path.is_file() and "__pycache__" not in path.parts}
+    sources = {
+        path.relative_to(ROOT / "src").as_posix()
+        for path in (ROOT / "src/deeplimits").rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
     extra = {name for name in names if ".dist-info/" not in name} ^ sources
     assert not extra
     beside = {name.split(".dist-info/")[1] for name in names if ".dist-info/" in name}
@@ -99,12 +108,28 @@ def test_the_wheel_holds_the_package_its_licence_and_nothing_else(built):
 def test_the_source_archive_makes_the_same_wheel(built, tmp_path):
     shutil.unpack_archive(built[1], tmp_path)
     (source,) = tmp_path.iterdir()
-    subprocess.run([sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index",
-                    "--wheel-dir", tmp_path, source], check=True, timeout=120,
-                   env={**os.environ, "SOURCE_DATE_EPOCH": os.environ.get("SOURCE_DATE_EPOCH", "")})
+    subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "wheel",
+            "--quiet",
+            "--no-deps",
+            "--no-build-isolation",
+            "--no-index",
+            "--wheel-dir",
+            tmp_path,
+            source,
+        ],
+        check=True,
+        timeout=120,
+        env={**os.environ, "SOURCE_DATE_EPOCH": os.environ.get("SOURCE_DATE_EPOCH", "")},
+    )
     with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as again, zipfile.ZipFile(built[0]) as first:
         assert {name: again.read(name) for name in again.namelist()} == {
-            name: first.read(name) for name in first.namelist()}
+            name: first.read(name) for name in first.namelist()
+        }
 
 
 def test_the_package_needs_no_more_than_it_names_and_every_module_is_imported(empty, tmp_path):
@@ -129,15 +154,20 @@ def test_ten_lines_make_a_figure_of_each_paper_without_the_project(empty, progra
 
 
 def test_training_says_which_extra_it_needs(empty, tmp_path):
-    said = run(empty, "from deeplimits.training import _libraries\ntry: _libraries.jax()\n"
-               "except ImportError as error: print(error)", tmp_path)
+    said = run(
+        empty,
+        "from deeplimits.training import _libraries\ntry: _libraries.jax()\nexcept ImportError as error: print(error)",
+        tmp_path,
+    )
     assert "deeplimits[training]" in said
 
 
 def test_the_extras_are_whole():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    named = {name: {Requirement(each).name for each in listed}
-             for name, listed in project["project"]["optional-dependencies"].items()}
+    named = {
+        name: {Requirement(each).name for each in listed}
+        for name, listed in project["project"]["optional-dependencies"].items()
+    }
     assert named == {"training": {"jax", "optax"}, "torch": {"torch"}, "jax": {"jax"}, "cluster": {"distributed"}}
     page = (ROOT / "book/reference/install.md").read_text()
     assert set(re.findall(r'pip install "deeplimits\[(\w+)\]"', page)) == named.keys()

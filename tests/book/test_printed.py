@@ -10,14 +10,25 @@ from bookbuild import media, printed
 from bookbuild.pages import Page
 
 PAGE = "book/part/page"
-RECORD = {"id": "a-claim", "observed": [0.4957], "expected": [0.5], "uncertainty": [0.0053],
-          "control": {"expected": 0.7}}
+RECORD = {
+    "id": "a-claim",
+    "observed": [0.4957],
+    "expected": [0.5],
+    "uncertainty": [0.0053],
+    "control": {"expected": 0.7},
+}
 CLAIM = {"id": "a-claim", "statement": "The mean is $0.496$, not 0.7. See Section 5 and $x = 12$."}
-PROSE = ("Half is $\\sqrt{e/2} = 1.166$, measured 0.318 and 12.3 %; the paper has 85.36 %."
-         " `size = 0.125`, [a](page-1.5.html).")
+PROSE = (
+    "Half is $\\sqrt{e/2} = 1.166$, measured 0.318 and 12.3 %; the paper has 85.36 %."
+    " `size = 0.125`, [a](page-1.5.html)."
+)
 ORIGINS = {
-    PAGE: {"1.166": {"value": "sqrt(e/2)"}, "0.318": {"cell": "cell-one"}, "12.3": {"cell": "cell-two"},
-           "85.36": {"quoted": "peluchetti2021doubly, Section 6"}},
+    PAGE: {
+        "1.166": {"value": "sqrt(e/2)"},
+        "0.318": {"cell": "cell-one"},
+        "12.3": {"cell": "cell-two"},
+        "85.36": {"quoted": "peluchetti2021doubly, Section 6"},
+    },
     "claims/a-claim": {"0.496": {"records": "of the claim"}, "0.7": {"records": "of the claim"}},
 }
 
@@ -51,13 +62,17 @@ def test_a_digit_that_is_changed_in_a_statement_is_noticed(pages):
     assert "claims/a-claim: 0.469 is printed" in faults(pages, statement="The mean is $0.469$, not 0.7.")[0]
 
 
-@pytest.mark.parametrize(("number", "origin", "complaint"), [
-    ("1.166", {"value": "sqrt(e/3)"}, "is printed, and sqrt(e/3) is 0.951"),
-    ("0.318", {"cell": "cell-two"}, "is not among the numbers of cell cell-two"),
-    ("0.318", {"cell": "nowhere"}, "is not among the numbers of cell nowhere"),
-    ("85.36", {"quoted": ""}, "is quoted without a source"),
-    ("85.36", {"guessed": "so"}, "needs one of cell, records, value, quoted"), ("85.36", "so", "needs one of"),
-])
+@pytest.mark.parametrize(
+    ("number", "origin", "complaint"),
+    [
+        ("1.166", {"value": "sqrt(e/3)"}, "is printed, and sqrt(e/3) is 0.951"),
+        ("0.318", {"cell": "cell-two"}, "is not among the numbers of cell cell-two"),
+        ("0.318", {"cell": "nowhere"}, "is not among the numbers of cell nowhere"),
+        ("85.36", {"quoted": ""}, "is quoted without a source"),
+        ("85.36", {"guessed": "so"}, "needs one of cell, records, value, quoted"),
+        ("85.36", "so", "needs one of"),
+    ],
+)
 def test_an_origin_that_does_not_give_the_number_is_named(pages, number, origin, complaint):
     found = faults(pages, ORIGINS | {PAGE: ORIGINS[PAGE] | {number: origin}})
     assert len(found) == 1 and found[0].startswith(f"{PAGE}: {number}") and complaint in found[0]
@@ -77,16 +92,32 @@ def test_in_the_full_profile_cells_may_give_other_numbers_but_formulas_may_not(p
     assert faults(pages, ORIGINS | {PAGE: ORIGINS[PAGE] | {"1.166": {"value": "e"}}}, profile="full")
 
 
-@pytest.mark.parametrize(("text", "found"), [
-    ("$0.5$, 1.25e and v1.2.3 or `0.7`", ["0.5"]), ("20\\,000 and 1,234.5", ["1,234.5"]), ("0.1, 0.1", ["0.1"]),
-    ("<a style='width:0.5em'>1.5</a> https://a.org/2.5", ["1.5"]), ("$-0.25/n$ and 3.5%", ["0.25", "3.5"]),
-])
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("$0.5$, 1.25e and v1.2.3 or `0.7`", ["0.5"]),
+        ("20\\,000 and 1,234.5", ["1,234.5"]),
+        ("0.1, 0.1", ["0.1"]),
+        ("<a style='width:0.5em'>1.5</a> https://a.org/2.5", ["1.5"]),
+        ("$-0.25/n$ and 3.5%", ["0.25", "3.5"]),
+    ],
+)
 def test_decimals_are_found_in_prose_and_formulas_but_not_in_code(text, found):
     assert printed.decimals(text) == found
 
 
-@pytest.mark.parametrize(("value", "fits"), [(0.3249, True), (0.3251, False), (0.3151, True), (0.3149, False),
-                                             (-0.32, True), (0.003249, True), (0.003251, False)])
+@pytest.mark.parametrize(
+    ("value", "fits"),
+    [
+        (0.3249, True),
+        (0.3251, False),
+        (0.3151, True),
+        (0.3149, False),
+        (-0.32, True),
+        (0.003249, True),
+        (0.003251, False),
+    ],
+)
 def test_a_decimal_is_the_value_rounded_to_its_digits_or_a_percentage(value, fits):
     assert printed.rounds_to("0.32", value) is fits
 
@@ -101,8 +132,12 @@ def test_a_formula_is_arithmetic_and_nothing_else():
 
 def test_what_is_missing_is_proposed_from_the_smallest_cell_that_has_it(pages):
     proposed = printed.propose(pages, [CLAIM], [RECORD], {PAGE: {"1.166": {"value": "sqrt(e/2)"}}})
-    assert proposed[PAGE] == {"1.166": {"value": "sqrt(e/2)"}, "0.318": {"cell": "cell-one"},
-                              "12.3": {"cell": "cell-two"}, "85.36": {"cell": "?"}}
+    assert proposed[PAGE] == {
+        "1.166": {"value": "sqrt(e/2)"},
+        "0.318": {"cell": "cell-one"},
+        "12.3": {"cell": "cell-two"},
+        "85.36": {"cell": "?"},
+    }
     assert proposed["claims/a-claim"] == ORIGINS["claims/a-claim"]
 
 

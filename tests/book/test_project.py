@@ -70,8 +70,10 @@ def test_the_citation_names_the_three_papers_as_the_bibliography_does():
 
 def test_the_figures_beside_other_packages_are_those_that_were_measured():
     """Task, peer, both times and the ratio stand in one row of the benchmarks."""
-    rows = [[cell.strip(" *") for cell in line.split("|")]
-            for line in (ROOT / "benchmarks/README.md").read_text().splitlines()]
+    rows = [
+        [cell.strip(" *") for cell in line.split("|")]
+        for line in (ROOT / "benchmarks/README.md").read_text().splitlines()
+    ]
     measured = {(*cells[3:6], cells[6]): cells[1] for cells in rows if len(cells) > 7}
     page = (ROOT / "book/reference/relatives.md").read_text()
     shown = [[cell.strip() for cell in line.split("|")] for line in page.splitlines() if re.search(r"\d m?s \|", line)]
@@ -82,8 +84,12 @@ def test_the_figures_beside_other_packages_are_those_that_were_measured():
 
 
 def test_the_code_and_the_cells_are_clean():
-    done = subprocess.run([sys.executable, "-m", "ruff", "check", "--output-format", "concise", "."],
-                          cwd=ROOT, text=True, capture_output=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "ruff", "check", "--output-format", "concise", "."],
+        cwd=ROOT,
+        text=True,
+        capture_output=True,
+    )
     assert done.returncode == 0, done.stdout
 
 
@@ -94,7 +100,10 @@ def test_the_licences_are_there():
 
 
 def test_the_site_does_not_name_the_folder_it_was_built_in():
-    pages = [path for path in (ROOT / "_build/html").rglob("*")
-             if path.suffix in {".html", ".json", ".ipynb", ".js"} and "_static" not in path.parts]
+    pages = [
+        path
+        for path in (ROOT / "_build/html").rglob("*")
+        if path.suffix in {".html", ".json", ".ipynb", ".js"} and "_static" not in path.parts
+    ]
     assert pages
     assert not [path.name for path in pages if str(ROOT) in path.read_text()]

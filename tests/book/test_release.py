@@ -33,8 +33,15 @@ def scripts(project):
 
     def run(script: str, **given: str) -> subprocess.CompletedProcess:
         outside = {**os.environ, "PATH": f"{project.root / 'bin'}:{os.environ['PATH']}", **given}
-        return subprocess.run(["bash", f".ci/{script}"], cwd=project.root, env=outside, text=True, timeout=300,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        return subprocess.run(
+            ["bash", f".ci/{script}"],
+            cwd=project.root,
+            env=outside,
+            text=True,
+            timeout=300,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
 
     return project.root, run
 

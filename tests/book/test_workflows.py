@@ -14,8 +14,12 @@ from sample_book import ROOT
 
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
 JOBS = {name: job for path in WORKFLOWS for name, job in yaml.safe_load(path.read_text())["jobs"].items()}
-PUBLISHING = {"packages": {"id-token"}, "release": {"contents"}, "pages": {"id-token", "pages"},
-              "notebooks": {"contents"}}
+PUBLISHING = {
+    "packages": {"id-token"},
+    "release": {"contents"},
+    "pages": {"id-token", "pages"},
+    "notebooks": {"contents"},
+}
 
 
 def commands(job):
@@ -30,15 +34,20 @@ def test_every_command_is_a_script_of_the_project(path):
 
 
 def test_actions_are_pinned_by_commit_each_at_one_place_in_its_history():
-    used = [line.split("uses:")[1].strip() for path in WORKFLOWS for line in path.read_text().splitlines()
-            if "uses:" in line]
+    used = [
+        line.split("uses:")[1].strip()
+        for path in WORKFLOWS
+        for line in path.read_text().splitlines()
+        if "uses:" in line
+    ]
     assert used and all(re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", each) for each in used)
     assert len(set(used)) == len({each.split("@")[0] for each in used})
 
 
 def test_only_jobs_that_run_nothing_else_may_write():
-    writing = {name: {right for right, level in job["permissions"].items() if level == "write"}
-               for name, job in JOBS.items()}
+    writing = {
+        name: {right for right, level in job["permissions"].items() if level == "write"} for name, job in JOBS.items()
+    }
     assert {name: rights for name, rights in writing.items() if rights} == PUBLISHING
     installing = {name for name, job in JOBS.items() if {".ci/run", ".ci/release"} & set(commands(job))}
     assert installing == {"test", "build"}
@@ -55,15 +64,23 @@ def test_zizmor_finds_nothing_and_would_find_seeded_faults(fault, tmp_path):
     shutil.copytree(ROOT / ".github", tmp_path / ".github")
     path = tmp_path / ".github/workflows/publish.yml"
     text = path.read_text()
-    seeded = {"none": text, "tag": re.sub(r"checkout@\w+ # .*", "checkout@v4", text),
-              "credentials": text.replace("persist-credentials: false", "persist-credentials: true"),
-              "rights": text.replace("permissions: {}", "permissions: write-all"),
-              "template": text.replace("run: .ci/versions", "run: echo ${{ github.head_ref }}")}
+    seeded = {
+        "none": text,
+        "tag": re.sub(r"checkout@\w+ # .*", "checkout@v4", text),
+        "credentials": text.replace("persist-credentials: false", "persist-credentials: true"),
+        "rights": text.replace("permissions: {}", "permissions: write-all"),
+        "template": text.replace("run: .ci/versions", "run: echo ${{ github.head_ref }}"),
+    }
     path.write_text(seeded[fault])
     assert fault == "none" or seeded[fault] != text
     zizmor = Path(sys.executable).with_name("zizmor")
-    done = subprocess.run([zizmor, "--offline", "--persona", "auditor", "--no-progress", ".github"], cwd=tmp_path,
-                          text=True, capture_output=True, timeout=120)
+    done = subprocess.run(
+        [zizmor, "--offline", "--persona", "auditor", "--no-progress", ".github"],
+        cwd=tmp_path,
+        text=True,
+        capture_output=True,
+        timeout=120,
+    )
     assert (done.returncode == 0) == (fault == "none"), done.stdout + done.stderr
 
 

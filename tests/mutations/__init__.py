@@ -48,7 +48,7 @@ class Mutation:
             place = f"`{self.within}` of {self.file}" if self.within else self.file
             raise ValueError(f"{self.name}: the expression occurs {count} times in {place}: {self.old!r}")
         at = text.index(self.old, first)
-        path.write_text(text[:at] + self.new + text[at + len(self.old):], encoding="utf-8")
+        path.write_text(text[:at] + self.new + text[at + len(self.old) :], encoding="utf-8")
 
 
 def span(text: str, name: str) -> tuple[int, int]:

@@ -17,10 +17,13 @@ CALL = """async ([name, argument]) => {
 
 def go(page, setting):
     """Set the explorer by its address, and wait for its verdict."""
-    page.evaluate("""hash => location.hash.slice(1) === hash || new Promise(told => {
+    page.evaluate(
+        """hash => location.hash.slice(1) === hash || new Promise(told => {
       addEventListener("hashchange", told, {once: true});
       location.hash = hash;
-    }).then(() => true)""", setting)
+    }).then(() => true)""",
+        setting,
+    )
     page.wait_for_function(FINISHED)
 
 

@@ -26,7 +26,7 @@ def entry(site, place):
     page, anchor = place.split("#")
     text = (site / page).read_text()
     start = text.index(f'id="{anchor}"')
-    return text[start:text.index("</dl>", start)]
+    return text[start : text.index("</dl>", start)]
 
 
 class Links(HTMLParser):
@@ -63,5 +63,7 @@ def test_names_in_notebooks_lead_to_their_entries(site):
     assert len(notebooks) >= 20
     inside = [address for found in notebooks.values() for address in found if "/api/" in address]
     assert len(inside) > 500
-    assert {address.partition("#")[2] for address in inside} >= {"deeplimits.networks.ShapedMLP",
-                                                                "deeplimits.diffusions.CovarianceSDE"}
+    assert {address.partition("#")[2] for address in inside} >= {
+        "deeplimits.networks.ShapedMLP",
+        "deeplimits.diffusions.CovarianceSDE",
+    }

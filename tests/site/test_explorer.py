@@ -87,17 +87,29 @@ def test_the_distance_in_the_table_is_that_of_the_samples_from_the_law(page, cal
     assert float(chance.split()[-1]) == pytest.approx(stats.kstwo.isf(1e-3, NETWORKS), rel=0.02)
 
 
-@pytest.mark.parametrize("setting, expected, headline", [
-    ("", ["agrees", "agrees"], "The limit holds"),
-    ("width=10&depth=10", ["near", "near"], "The limit nearly holds"),
-    ("width=2&depth=2", ["differs", "differs"], "The limit is not reached"),
-    ("width=2&depth=12&plus=3&minus=-3", ["differs", "differs"], "The limit is not reached"),
-    ("width=3&depth=16&plus=1.5&minus=-1.5", ["differs", "differs"], "The limit is not reached"),
-    ("activation=gelu&a=1&norm=0.5&width=4&depth=4", ["near", "near"], "The limit nearly holds"),
-    ("activation=gelu&a=1&norm=1&width=10&depth=10", ["near", "differs"], "The limit nearly holds"),
-    ("network=residual&width=10", ["agrees", "agrees"], "The limit holds"),
-], ids=["wide", "ten neurons", "two neurons", "two neurons bent", "three neurons bent", "GELU", "GELU explodes",
-        "residual"])
+@pytest.mark.parametrize(
+    "setting, expected, headline",
+    [
+        ("", ["agrees", "agrees"], "The limit holds"),
+        ("width=10&depth=10", ["near", "near"], "The limit nearly holds"),
+        ("width=2&depth=2", ["differs", "differs"], "The limit is not reached"),
+        ("width=2&depth=12&plus=3&minus=-3", ["differs", "differs"], "The limit is not reached"),
+        ("width=3&depth=16&plus=1.5&minus=-1.5", ["differs", "differs"], "The limit is not reached"),
+        ("activation=gelu&a=1&norm=0.5&width=4&depth=4", ["near", "near"], "The limit nearly holds"),
+        ("activation=gelu&a=1&norm=1&width=10&depth=10", ["near", "differs"], "The limit nearly holds"),
+        ("network=residual&width=10", ["agrees", "agrees"], "The limit holds"),
+    ],
+    ids=[
+        "wide",
+        "ten neurons",
+        "two neurons",
+        "two neurons bent",
+        "three neurons bent",
+        "GELU",
+        "GELU explodes",
+        "residual",
+    ],
+)
 def test_the_verdict_depends_on_how_far_the_limit_is(setting, expected, headline, page):
     go(page, setting)
     assert verdicts(page) == expected
@@ -105,9 +117,16 @@ def test_the_verdict_depends_on_how_far_the_limit_is(setting, expected, headline
     assert first.startswith(f"{headline} for the correlation")
 
 
-@pytest.mark.parametrize("setting", ["width=2&depth=12&plus=3&minus=-3", "width=10&depth=10",
-                                     "width=50&depth=200&plus=1", "activation=tanh&a=0.3&rho=0.9",
-                                     "activation=silu&width=20&depth=20"])
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "width=2&depth=12&plus=3&minus=-3",
+        "width=10&depth=10",
+        "width=50&depth=200&plus=1",
+        "activation=tanh&a=0.3&rho=0.9",
+        "activation=silu&width=20&depth=20",
+    ],
+)
 def test_nearly_means_a_small_distance(setting, page):
     go(page, setting)
     rows = page.locator(".dlx tbody tr").filter(has_text="distance of the laws")
@@ -174,8 +193,16 @@ def marks(page, panel, side="along"):
     return texts, reach
 
 
-@pytest.mark.parametrize("setting", ["", "width=400&depth=2", "network=residual&width=40",
-                                     "activation=silu&a=0.3&norm=5", "activation=tanh&a=0.3&norm=5"])
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "",
+        "width=400&depth=2",
+        "network=residual&width=40",
+        "activation=silu&a=0.3&norm=5",
+        "activation=tanh&a=0.3&norm=5",
+    ],
+)
 @pytest.mark.parametrize("panel", ["correlation", "norm"])
 def test_axes_have_marks_that_can_be_read(panel, setting, page):
     go(page, setting)
@@ -322,12 +349,16 @@ def test_it_runs_from_a_file(browser, site):
 
 def test_small_explorers_stand_in_a_page_side_by_side(browser, tmp_path):
     script = f'<script defer src="{BUNDLE.resolve().as_uri()}"></script>'
-    small = ('<div class="deep-limits-explorer" data-state="width=20&depth=20" data-panels="correlation"'
-             ' data-controls="width depth"></div>')
+    small = (
+        '<div class="deep-limits-explorer" data-state="width=20&depth=20" data-panels="correlation"'
+        ' data-controls="width depth"></div>'
+    )
     twin = '<div class="deep-limits-explorer" data-state="activation=silu" data-panels="norm"><p>still</p></div>'
     path = tmp_path / "chapter.html"
-    path.write_text(f'<!doctype html><meta charset="utf-8"><title>Chapter</title>{small}{script}'
-                    f'<div style="height: 2000px"></div>{twin}{script}')
+    path.write_text(
+        f'<!doctype html><meta charset="utf-8"><title>Chapter</title>{small}{script}'
+        f'<div style="height: 2000px"></div>{twin}{script}'
+    )
     page, met = browser.new_page(), []
     page.set_default_timeout(PATIENCE)
     page.on("pageerror", lambda error: met.append(str(error)))

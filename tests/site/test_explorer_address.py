@@ -51,8 +51,10 @@ def test_a_link_within_the_page_keeps_the_setting(page, inspector):
     page.get_by_label("depth d").press("ArrowLeft")
     page.wait_for_function("location.hash.includes('width=80&depth=80')")
     page.evaluate("location.hash = 'depth=200'")  # a link that is a setting sets it
-    page.wait_for_function("!location.hash.includes('width') && "
-                           "document.querySelector('input[id$=-width]').getAttribute('aria-valuetext') === '100'")
+    page.wait_for_function(
+        "!location.hash.includes('width') && "
+        "document.querySelector('input[id$=-width]').getAttribute('aria-valuetext') === '100'"
+    )
     assert page.get_by_label("depth d").get_attribute("aria-valuetext") == "200"
 
 
@@ -82,10 +84,18 @@ HOLD = """(() => {
 #: What happens in one go, with no event told in between; then the address, and the width and depth of its setting.
 INTERLEAVED = {
     "a link is followed": ("", "location.hash = 'width=2&depth=2'; runTimers()", "#width=2&depth=2", (2, 2)),
-    "a link after a slider": ("", "press('width'); location.hash = 'width=2&depth=2'; runTimers()", "#width=2&depth=2",
-                              (2, 2)),
-    "two links": ("", "location.hash = 'width=10'; runTimers(); location.hash = 'depth=10'; runTimers()", "#depth=10",
-                  (100, 10)),
+    "a link after a slider": (
+        "",
+        "press('width'); location.hash = 'width=2&depth=2'; runTimers()",
+        "#width=2&depth=2",
+        (2, 2),
+    ),
+    "two links": (
+        "",
+        "location.hash = 'width=10'; runTimers(); location.hash = 'depth=10'; runTimers()",
+        "#depth=10",
+        (100, 10),
+    ),
     "back to the beginning": ("width=2&depth=2", "location.hash = ''; runTimers()", "", (100, 100)),
     "a link that is no setting": ("", "press('width'); location.hash = 'heading'; runTimers()", "#width=80", (80, 100)),
     "a link is copied": ("", "location.hash = 'width=2&depth=2'; copy()", "#width=2&depth=2", (2, 2)),
@@ -108,7 +118,8 @@ def alone(tmp_path_factory):
     (folder / "index.html").write_text(
         '<!doctype html><meta charset="utf-8"><title>Alone</title><link rel="icon" href="data:,">'
         '<div class="deep-limits-explorer" data-address></div><h2 id="heading">Heading</h2>'
-        '<script src="explorer.js"></script>')
+        '<script src="explorer.js"></script>'
+    )
     with served(folder) as address:
         yield address
 
@@ -151,16 +162,40 @@ def test_back_and_forward_lead_through_the_settings(visitor):
 
 
 PROTOTYPE = ["toString", "constructor", "__proto__", "hasOwnProperty", "valueOf", "isPrototypeOf"]
-HOSTILE = [*PROTOTYPE, "", " ", "null", "NaN", "-Infinity", "1e309", "-1", "0x10", "9" * 400, "%00", "%E0%A4%A", "%",
-           "💥", "<img src=x onerror=alert(1)>", "'\";alert(1)//", "{}", "[]", "1&width=toString", "#", "?a=b"]
+HOSTILE = [
+    *PROTOTYPE,
+    "",
+    " ",
+    "null",
+    "NaN",
+    "-Infinity",
+    "1e309",
+    "-1",
+    "0x10",
+    "9" * 400,
+    "%00",
+    "%E0%A4%A",
+    "%",
+    "💥",
+    "<img src=x onerror=alert(1)>",
+    "'\";alert(1)//",
+    "{}",
+    "[]",
+    "1&width=toString",
+    "#",
+    "?a=b",
+]
 #: A browser lets an address change 200 times in a while, and then no more.
-ADDRESSES = [*(f"{key}={value}" for key in ("network", "activation", "digits", "width") for value in HOSTILE),
-             *(f"{key}={value}" for key in ("plus", "rho", "norm", "seed", *PROTOTYPE) for value in PROTOTYPE[:3])]
+ADDRESSES = [
+    *(f"{key}={value}" for key in ("network", "activation", "digits", "width") for value in HOSTILE),
+    *(f"{key}={value}" for key in ("plus", "rho", "norm", "seed", *PROTOTYPE) for value in PROTOTYPE[:3]),
+]
 
 
 def test_hostile_addresses_are_followed_to_a_setting_that_runs(visitor):
     page = visitor.open("index.html")
-    reached = page.evaluate("""async addresses => {
+    reached = page.evaluate(
+        """async addresses => {
       const offered = {};
       for (const address of addresses) {
         const told = new Promise(told => addEventListener("hashchange", told, {once: true}));
@@ -170,7 +205,9 @@ def test_hostile_addresses_are_followed_to_a_setting_that_runs(visitor):
           (offered[control.id] ??= new Set()).add(control.value);
       }
       return Object.fromEntries(Object.entries(offered).map(([id, found]) => [id, [...found]]));
-    }""", ADDRESSES)
+    }""",
+        ADDRESSES,
+    )
     assert len(reached) == 10 and all(value != "" for values in reached.values() for value in values), reached
     assert reached["dlx1-network"] == ["shaped"] and reached["dlx1-activation"] == ["relu"]
     page.evaluate("location.hash = 'width=10&depth=10'")
@@ -178,8 +215,16 @@ def test_hostile_addresses_are_followed_to_a_setting_that_runs(visitor):
     assert sizes(page) == (10, 10)
 
 
-@pytest.mark.parametrize("address", [*(f"network={value}" for value in PROTOTYPE), "activation=toString",
-                                     "__proto__=1", "digits=constructor", "width=%E0%A4%A"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        *(f"network={value}" for value in PROTOTYPE),
+        "activation=toString",
+        "__proto__=1",
+        "digits=constructor",
+        "width=%E0%A4%A",
+    ],
+)
 def test_a_page_opened_at_a_hostile_address_shows_the_defaults(address, visitor):
     page = visitor.open(f"index.html#{address}")
     page.wait_for_function(FINISHED)

@@ -141,8 +141,9 @@ def test_residual_networks_have_the_law_of_the_engine(name, limit, call):
     assert not same_law(size, coordinates(start)[1])
 
 
-@pytest.mark.parametrize("gap2, rho, time", [(1.0, 0.3, 1.0), (0.0, -0.9, 2.0), (9.0, -0.99, 0.5), (4.0, 0.99, 4.0),
-                                             (1.0, 0.0, 0.05)])
+@pytest.mark.parametrize(
+    "gap2, rho, time", [(1.0, 0.3, 1.0), (0.0, -0.9, 2.0), (9.0, -0.99, 0.5), (4.0, 0.99, 4.0), (1.0, 0.0, 0.05)]
+)
 def test_the_law_of_the_correlation_is_that_of_the_engine(gap2, rho, time, call):
     edges, found = cells(call("correlationLaw", gap2=gap2, rho=rho, time=time))
     expected = densities.correlation(shaped_relu(np.sqrt(gap2), 0), rho, time)
@@ -152,8 +153,18 @@ def test_the_law_of_the_correlation_is_that_of_the_engine(gap2, rho, time, call)
     assert np.abs(found - without.cdf(np.tanh(edges))).max() > 2e-3
 
 
-@pytest.mark.parametrize("b, norm, time", [(0.0, 1.0, 1.0), (0.75, 2.0, 1.0), (3.0, 1.0, 0.5), (-2.0, 1.0, 3.0),
-                                           (-8.0, 3.0, 1.0), (1.0, 1.0, 6.0), (-20.0, 0.5, 3.0)])
+@pytest.mark.parametrize(
+    "b, norm, time",
+    [
+        (0.0, 1.0, 1.0),
+        (0.75, 2.0, 1.0),
+        (3.0, 1.0, 0.5),
+        (-2.0, 1.0, 3.0),
+        (-8.0, 3.0, 1.0),
+        (1.0, 1.0, 6.0),
+        (-20.0, 0.5, 3.0),
+    ],
+)
 def test_the_law_of_the_norm_is_that_of_the_engine(b, norm, time, call):
     edges, found = cells(call("normLaw", b=b, norm=norm, time=time))
     expected = densities.norm(b, norm, time)

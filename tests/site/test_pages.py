@@ -16,8 +16,11 @@ SHORT = "book/reference/rerun.html"
 BEYOND = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 #: What opens a menu or a dialog in each view.
 ON_DESKTOP = (".search-button__button", ".dropdown-download-buttons > button")
-OPENERS = [*((view, each) for view in VIEWS for each in ON_DESKTOP),
-           ("phone", ".primary-toggle"), ("phone", ".secondary-toggle")]
+OPENERS = [
+    *((view, each) for view in VIEWS for each in ON_DESKTOP),
+    ("phone", ".primary-toggle"),
+    ("phone", ".secondary-toggle"),
+]
 
 
 @pytest.fixture(params=VIEWS)

@@ -14,30 +14,44 @@ IN_BROWSER = {
     "script": ("<script>throw new Error('seeded')</script>", "page error: seeded"),
     "missing": ('<img src="nowhere.png" alt="seeded">', "failed request"),
     "external": ('<img src="https://example.org/a.png" alt="seeded">', "request to the outside"),
-    "macro": (r'<span class="math notranslate nohighlight">\(\nosuchmacro\)</span>',
-              "mathematics with an error"),
+    "macro": (r'<span class="math notranslate nohighlight">\(\nosuchmacro\)</span>', "mathematics with an error"),
     "inline TeX": ("<p>seeded $x^2$</p>", "unrendered mathematics: seeded $x^2$"),
     "display TeX": (r'<p class="mathjax_ignore">seeded \[x^2\]</p>', "unrendered mathematics: seeded"),
     "half TeX": ("<p>seeded $<em>x</em></p>", "unrendered mathematics: seeded $"),
     "no alt": ('<img src="../_static/favicon.svg">', "image without alternative text"),
-    "formula": (r'<div class="math notranslate nohighlight">\[' + "x + " * 60 + r'x\]</div>', "formula of"),
+    "formula": (r'<div class="math notranslate nohighlight">\[' + "x + " * 60 + r"x\]</div>", "formula of"),
     "wide": ('<div style="width: 3000px">seeded</div>', "wider than the window"),
     "pale": ('<p style="color: #999; background: #aaa">seeded</p>', "axe color-contrast"),
-    "pale when unfolded": ('<details><summary>More</summary><p style="color: #999; background: #aaa">seeded</p>'
-                           "</details>", "axe color-contrast"),
-    "invisible": ('<button aria-label="seeded" style="min-width: 3em"><span class="fa-solid fa-bars"></span></button>',
-                  "nothing to see on a control: seeded"),
+    "pale when unfolded": (
+        '<details><summary>More</summary><p style="color: #999; background: #aaa">seeded</p></details>',
+        "axe color-contrast",
+    ),
+    "invisible": (
+        '<button aria-label="seeded" style="min-width: 3em"><span class="fa-solid fa-bars"></span></button>',
+        "nothing to see on a control: seeded",
+    ),
     "nameless": ("<button></button>", "axe button-name"),
-    "out of reach": ('<div style="overflow: auto; height: 20px"><p style="height: 99px">seeded</p></div>',
-                     "axe scrollable-region-focusable"),
-    "no heading": ("<table><tr><th></th><th>seeded</th></tr><tr><td>1</td><td>2</td></tr></table>",
-                   "axe empty-table-header"),
+    "out of reach": (
+        '<div style="overflow: auto; height: 20px"><p style="height: 99px">seeded</p></div>',
+        "axe scrollable-region-focusable",
+    ),
+    "no heading": (
+        "<table><tr><th></th><th>seeded</th></tr><tr><td>1</td><td>2</td></tr></table>",
+        "axe empty-table-header",
+    ),
     "heavy": ('<img src="heavy.bin" alt="seeded" style="visibility: hidden">', "more than 1500000"),
 }
 
 #: What the other views may show alone.
-ELSEWHERE = [("pale", "desktop-dark"), ("pale when unfolded", "desktop-dark"), ("console", "desktop-dark"),
-             ("wide", "phone"), ("formula", "phone"), ("out of reach", "phone"), ("invisible", "phone")]
+ELSEWHERE = [
+    ("pale", "desktop-dark"),
+    ("pale when unfolded", "desktop-dark"),
+    ("console", "desktop-dark"),
+    ("wide", "phone"),
+    ("formula", "phone"),
+    ("out of reach", "phone"),
+    ("invisible", "phone"),
+]
 
 IN_FILES = {
     "dead link": ('<a href="nowhere.html">seeded</a>', "dead link: nowhere.html"),

@@ -63,9 +63,11 @@ def test_axe_comes_with_its_licence():
 
 
 def test_the_arguments_of_a_signature_are_lines(icons):
-    signature = ('<dt class="sig"><span class="sig-paren">(</span>\n\n<dl>\n<dd><em class="sig-param">a</em>,</dd>\n'
-                 '<dd><em class="sig-param">b</em>,</dd>\n</dl>\n\n<span class="sig-paren">)</span></dt>'
-                 "<dl><dt>a term</dt><dd>and what it is</dd></dl>")
+    signature = (
+        '<dt class="sig"><span class="sig-paren">(</span>\n\n<dl>\n<dd><em class="sig-param">a</em>,</dd>\n'
+        '<dd><em class="sig-param">b</em>,</dd>\n</dl>\n\n<span class="sig-paren">)</span></dt>'
+        "<dl><dt>a term</dt><dd>and what it is</dd></dl>"
+    )
     mended = theme.mend(signature, icons)
     assert mended.count('<span class="sig-line">') == 2 and mended.count("<dl>") == mended.count("</dl>") == 1
     assert mended.count("<span") == mended.count("</span>")

@@ -37,8 +37,11 @@ def names() -> dict[str, Any]:
             thing = getattr(loaded, name)
             found[f"{full}.{name}"] = thing
             if inspect.isclass(thing):
-                found |= {f"{full}.{name}.{member}": getattr(thing, member) for member in dir(thing)
-                          if is_public(member, inspect.getattr_static(thing, member))}
+                found |= {
+                    f"{full}.{name}.{member}": getattr(thing, member)
+                    for member in dir(thing)
+                    if is_public(member, inspect.getattr_static(thing, member))
+                }
     return found
 
 
@@ -64,6 +67,7 @@ def target(text: str, near: str) -> str | None:
 
 def plain(text: str, near: str) -> str:
     """Text of a docstring as reStructuredText: nothing is markup but what stands between backticks."""
+
     def piece(part: str) -> str:
         if not part.startswith("`"):
             return re.sub(r"""[*|\\'"]|_(?!\w)|-(?=-)""", lambda each: f"\\{each[0]}", part)
@@ -88,8 +92,9 @@ def read(lines: list[str], near: str) -> list[str]:
             continue
         flowing = [line for line in block.split("\n") if line]
         before, *sections = SECTION.split(" ".join(line.strip() for line in flowing))
-        fields += [f":{name}: {plain(text.strip(), near)}"
-                   for name, text in zip(sections[::2], sections[1::2], strict=True)]
+        fields += [
+            f":{name}: {plain(text.strip(), near)}" for name, text in zip(sections[::2], sections[1::2], strict=True)
+        ]
         if before and sections:
             body += ["", plain(before, near)]
         elif before:
@@ -116,9 +121,19 @@ def unpacked(signature: inspect.Signature, scope: dict[str, Any]) -> inspect.Sig
     for parameter in signature.parameters.values():
         packed = re.fullmatch(r"Unpack\[(\w+)\]", str(parameter.annotation))
         given = inspect.get_annotations(scope[packed[1]]) if packed else None
-        found += [parameter] if given is None else [
-            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=Otherwise(),
-                              annotation=getattr(kind, "__forward_arg__", kind)) for name, kind in given.items()]
+        found += (
+            [parameter]
+            if given is None
+            else [
+                inspect.Parameter(
+                    name,
+                    inspect.Parameter.KEYWORD_ONLY,
+                    default=Otherwise(),
+                    annotation=getattr(kind, "__forward_arg__", kind),
+                )
+                for name, kind in given.items()
+            ]
+        )
     return signature.replace(parameters=found)
 
 

@@ -120,8 +120,9 @@ def _allocate(instructions: list[tuple[str, int, int, list[float]]]) -> list[lis
     return codes
 
 
-def assemble(node: Node, scale: float, shift: float, gain: float, offset: float, dtype: DTypeLike,
-             near: np.ndarray | None = None) -> Program:
+def assemble(
+    node: Node, scale: float, shift: float, gain: float, offset: float, dtype: DTypeLike, near: np.ndarray | None = None
+) -> Program:
     """The program of gain * tree(x / scale + shift) + offset.
 
     Raises: ValueError for a tree that needs too many registers.

@@ -86,9 +86,11 @@ class Activation(ABC):
 
         Raises: ValueError for an activation without such a limit.
         """
-        raise ValueError(f"activation must be shaped, {self.name} is unshaped and has no covariance SDE: when width "
-                         "and depth grow together its correlations reach a fixed point at once; use activations.smooth "
-                         "or shaped_relu")
+        raise ValueError(
+            f"activation must be shaped, {self.name} is unshaped and has no covariance SDE: when width "
+            "and depth grow together its correlations reach a fixed point at once; use activations.smooth "
+            "or shaped_relu"
+        )
 
     @property
     def b(self) -> float:
@@ -150,8 +152,9 @@ class Activation(ABC):
 
     def _needs(self, order: int) -> None:
         if self.smoothness < order:
-            raise ValueError(f"{self.name} has no derivative of order {order} at 0: "
-                             f"only {max(self.smoothness, 0):g} are continuous")
+            raise ValueError(
+                f"{self.name} has no derivative of order {order} at 0: only {max(self.smoothness, 0):g} are continuous"
+            )
 
     def stretch(self, width: int) -> float:
         """How far shaping stretches the activation: 1 without."""
@@ -177,8 +180,13 @@ class Activation(ABC):
             raise ValueError(f"{self.name} has E[phi(g)^2] = {power} and cannot be normalised; use one that grows less")
         return 1 / power
 
-    def program(self, width: int | None = None, dtype: DTypeLike = np.float32, derivative: bool = False,
-                near: bool | None = None) -> Program:
+    def program(
+        self,
+        width: int | None = None,
+        dtype: DTypeLike = np.float32,
+        derivative: bool = False,
+        near: bool | None = None,
+    ) -> Program:
         """The activation, or its derivative, for compiled loops: see `programs.apply`.
 
         `near`: whether to use a polynomial around 0 where there is one, faster and without cancellation for an

@@ -26,8 +26,13 @@ KEPT = "_code_for_loops"
 _CALLBACK = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)
 
 
-def program(owner: object, key: Hashable, function: Callable[[FloatArray], Any], dtype: DTypeLike,
-            scalar: Function | None = None) -> Program:
+def program(
+    owner: object,
+    key: Hashable,
+    function: Callable[[FloatArray], Any],
+    dtype: DTypeLike,
+    scalar: Function | None = None,
+) -> Program:
     """A program that runs a Python function over blocks of neurons.
 
     `function` takes arrays; `scalar`, if given, is the same for single numbers and is compiled if numba can. `key`

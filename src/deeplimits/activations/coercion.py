@@ -20,11 +20,21 @@ ActivationLike = Activation | str
 
 #: Names of activations that are straight on either side of 0, for which there are exact shortcuts.
 _STRAIGHT: dict[str, Callable[[], Activation]] = {
-    "relu": relu, "linear": linear, "identity": linear, "leaky_relu": leaky_relu}
+    "relu": relu,
+    "linear": linear,
+    "identity": linear,
+    "leaky_relu": leaky_relu,
+}
 
 
-def activation(value: ActivationLike | Callable[[Any], Any], derivative: Callable[[Any], Any] | None = None, *,
-               kinks: ArrayLike = (), continuous: int = 0, role: str = "activation") -> Activation:
+def activation(
+    value: ActivationLike | Callable[[Any], Any],
+    derivative: Callable[[Any], Any] | None = None,
+    *,
+    kinks: ArrayLike = (),
+    continuous: int = 0,
+    role: str = "activation",
+) -> Activation:
     """An activation from whatever stands for one, as it is: without shaping.
 
     A string is a name such as "gelu", or an expression in x. A function comes with its `derivative`; `kinks` are the
@@ -52,14 +62,19 @@ def activation(value: ActivationLike | Callable[[Any], Any], derivative: Callabl
     if derivative is None and isinstance(value, Activation):
         return value
     if not callable(value) or isinstance(value, Activation):
-        raise ValueError(f"{role} must be an activation, a name such as 'gelu', an expression in x, or a function with "
-                         f"its derivative (activations.activation(f, derivative)), got {shown(value)}")
+        raise ValueError(
+            f"{role} must be an activation, a name such as 'gelu', an expression in x, or a function with "
+            f"its derivative (activations.activation(f, derivative)), got {shown(value)}"
+        )
     if not callable(derivative):
-        raise ValueError(f"{role} is a function and needs its derivative: activations.activation(f, derivative), "
-                         f"got {shown(derivative)}")
+        raise ValueError(
+            f"{role} is a function and needs its derivative: activations.activation(f, derivative), "
+            f"got {shown(derivative)}"
+        )
     name = getattr(value, "__name__", type(value).__name__)
-    return Function("the function" if name == "<lambda>" else name, value, derivative, tuple(np.ravel(kinks)),
-                    continuous)
+    return Function(
+        "the function" if name == "<lambda>" else name, value, derivative, tuple(np.ravel(kinks)), continuous
+    )
 
 
 def unshaped(value: ActivationLike, role: str) -> Activation:
@@ -73,8 +88,10 @@ def unshaped(value: ActivationLike, role: str) -> Activation:
     """
     found = activation(value, role=role)
     if found.shaped and found.rectifier is None:
-        raise ValueError(f"{role} must be unshaped, such as activations.plain({found.name!r}), relu() or linear(), "
-                         f"got {shown(value)}")
+        raise ValueError(
+            f"{role} must be unshaped, such as activations.plain({found.name!r}), relu() or linear(), "
+            f"got {shown(value)}"
+        )
     return found
 
 

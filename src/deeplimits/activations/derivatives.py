@@ -55,8 +55,13 @@ def _taylor(node: Node, point: float, side: int) -> list[Any]:
             return own.get(exact) or getattr(context, exact)
         return lambda u: evaluate(definition(name), u, constant, function)
 
-    terms = context.taylor(lambda x: evaluate(node, x, constant, function), context.mpf(repr(float(point))), ORDER,
-                           direction=side, chop=False)
+    terms = context.taylor(
+        lambda x: evaluate(node, x, constant, function),
+        context.mpf(repr(float(point))),
+        ORDER,
+        direction=side,
+        chop=False,
+    )
     return [term * math.factorial(k) for k, term in enumerate(terms)]
 
 
@@ -69,8 +74,9 @@ def one_sided(node: Node, point: float, side: int) -> list[Any]:
     try:
         found = _taylor(node, point, side)
     except (ZeroDivisionError, ValueError):
-        raise ValueError(f"the activation is singular at x = {point:g}; choose another centre or a function that is "
-                         "smooth there") from None
+        raise ValueError(
+            f"the activation is singular at x = {point:g}; choose another centre or a function that is smooth there"
+        ) from None
     largest = max(abs(term) for term in found)
     return [term if abs(term) > NOTHING * largest else 0 * term for term in found]
 
@@ -140,7 +146,11 @@ def kinks(node: Node, reach: float = 30.0) -> list[float]:
         heights = values(inside, grid) - level
         found += list(grid[heights == 0])
         for k in np.flatnonzero(heights[:-1] * heights[1:] < 0):
-            place: Any = brentq(lambda x, level=level, inside=inside: float(values(inside, np.array(x))) - level,
-                                grid[k], grid[k + 1], xtol=1e-14)
+            place: Any = brentq(
+                lambda x, level=level, inside=inside: float(values(inside, np.array(x))) - level,
+                grid[k],
+                grid[k + 1],
+                xtol=1e-14,
+            )
             found.append(place)
     return sorted({float(place) for place in found})

@@ -113,8 +113,10 @@ class _Reader:
             raise self.refuse(f"nesting deeper than {DEEPEST}", "write it with fewer brackets")
         node = self.operation(tree, depth)
         if node.size > MOST_NODES:
-            raise ValueError(f"{self.text!r} has {node.size:,} or more operations; at most {MOST_NODES} are allowed, "
-                             "functions such as elu written out")
+            raise ValueError(
+                f"{self.text!r} has {node.size:,} or more operations; at most {MOST_NODES} are allowed, "
+                "functions such as elu written out"
+            )
         return node
 
     def operation(self, tree: ast.expr, depth: int) -> Node:
@@ -136,8 +138,9 @@ class _Reader:
                     known = f"{suggestion(name)}known ones are {', '.join(FUNCTIONS)}"
                     raise self.refuse(f"the function {name!r}", known)
                 return call(name, self.read(argument, depth + 1))
-        raise self.refuse(f"{ast.unparse(tree)!r}",
-                          "only x, numbers, pi, e, + - * / ** and functions of one argument are")
+        raise self.refuse(
+            f"{ast.unparse(tree)!r}", "only x, numbers, pi, e, + - * / ** and functions of one argument are"
+        )
 
     def binary(self, operation: type[ast.operator], first: Node, second: Node) -> Node:
         """One operation. 0 times, or 0 over, what may be infinite is kept as it is written, and found out later."""
@@ -168,10 +171,16 @@ class _Reader:
         if isinstance(exponent, ast.UnaryOp) and isinstance(exponent.op, ast.USub):
             sign, exponent = -1, exponent.operand
         value = exponent.value if isinstance(exponent, ast.Constant) else None
-        if (not isinstance(value, int | float) or isinstance(value, bool) or value != int(value)
-                or value > LARGEST_EXPONENT):
-            raise self.refuse(f"the exponent {ast.unparse(exponent)!r:.30}",
-                              f"exponents are whole numbers up to {LARGEST_EXPONENT}; there are also sqrt and exp")
+        if (
+            not isinstance(value, int | float)
+            or isinstance(value, bool)
+            or value != int(value)
+            or value > LARGEST_EXPONENT
+        ):
+            raise self.refuse(
+                f"the exponent {ast.unparse(exponent)!r:.30}",
+                f"exponents are whole numbers up to {LARGEST_EXPONENT}; there are also sqrt and exp",
+            )
         if value == 0 and not base.entire:  # 1, where the base is finite
             return _add(ONE, Node("multiply", (ZERO, base)))
         if sign < 0 and base == ZERO:
@@ -257,8 +266,9 @@ def slope_of(name: str) -> Node:
     return _Reader(text, {*FUNCTIONS, "sign"}).read(ast.parse(text, mode="eval").body, 0)
 
 
-def evaluate(node: Node, x: Any, constant: Callable[[Any], Any],
-             function: Callable[[str], Callable[[Any], Any]]) -> Any:
+def evaluate(
+    node: Node, x: Any, constant: Callable[[Any], Any], function: Callable[[str], Callable[[Any], Any]]
+) -> Any:
     """The value of a tree for any kind of number: shared branches are worked out once.
 
     `constant` makes a number of a Fraction, "pi" or "e"; `function` gives the primitive function of a name.

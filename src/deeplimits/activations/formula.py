@@ -31,8 +31,9 @@ def tree(name: str) -> Node:
     with np.errstate(all="ignore"):
         wrong = x[~np.isfinite(derivatives.values(node, x))]
     if len(wrong):
-        raise ValueError(f"{name!r} is not finite at x = {wrong[0]:g}; an activation must be finite "
-                         f"for |x| <= {REACH:g}")
+        raise ValueError(
+            f"{name!r} is not finite at x = {wrong[0]:g}; an activation must be finite for |x| <= {REACH:g}"
+        )
     return node
 
 
@@ -78,8 +79,16 @@ def near_centre(node: Node, centre: float, value: float, slope: float) -> tuple[
     return near(lambda u: derivatives.values(node, centre + u), value, slope)
 
 
-def program(name: str, centre: float, scale: float, gain: float, offset: float, dtype: DTypeLike,
-            of_derivative: bool, with_near: bool) -> Program:
+def program(
+    name: str,
+    centre: float,
+    scale: float,
+    gain: float,
+    offset: float,
+    dtype: DTypeLike,
+    of_derivative: bool,
+    with_near: bool,
+) -> Program:
     """The program of gain f(x / scale + centre) + offset, or of gain f'(x / scale + centre) + offset.
 
     Law: float32 programs use the polynomial near the centre where it exists, float64 programs never.
@@ -94,8 +103,9 @@ def program(name: str, centre: float, scale: float, gain: float, offset: float, 
             radius, coefficients = found
             # The value that the offset cancels is cancelled here without rounding.
             rest = 0.0 if offset == -gain * value else gain * value + offset
-            polynomial = np.concatenate([[radius * scale, 1 / scale, rest, gain * slope / scale],
-                                         gain * coefficients / scale])
+            polynomial = np.concatenate(
+                [[radius * scale, 1 / scale, rest, gain * slope / scale], gain * coefficients / scale]
+            )
     return assemble(node, scale, centre, gain, offset, dtype, polynomial)
 
 

@@ -54,8 +54,10 @@ class Function(Activation):
             with np.errstate(all="ignore"):
                 wrong = x[~np.isfinite(function(x))]
             if len(wrong):
-                raise ValueError(f"{self.name}: {role} is not finite at x = {wrong[0]:g}; an activation must be finite "
-                                 f"for |x| <= {formula.REACH:g}")
+                raise ValueError(
+                    f"{self.name}: {role} is not finite at x = {wrong[0]:g}; an activation must be finite "
+                    f"for |x| <= {formula.REACH:g}"
+                )
         self._compare()
         self._look_for_kinks(x)
 
@@ -68,8 +70,10 @@ class Function(Activation):
         wrong = np.abs(found - slope) > _ERROR * (np.abs(slope) + np.abs(above) / (1 + np.abs(x)) + 1e-6)
         if np.any(wrong):
             k = int(np.argmax(wrong))
-            raise ValueError(f"derivative must be that of {self.name}: at x = {x[k]:g} it is {slope[k]:g}, and "
-                             f"differences of the function give {found[k]:g}")
+            raise ValueError(
+                f"derivative must be that of {self.name}: at x = {x[k]:g} it is {slope[k]:g}, and "
+                f"differences of the function give {found[k]:g}"
+            )
 
     def _look_for_kinks(self, x: FloatArray) -> None:
         """Refuse a jump of the derivative that is not among the kinks: halve the steepest cells, a jump stays."""
@@ -84,8 +88,10 @@ class Function(Activation):
             left = abs(float(np.diff(self.derivative(np.array([low, high])))[0]))
             near = any(abs(low - place) < 1e-6 for place in self.places)
             if left > max(before / 2, 1e-6) and not near:
-                raise ValueError(f"kinks must name every jump of the derivative of {self.name}, it jumps by {left:g} "
-                                 f"at x = {low:.6g}")
+                raise ValueError(
+                    f"kinks must name every jump of the derivative of {self.name}, it jumps by {left:g} "
+                    f"at x = {low:.6g}"
+                )
 
     def __call__(self, x: ArrayLike, width: int | None = None) -> FloatArray:
         """The activation, element-wise, whatever the width. Shapes: any shape, the same shape out."""
@@ -104,8 +110,13 @@ class Function(Activation):
         """How many derivatives are continuous everywhere, as it is given; all without kinks."""
         return float(self.continuous) if self.places else math.inf
 
-    def program(self, width: int | None = None, dtype: DTypeLike = np.float32, derivative: bool = False,
-                near: bool | None = None) -> Program:
+    def program(
+        self,
+        width: int | None = None,
+        dtype: DTypeLike = np.float32,
+        derivative: bool = False,
+        near: bool | None = None,
+    ) -> Program:
         """The activation, or its derivative, for compiled loops: see `programs.apply`.
 
         Law: computed in float64, rounded once.

@@ -75,8 +75,10 @@ def correlation_of(V: ArrayLike) -> FloatArray:
         size = np.sqrt(np.diagonal(V, axis1=-2, axis2=-1))
     without = np.count_nonzero(~np.all((size > 0) & np.isfinite(size), axis=-1))
     if without:
-        raise ValueError(f"V has {without} of {size[..., 0].size} matrices with a variance that is zero or not finite "
-                         "(dead or exploded networks); leave them out")
+        raise ValueError(
+            f"V has {without} of {size[..., 0].size} matrices with a variance that is zero or not finite "
+            "(dead or exploded networks); leave them out"
+        )
     if not np.all(np.isfinite(V)):
         raise ValueError("V must be finite, got entries that are not beside variances that are")
     return np.clip(V / (size[..., :, None] * size[..., None, :]), -1, 1)

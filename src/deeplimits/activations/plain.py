@@ -39,13 +39,17 @@ class Plain(Activation):
     def limit(self) -> Constants:
         """There is none without shaping. Raises: ValueError that says what to do."""
         if self.smoothness < 2:
-            raise ValueError(f"activation must be shaped, {self.name} is unshaped and has no covariance SDE; it has "
-                             f"{self.smoothness:g} continuous derivatives at 0, and smooth shaping needs more: a jump "
-                             "of the second makes the drift of the norm 1/s, not 1/s^2, critical at s = a width, not a "
-                             "width^(1/2); choose another centre, or shaped_relu")
-        raise ValueError(f"activation must be shaped, {self.name} is unshaped and has no covariance SDE: when width "
-                         "and depth grow together its correlations reach a fixed point at once; use "
-                         f"activations.smooth({self.name!r}), or finite_depth of a kernel")
+            raise ValueError(
+                f"activation must be shaped, {self.name} is unshaped and has no covariance SDE; it has "
+                f"{self.smoothness:g} continuous derivatives at 0, and smooth shaping needs more: a jump "
+                "of the second makes the drift of the norm 1/s, not 1/s^2, critical at s = a width, not a "
+                "width^(1/2); choose another centre, or shaped_relu"
+            )
+        raise ValueError(
+            f"activation must be shaped, {self.name} is unshaped and has no covariance SDE: when width "
+            "and depth grow together its correlations reach a fixed point at once; use "
+            f"activations.smooth({self.name!r}), or finite_depth of a kernel"
+        )
 
     def kinks(self, width: int | None = None) -> tuple[float, ...]:
         """Where the formula is not smooth, for |x| <= 30."""
@@ -54,8 +58,9 @@ class Plain(Activation):
     def _at_zero(self, order: int) -> float:
         count, values = formula.at(self.name, 0.0)
         if order >= len(values):
-            raise ValueError(f"{self.name} has no derivative of order {order} at 0: "
-                             f"only {max(count, 0):g} are continuous")
+            raise ValueError(
+                f"{self.name} has no derivative of order {order} at 0: only {max(count, 0):g} are continuous"
+            )
         return values[order]
 
     @property
@@ -104,8 +109,13 @@ class Plain(Activation):
         """
         return derivatives.values(expressions.derivative(self.tree), real_input(x))
 
-    def program(self, width: int | None = None, dtype: DTypeLike = np.float32, derivative: bool = False,
-                near: bool | None = None) -> Program:
+    def program(
+        self,
+        width: int | None = None,
+        dtype: DTypeLike = np.float32,
+        derivative: bool = False,
+        near: bool | None = None,
+    ) -> Program:
         """The activation, or its derivative, for compiled loops: see `programs.apply`.
 
         Law: float32 within 3e-7 of the larger of |phi(x)| and |x| / 1000 for tanh, erf, SiLU, GELU

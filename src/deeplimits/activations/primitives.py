@@ -48,17 +48,20 @@ PRIMITIVES = {
     "arctan": Primitive("1/(1 + x**2)", np.arctan, "atan", "numpy.arctan"),
     "asinh": Primitive("1/sqrt(1 + x**2)", np.arcsinh, "asinh", "numpy.arcsinh"),
     "erf": Primitive("2/sqrt(pi)*exp(-x**2)", special.erf, "erf", "scipy.special.erf"),
-    "normal_cdf": Primitive("exp(-x**2/2)/sqrt(2*pi)", special.ndtr, "", "scipy.special.ndtr",
-                            "(1 + erf(x/sqrt(2)))/2"),
+    "normal_cdf": Primitive(
+        "exp(-x**2/2)/sqrt(2*pi)", special.ndtr, "", "scipy.special.ndtr", "(1 + erf(x/sqrt(2)))/2"
+    ),
     "sigmoid": Primitive("sigmoid(x)*sigmoid(-x)", special.expit, "", "nn.sigmoid", "1/(1 + exp(-x))"),
     "softplus": Primitive("sigmoid(x)", lambda u: np.logaddexp(0, u), "", "nn.softplus", "log(1 + exp(x))"),
     "silu": Primitive("sigmoid(x)*(1 + x*sigmoid(-x))", lambda u: u * special.expit(u), "", "nn.silu", "x*sigmoid(x)"),
-    "gelu": Primitive("normal_cdf(x) + x*exp(-x**2/2)/sqrt(2*pi)", lambda u: u * special.ndtr(u), "", "",
-                      "x*normal_cdf(x)"),
+    "gelu": Primitive(
+        "normal_cdf(x) + x*exp(-x**2/2)/sqrt(2*pi)", lambda u: u * special.ndtr(u), "", "", "x*normal_cdf(x)"
+    ),
     "abs": Primitive("sign(x)", np.abs, "Abs", "numpy.abs"),
     "sign": Primitive("0", np.sign, "sign", "numpy.sign"),
-    "hardtanh": Primitive("sign(x + 1)/2 - sign(x - 1)/2", lambda u: np.clip(u, -1, 1), "", "nn.hard_tanh",
-                          "abs(x + 1)/2 - abs(x - 1)/2"),
+    "hardtanh": Primitive(
+        "sign(x + 1)/2 - sign(x - 1)/2", lambda u: np.clip(u, -1, 1), "", "nn.hard_tanh", "abs(x + 1)/2 - abs(x - 1)/2"
+    ),
 }
 
 #: Functions that are written in terms of the primitives.

@@ -30,8 +30,32 @@ REGISTERS = 16
 UNARY = ("linear", *PRIMITIVES, "rectify")
 BINARY = ("add", "multiply", "divide")
 NUMBER_OF = {name: number for number, name in enumerate(UNARY + BINARY)}
-(LINEAR, EXP, EXPM1, LOG, LOG1P, SQRT, SIN, COS, TANH, ARCTAN, ASINH, ERF, NORMAL_CDF, SIGMOID, SOFTPLUS, SILU, GELU,
- ABS, SIGN, HARDTANH, RECTIFY, ADD, MULTIPLY, DIVIDE) = range(len(NUMBER_OF))
+(
+    LINEAR,
+    EXP,
+    EXPM1,
+    LOG,
+    LOG1P,
+    SQRT,
+    SIN,
+    COS,
+    TANH,
+    ARCTAN,
+    ASINH,
+    ERF,
+    NORMAL_CDF,
+    SIGMOID,
+    SOFTPLUS,
+    SILU,
+    GELU,
+    ABS,
+    SIGN,
+    HARDTANH,
+    RECTIFY,
+    ADD,
+    MULTIPLY,
+    DIVIDE,
+) = range(len(NUMBER_OF))
 
 #: Coefficients of the polynomial near the centre.
 TERMS = 14
@@ -203,12 +227,15 @@ def _call(typing_context, address, x, out):
 
     def codegen(context, builder, signature, arguments):
         word, byte = ir.IntType(64), ir.IntType(8).as_pointer()
-        blocks = [context.make_array(kind)(context, builder, value)
-                  for kind, value in zip(signature.args[1:], arguments[1:], strict=True)]
+        blocks = [
+            context.make_array(kind)(context, builder, value)
+            for kind, value in zip(signature.args[1:], arguments[1:], strict=True)
+        ]
         kind = ir.FunctionType(ir.VoidType(), [byte, byte, word])
         places = [builder.bitcast(block.data, byte) for block in blocks]
-        builder.call(builder.inttoptr(arguments[0], kind.as_pointer()), [*places, builder.extract_value(
-            blocks[0].shape, 0)])
+        builder.call(
+            builder.inttoptr(arguments[0], kind.as_pointer()), [*places, builder.extract_value(blocks[0].shape, 0)]
+        )
         return context.get_dummy_value()
 
     return types.none(types.int64, x, out), codegen

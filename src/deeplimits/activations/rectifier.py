@@ -92,8 +92,13 @@ class Rectifier(Activation):
         plus, minus = self._slopes_at(width)
         return (plus + minus) / 2 + (plus - minus) / 2 * np.sign(real_input(x))
 
-    def program(self, width: int | None = None, dtype: DTypeLike = np.float32, derivative: bool = False,
-                near: bool | None = None) -> Program:
+    def program(
+        self,
+        width: int | None = None,
+        dtype: DTypeLike = np.float32,
+        derivative: bool = False,
+        near: bool | None = None,
+    ) -> Program:
         """The activation, or its derivative, for compiled loops: see `programs.apply`. It loses no digits near 0."""
         plus, minus = self._slopes_at(width)
         mean, half = (plus + minus) / 2, (plus - minus) / 2

@@ -40,17 +40,24 @@ class Smooth(Activation):
     def __post_init__(self) -> None:
         name = checked_name(self.name)
         centre = real("centre", self.centre, least=-formula.REACH, most=formula.REACH)
-        checked = {"name": name, "a": real("a", self.a, above=0), "centre": centre,
-                   "exponent": real("exponent", self.exponent, above=0)}
+        checked = {
+            "name": name,
+            "a": real("a", self.a, above=0),
+            "centre": centre,
+            "exponent": real("exponent", self.exponent, above=0),
+        }
         for field, value in checked.items():
             object.__setattr__(self, field, value)
         count, values = formula.at(name, centre)
         if count < NEEDED:
-            raise ValueError(f"{name} has {max(count, 0):g} continuous derivatives at centre={centre:g}, smooth "
-                             f"shaping needs {NEEDED}; choose another centre, or shaped_relu for a rectifier")
+            raise ValueError(
+                f"{name} has {max(count, 0):g} continuous derivatives at centre={centre:g}, smooth "
+                f"shaping needs {NEEDED}; choose another centre, or shaped_relu for a rectifier"
+            )
         if abs(values[1]) < 1e-12:
-            raise ValueError(f"{name} has slope 0 at centre={centre:g} and cannot be normalised to slope 1; "
-                             "choose another centre")
+            raise ValueError(
+                f"{name} has slope 0 at centre={centre:g} and cannot be normalised to slope 1; choose another centre"
+            )
 
     @property
     def shaped(self) -> bool:
@@ -112,8 +119,10 @@ class Smooth(Activation):
     def _rate(self) -> float:
         """1/a^2 at exponent 1/2 and 0 above it: the size of the drift in the limit."""
         if self.exponent < 0.5:
-            raise ValueError(f"{self.name} with exponent={self.exponent} has no covariance SDE: its drift is "
-                             "infinite when width and depth grow together; use exponent >= 0.5")
+            raise ValueError(
+                f"{self.name} with exponent={self.exponent} has no covariance SDE: its drift is "
+                "infinite when width and depth grow together; use exponent >= 0.5"
+            )
         return self.a**-2 if self.exponent == 0.5 else 0.0
 
     @property
@@ -173,8 +182,10 @@ class Smooth(Activation):
         with np.errstate(all="ignore"):
             power = formula.gaussian_mean(self(formula.gaussian_nodes(), width) ** 2)
         if not 0 < power < np.inf:
-            raise ValueError(f"{self.name} has E[phi(g)^2] = {power} at width={width}; it cannot be normalised: "
-                             "use a larger a or an activation that grows less")
+            raise ValueError(
+                f"{self.name} has E[phi(g)^2] = {power} at width={width}; it cannot be normalised: "
+                "use a larger a or an activation that grows less"
+            )
         return 1 / power
 
     def covariance_drift(self, V: ArrayLike) -> FloatArray:
@@ -191,8 +202,13 @@ class Smooth(Activation):
         bend = self.second**2 / 4 * (first * other + V * (2 * V - 3))
         return self._rate() * (bend + self.third / 2 * V * (first + other - 2))
 
-    def program(self, width: int | None = None, dtype: DTypeLike = np.float32, derivative: bool = False,
-                near: bool | None = None) -> Program:
+    def program(
+        self,
+        width: int | None = None,
+        dtype: DTypeLike = np.float32,
+        derivative: bool = False,
+        near: bool | None = None,
+    ) -> Program:
         """The shaped activation, or its derivative, for compiled loops: see `programs.apply`.
 
         Law: float32 within 3e-7 of the larger of |phi_s(x)| and |x| / 1000 at centre 0 for the common

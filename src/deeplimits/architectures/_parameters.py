@@ -119,13 +119,25 @@ class Store:
     def weight(self, key: str, outputs: int, inputs: int, std: float, rate: float) -> Weight:
         """The matrix of that name. Raises: ValueError where two uses of a name disagree."""
         if key not in self.weights:
-            matrix = GaussianMatrix(outputs, inputs, std, self.seed, key, samples=self.samples, first=self.first,
-                                    threads=self.threads, precision=self.precision, method=self.method)
+            matrix = GaussianMatrix(
+                outputs,
+                inputs,
+                std,
+                self.seed,
+                key,
+                samples=self.samples,
+                first=self.first,
+                threads=self.threads,
+                precision=self.precision,
+                method=self.method,
+            )
             self.weights[key] = Weight(matrix, rate)
         known = self.weights[key].matrix
         if known.shape != (outputs, inputs) or known.std != std:
-            raise ValueError(f"name={key.removeprefix(SHARED)!r} is shared by matrices of different laws: "
-                             f"{known.shape} with std {known.std:g}, and {(outputs, inputs)} with std {std:g}")
+            raise ValueError(
+                f"name={key.removeprefix(SHARED)!r} is shared by matrices of different laws: "
+                f"{known.shape} with std {known.std:g}, and {(outputs, inputs)} with std {std:g}"
+            )
         return self.weights[key]
 
     def vector(self, key: str, size: int, std: float, start: float, rate: float) -> Vector:
@@ -175,14 +187,23 @@ class Scope:
         """The scope of a part."""
         return replace(self, path=f"{self.path}/{name}" if self.path else str(name))
 
-    def weight(self, part: str, outputs: int, inputs: int, std: float, *, shared: str | None = None,
-               rate: float = 1.0) -> Weight:
+    def weight(
+        self, part: str, outputs: int, inputs: int, std: float, *, shared: str | None = None, rate: float = 1.0
+    ) -> Weight:
         """The matrix of a part of this block, or the shared one of that name."""
         key = f"{self.path}/{part}" if shared is None else f"{SHARED}{shared}"
         return self.store.weight(key, outputs, inputs, std, rate)
 
-    def vector(self, part: str, size: int, std: float = 0.0, start: float = 0.0, *, shared: str | None = None,
-               rate: float = 1.0) -> Vector:
+    def vector(
+        self,
+        part: str,
+        size: int,
+        std: float = 0.0,
+        start: float = 0.0,
+        *,
+        shared: str | None = None,
+        rate: float = 1.0,
+    ) -> Vector:
         """The vector of a part of this block, or that of the shared matrix of that name."""
         key = f"{self.path}/{part}" if shared is None else f"{SHARED}{shared}/{part}"
         return self.store.vector(key, size, std, start, rate)

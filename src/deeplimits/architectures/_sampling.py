@@ -108,8 +108,9 @@ class Sampler:
         """States from the first to the last; then the way back."""
         run, count = self.run, rows.stop - rows.start
         threads = 1 if self.rows > 1 else run.threads
-        store = Store(int(run.seed), first, count, threads, "single" if run.dtype == np.float32 else "double",
-                      self.task.method)
+        store = Store(
+            int(run.seed), first, count, threads, "single" if run.dtype == np.float32 else "double", self.task.method
+        )
         x = self.x if len(self.x) == 1 else self.x[rows]
         gone = np.zeros(count, bool)
         path: list[FloatArray] = []
@@ -158,8 +159,9 @@ class Sampler:
             self.kept[name] = np.empty((self.run.samples, len(self.run.records), *seen.shape[1:]))
         out = self.kept[name]
         if out.shape[2:] != seen.shape[1:]:
-            raise ValueError(f"observe must return one shape at all layers asked for, got {out.shape[2:]} and "
-                             f"{seen.shape[1:]}")
+            raise ValueError(
+                f"observe must return one shape at all layers asked for, got {out.shape[2:]} and {seen.shape[1:]}"
+            )
         out[rows, np.searchsorted(self.run.records, number)] = seen
 
 

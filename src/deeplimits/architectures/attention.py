@@ -85,8 +85,9 @@ class Attention(Block):
         mirrored(size.shape, 3, "Attention", "width, positions, inputs")
         width, positions, _ = size.shape
         asked = sum(self._widths(width))
-        after = size.then(size.shape, count_of(width, asked, self.law),
-                          2 * size.places * (width + asked + self.heads * positions))
+        after = size.then(
+            size.shape, count_of(width, asked, self.law), 2 * size.places * (width + asked + self.heads * positions)
+        )
         if self.output:
             after = after.then(size.shape, count_of(width, width, self.output_law), 4 * size.places * width)
         return after
@@ -96,8 +97,9 @@ class Attention(Block):
         width, positions = x.shape[1:3]
         widths = self._widths(width)
         ends = np.cumsum(widths)[:-1]
-        asked, back_asked = affine(x, scope, sum(widths), self.law, part="attention", rate=self.rate,
-                                   fan=(width, width))
+        asked, back_asked = affine(
+            x, scope, sum(widths), self.law, part="attention", rate=self.rate, fan=(width, width)
+        )
         parts = np.split(asked, ends, axis=1)
         q, k, v = (_heads(part, heads) for part, heads in zip(parts, self._head_counts(), strict=True))
         if self.rotary is not None:
@@ -109,8 +111,11 @@ class Attention(Block):
         softmax = _softmax(q @ k.swapaxes(-1, -2) / temperature, self.causal)
         A = softmax + _shift(positions, self.causal) if self.shaped else softmax
         mixed = _states(A @ v)
-        y, back_output = affine(mixed, scope, width, self.output_law, part="output", rate=self.rate) \
-            if self.output else (mixed, lambda g: g)
+        y, back_output = (
+            affine(mixed, scope, width, self.output_law, part="output", rate=self.rate)
+            if self.output
+            else (mixed, lambda g: g)
+        )
 
         def back(g: FloatArray) -> FloatArray:
             d_mixed = _heads(back_output(g), self.heads)

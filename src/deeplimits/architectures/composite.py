@@ -10,8 +10,11 @@ from ._block import Backward, Block, Moments, Size
 from ._parameters import Scope
 
 #: Scales by name, of the depth of the innermost `Repeat`.
-SCALES = {"1/sqrt(L)": lambda depth: depth**-0.5, "1/L": lambda depth: 1 / depth,
-          "1/sqrt(2L)": lambda depth: (2 * depth) ** -0.5}
+SCALES = {
+    "1/sqrt(L)": lambda depth: depth**-0.5,
+    "1/L": lambda depth: 1 / depth,
+    "1/sqrt(2L)": lambda depth: (2 * depth) ** -0.5,
+}
 
 
 class Sequence(Block):
@@ -76,8 +79,9 @@ class Residual(Sequence):
     Raises: ValueError for an unknown scale, and for a branch that changes the shape.
     """
 
-    def __init__(self, *blocks: Block, skip: float | str | Many[float] = 1.0,
-                 scale: float | str | Many[float] = 1.0) -> None:
+    def __init__(
+        self, *blocks: Block, skip: float | str | Many[float] = 1.0, scale: float | str | Many[float] = 1.0
+    ) -> None:
         super().__init__(*blocks)
         self.skip, self.scale = _scale("skip", skip), _scale("scale", scale)
 
@@ -100,8 +104,13 @@ class Residual(Sequence):
         branch = super().moments(replace(moments, fresh=False), layer, depth)
         if not branch.fresh:
             raise ValueError("Residual has a kernel of infinite width only if its branch ends with a fresh matrix")
-        return Moments(moments.shape, skip * moments.mean, skip**2 * moments.second + scale**2 * branch.second,
-                       moments.gaussian and branch.gaussian, moments.fresh)
+        return Moments(
+            moments.shape,
+            skip * moments.mean,
+            skip**2 * moments.second + scale**2 * branch.second,
+            moments.gaussian and branch.gaussian,
+            moments.fresh,
+        )
 
 
 class Repeat(Sequence):
@@ -118,8 +127,10 @@ class Repeat(Sequence):
 
     def layers(self) -> list[tuple[Sequence, str, int, int]]:
         """The repetitions: each with its path, its place and the depth."""
-        return [(Sequence(*self.blocks), "tied" if self.tied else str(layer), layer, self.depth)
-                for layer in range(self.depth)]
+        return [
+            (Sequence(*self.blocks), "tied" if self.tied else str(layer), layer, self.depth)
+            for layer in range(self.depth)
+        ]
 
     def size(self, size: Size) -> Size:
         """The size after the last repetition. Parameters that are tied count once."""
@@ -164,8 +175,9 @@ def repeat(depth: int, *blocks: Block, tied: bool = False) -> Repeat:
 def _scale(name: str, value: object) -> float | str | tuple[float, ...]:
     if isinstance(value, str):
         if value not in SCALES:
-            raise ValueError(f"{name} must be a number, one for each layer, or one of {', '.join(SCALES)}, "
-                             f"got {value!r}")
+            raise ValueError(
+                f"{name} must be a number, one for each layer, or one of {', '.join(SCALES)}, got {value!r}"
+            )
         return value
     if isinstance(value, Many):
         return tuple(real(name, one) for one in value)

@@ -224,5 +224,6 @@ class Position(Block):
         """The moments there."""
         width, positions, inputs = moments.shape
         place = self.place % positions * inputs + np.arange(inputs)
-        return Moments((width, inputs), moments.mean[place], moments.second[np.ix_(place, place)], moments.gaussian,
-                       moments.fresh)
+        return Moments(
+            (width, inputs), moments.mean[place], moments.second[np.ix_(place, place)], moments.gaussian, moments.fresh
+        )

@@ -98,8 +98,17 @@ def product(weight: Weight, x: FloatArray) -> tuple[FloatArray, Backward]:
     return Y.reshape(len(Y), Y.shape[1], *x.shape[2:]), back
 
 
-def affine(x: FloatArray, scope: Scope, outputs: int, law: Law, *, part: str = "weight", shared: str | None = None,
-           rate: float = 1.0, fan: tuple[int, int] | None = None) -> tuple[FloatArray, Backward]:
+def affine(
+    x: FloatArray,
+    scope: Scope,
+    outputs: int,
+    law: Law,
+    *,
+    part: str = "weight",
+    shared: str | None = None,
+    rate: float = 1.0,
+    fan: tuple[int, int] | None = None,
+) -> tuple[FloatArray, Backward]:
     """W x + b of a block, and the way back. `fan` are the inputs and outputs that the law counts."""
     inputs = x.shape[1]
     counted = (inputs, outputs) if fan is None else fan
@@ -157,8 +166,12 @@ class Linear(Block):
     def size(self, size: Size) -> Size:
         """The size after this block."""
         inputs = size.shape[0]
-        return size.then((self.width, *size.shape[1:]), count_of(inputs, self.width, self.law),
-                         2 * size.places * (inputs + self.width), self.name)
+        return size.then(
+            (self.width, *size.shape[1:]),
+            count_of(inputs, self.width, self.law),
+            2 * size.places * (inputs + self.width),
+            self.name,
+        )
 
     def forward(self, x: FloatArray, scope: Scope) -> tuple[FloatArray, Backward]:
         """W x + b, and the way back."""
@@ -206,8 +219,11 @@ class Gated(Block):
     def size(self, size: Size) -> Size:
         """The size after this block."""
         inputs = size.shape[0]
-        return size.then((self.width, *size.shape[1:]), 2 * count_of(inputs, self.width, self.law),
-                         2 * size.places * (inputs + 2 * self.width))
+        return size.then(
+            (self.width, *size.shape[1:]),
+            2 * count_of(inputs, self.width, self.law),
+            2 * size.places * (inputs + 2 * self.width),
+        )
 
     def forward(self, x: FloatArray, scope: Scope) -> tuple[FloatArray, Backward]:
         """The gated product, and the way back. Both matrices are asked as one, of twice as many rows."""

@@ -63,8 +63,10 @@ def cross_entropy(labels: ArrayLike) -> Loss:
 
     def both(y: FloatArray) -> tuple[FloatArray, FloatArray]:
         if y.shape[2:] != wanted.shape or wanted.max() >= y.shape[1]:
-            raise ValueError(f"labels must have shape {y.shape[2:]} and be below {y.shape[1]}, got shape "
-                             f"{wanted.shape} and {wanted.max()}")
+            raise ValueError(
+                f"labels must have shape {y.shape[2:]} and be below {y.shape[1]}, got shape "
+                f"{wanted.shape} and {wanted.max()}"
+            )
         y = y - y.max(axis=1, keepdims=True)
         total = np.log(np.sum(np.exp(y), axis=1, keepdims=True))
         place = np.broadcast_to(wanted[None, None], (len(y), 1, *wanted.shape))

@@ -100,8 +100,7 @@ class Network(Layered):
         """
         return self._sizes(tuple(shape))[-1]
 
-    def sample(self, initial: ArrayLike, samples: int, seed: int, at: Sequence[int] | None = None,
-               **how: Any) -> Any:
+    def sample(self, initial: ArrayLike, samples: int, seed: int, at: Sequence[int] | None = None, **how: Any) -> Any:
         """States of independent networks, with `backward` jointly with gradients.
 
         Shapes: initial is (width, inputs), (width, positions, inputs) before attention, (channels, rows, columns,

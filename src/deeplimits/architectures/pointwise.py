@@ -140,8 +140,13 @@ class RMSNorm(Block):
     def moments(self, moments: Moments, layer: int = 0, depth: int = 1) -> Moments:
         """Second moments become correlations."""
         inverse = _inverse_root(np.diag(moments.second) + self.epsilon)
-        return Moments(moments.shape, moments.mean * inverse, moments.second * np.outer(inverse, inverse),
-                       moments.gaussian, moments.fresh)
+        return Moments(
+            moments.shape,
+            moments.mean * inverse,
+            moments.second * np.outer(inverse, inverse),
+            moments.gaussian,
+            moments.fresh,
+        )
 
 
 @dataclass(frozen=True)
@@ -183,8 +188,13 @@ class LayerNorm(Block):
         """Covariances become correlations; the mean over infinitely many neurons is that of one."""
         second = moments.second - np.outer(moments.mean, moments.mean)
         inverse = _inverse_root(np.diag(second) + self.epsilon)
-        return Moments(moments.shape, np.zeros_like(moments.mean), second * np.outer(inverse, inverse),
-                       moments.gaussian, moments.fresh)
+        return Moments(
+            moments.shape,
+            np.zeros_like(moments.mean),
+            second * np.outer(inverse, inverse),
+            moments.gaussian,
+            moments.fresh,
+        )
 
 
 def _inverse_root(power: FloatArray) -> FloatArray:

@@ -25,15 +25,19 @@ GPT2_VOCABULARY = 50257
 
 #: Depth, width, heads, heads of keys, width of the gated units, vocabulary.
 #: Source: Touvron et al. 2023 (Llama, and Llama 2 for the shared keys of 70b).
-LLAMA = {"7b": (32, 4096, 32, 32, 11008, 32000), "13b": (40, 5120, 40, 40, 13824, 32000),
-         "70b": (80, 8192, 64, 8, 28672, 32000)}
+LLAMA = {
+    "7b": (32, 4096, 32, 32, 11008, 32000),
+    "13b": (40, 5120, 40, 40, 13824, 32000),
+    "70b": (80, 8192, 64, 8, 28672, 32000),
+}
 
 #: Depth, width, heads, width of the perceptrons. Source: Dosovitskiy et al. 2021, table 1.
 VIT = {"base": (12, 768, 12, 3072), "large": (24, 1024, 16, 4096), "huge": (32, 1280, 16, 5120)}
 
 
-def mlp(widths: Sequence[int], activation: object = "relu", gain: float | str = "he",
-        bias: float | None = None) -> Network:
+def mlp(
+    widths: Sequence[int], activation: object = "relu", gain: float | str = "he", bias: float | None = None
+) -> Network:
     """A fully connected network: matrices of these widths with an activation between two of them.
 
     Each matrix with its activation is a layer; the last has none.
@@ -47,30 +51,52 @@ def mlp(widths: Sequence[int], activation: object = "relu", gain: float | str = 
     for width in widths:
         matrix = Linear(width, gain, bias=bias, activation=activation if gain == "critical" else None)
         blocks += [repeat(1, matrix, Activation(activation))]
-    return Network(*blocks[:-1], repeat(1, Linear(widths[-1], gain, bias=bias,
-                                                  activation=activation if gain == "critical" else None)))
+    return Network(
+        *blocks[:-1],
+        repeat(1, Linear(widths[-1], gain, bias=bias, activation=activation if gain == "critical" else None)),
+    )
 
 
-def resnet(width: int, depth: int, outputs: int = 1, activation: object = "relu", gain: float | str = 1.0,
-           scale: float | str = "1/sqrt(L)") -> Network:
+def resnet(
+    width: int,
+    depth: int,
+    outputs: int = 1,
+    activation: object = "relu",
+    gain: float | str = 1.0,
+    scale: float | str = "1/sqrt(L)",
+) -> Network:
     """A residual network x + scale W phi(x) between an input and an output matrix.
 
     Source: Hayou 2023.
     Raises: ValueError as `Linear`, `Activation` and `Residual`.
     """
-    return Network(Linear(width), repeat(depth, Residual(Activation(activation), Linear(width, gain), scale=scale)),
-                   Linear(outputs))
+    return Network(
+        Linear(width),
+        repeat(depth, Residual(Activation(activation), Linear(width, gain), scale=scale)),
+        Linear(outputs),
+    )
 
 
-def pre_norm_mlp(width: int, depth: int, outputs: int = 1, activation: object = "relu", gain: float | str = "he",
-                 scale: float | str = 1.0, expansion: int = 4) -> Network:
+def pre_norm_mlp(
+    width: int,
+    depth: int,
+    outputs: int = 1,
+    activation: object = "relu",
+    gain: float | str = "he",
+    scale: float | str = 1.0,
+    expansion: int = 4,
+) -> Network:
     """A residual network of perceptrons after RMSNorm: x + scale W_2 phi(W_1 norm(x)).
 
     Source: the feed-forward half of pre-norm transformers, Xiong et al. 2020.
     Raises: ValueError as `Linear`, `Activation` and `Residual`.
     """
-    branch = (RMSNorm(), Linear(whole("expansion", expansion) * whole("width", width), gain), Activation(activation),
-              Linear(width))
+    branch = (
+        RMSNorm(),
+        Linear(whole("expansion", expansion) * whole("width", width), gain),
+        Activation(activation),
+        Linear(width),
+    )
     return Network(Linear(width), repeat(depth, Residual(*branch, scale=scale)), RMSNorm(), Linear(outputs))
 
 
@@ -130,20 +156,33 @@ def vit(size: str = "base", patch: int = 16, pixels: int = 224, classes: int = 1
     if whole("pixels", pixels) % whole("patch", patch):
         raise ValueError(f"patch must divide pixels={pixels}, got {patch}")
     attention = Residual(LayerNorm(1e-6), Attention(heads, gain="xavier", bias=0.0))
-    perceptron = Residual(LayerNorm(1e-6), Linear(hidden, "xavier", bias=1e-6), Activation("gelu"),
-                          Linear(width, "xavier", bias=1e-6))
-    return Network(Convolution(width, patch, patch, "none", bias=0.0), Flatten(), ClassToken(),
-                   Positions((pixels // patch) ** 2 + 1), repeat(depth, attention, perceptron), LayerNorm(1e-6),
-                   Position(0), Linear(classes, std=0.0, bias=0.0))
+    perceptron = Residual(
+        LayerNorm(1e-6), Linear(hidden, "xavier", bias=1e-6), Activation("gelu"), Linear(width, "xavier", bias=1e-6)
+    )
+    return Network(
+        Convolution(width, patch, patch, "none", bias=0.0),
+        Flatten(),
+        ClassToken(),
+        Positions((pixels // patch) ** 2 + 1),
+        repeat(depth, attention, perceptron),
+        LayerNorm(1e-6),
+        Position(0),
+        Linear(classes, std=0.0, bias=0.0),
+    )
 
 
 def _gpt(depth: int, width: int, heads: int, vocabulary: int, length: int, readout: bool) -> Network:
     last = 0.02 / float(np.sqrt(2 * depth))
     attention = Residual(LayerNorm(), Attention(heads, causal=True, std=0.02, bias=0.0, output_std=last))
-    perceptron = Residual(LayerNorm(), Linear(4 * width, std=0.02, bias=0.0), Activation(GELU_TANH),
-                          Linear(width, std=last, bias=0.0))
-    blocks = [Embedding(vocabulary, width, name="tokens"), Positions(length, 0.01),
-              repeat(depth, attention, perceptron), LayerNorm()]
+    perceptron = Residual(
+        LayerNorm(), Linear(4 * width, std=0.02, bias=0.0), Activation(GELU_TANH), Linear(width, std=last, bias=0.0)
+    )
+    blocks = [
+        Embedding(vocabulary, width, name="tokens"),
+        Positions(length, 0.01),
+        repeat(depth, attention, perceptron),
+        LayerNorm(),
+    ]
     return Network(*blocks, *([Readout(vocabulary, "tokens")] if readout else []))
 
 

@@ -33,23 +33,31 @@ class Embedding(Block):
 
     def size(self, size: Size) -> Size:
         """The size after this block."""
-        return size.then((self.width, *size.shape), self.width * self.vocabulary,
-                         int(np.prod(size.shape)) * (self.vocabulary + self.width), self.name)
+        return size.then(
+            (self.width, *size.shape),
+            self.width * self.vocabulary,
+            int(np.prod(size.shape)) * (self.vocabulary + self.width),
+            self.name,
+        )
 
     def forward(self, x: FloatArray, scope: Scope) -> tuple[FloatArray, Backward]:
         """The columns of the tokens; the way back ends here, at zero."""
         found, places = np.unique(x, return_inverse=True)
         tokens = found.astype(np.int64)
         if np.any(tokens != found) or tokens[0] < 0 or tokens[-1] >= self.vocabulary:
-            raise ValueError(f"initial must hold whole numbers from 0 to {self.vocabulary - 1}, "
-                             f"got {found[0]:g} to {found[-1]:g}")
+            raise ValueError(
+                f"initial must hold whole numbers from 0 to {self.vocabulary - 1}, got {found[0]:g} to {found[-1]:g}"
+            )
         weight = scope.weight("weight", self.width, self.vocabulary, self.std, shared=self.name, rate=self.rate)
         chosen = np.zeros((1, self.vocabulary, len(tokens)))
         chosen[0, tokens, np.arange(len(tokens))] = 1
         places = places.reshape(x.shape)
         table = weight.ask(chosen)
-        y = table[:, :, places[0]] if len(x) == 1 else np.stack([one[:, at] for one, at in zip(table, places,
-                                                                                            strict=True)])
+        y = (
+            table[:, :, places[0]]
+            if len(x) == 1
+            else np.stack([one[:, at] for one, at in zip(table, places, strict=True)])
+        )
 
         def back(g: FloatArray) -> FloatArray:
             summed = np.zeros((len(g), self.width, len(tokens)))
@@ -131,8 +139,10 @@ class Readout(Block):
         """W^T x, and the way back."""
         weight = scope.store.weights.get(f"{SHARED}{self.name}")
         if weight is None or weight.matrix.shape != (x.shape[1], self.vocabulary):
-            raise ValueError(f"name={self.name!r} must be that of an Embedding before Readout, with width {x.shape[1]} "
-                             f"and vocabulary {self.vocabulary}")
+            raise ValueError(
+                f"name={self.name!r} must be that of an Embedding before Readout, with width {x.shape[1]} "
+                f"and vocabulary {self.vocabulary}"
+            )
         X = columns(x)
         Y = weight.ask_left(X)
 

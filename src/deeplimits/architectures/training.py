@@ -29,9 +29,22 @@ class Training(NamedTuple):
     outputs: FloatArray
 
 
-def train(network: Network, initial: ArrayLike, loss: Loss, optimiser: SGD | Adam, steps: int, samples: int, seed: int,
-          at: Sequence[int] | None = None, *, batch: int | None = None, watched: ArrayLike | None = None,
-          first: int = 0, precision: str = "single", method: str | None = None) -> Training:
+def train(
+    network: Network,
+    initial: ArrayLike,
+    loss: Loss,
+    optimiser: SGD | Adam,
+    steps: int,
+    samples: int,
+    seed: int,
+    at: Sequence[int] | None = None,
+    *,
+    batch: int | None = None,
+    watched: ArrayLike | None = None,
+    first: int = 0,
+    precision: str = "single",
+    method: str | None = None,
+) -> Training:
     """Train independent networks from their initialisation.
 
     Shapes: initial as for `Network.sample`, the same for all networks; `watched` likewise, by default `initial`; `at`,
@@ -63,8 +76,17 @@ def train(network: Network, initial: ArrayLike, loss: Loss, optimiser: SGD | Ada
     return Training(losses, outputs) if has_axis else Training(losses[:, 0], outputs[:, 0])
 
 
-def _chunk(network: Network, store: Store, x: FloatArray, seen: FloatArray, loss: Loss, optimiser: SGD | Adam,
-           batch: int, wanted: list[int], steps: int) -> tuple[FloatArray, FloatArray]:
+def _chunk(
+    network: Network,
+    store: Store,
+    x: FloatArray,
+    seen: FloatArray,
+    loss: Loss,
+    optimiser: SGD | Adam,
+    batch: int,
+    wanted: list[int],
+    steps: int,
+) -> tuple[FloatArray, FloatArray]:
     """Losses and outputs of some networks at the steps asked for."""
     records: dict[int, tuple[FloatArray, FloatArray]] = {}
     for step in range(max(wanted) + 1):

@@ -9,5 +9,16 @@ from ._laws import Atom, GridLaw, Law, Mirror, NormalLaw
 from ._norm import NormDensity, norm
 from ._width_one import OrnsteinUhlenbeck, width_one
 
-__all__ = ["Atom", "CorrelationDensity", "GridLaw", "Law", "Mirror", "NormDensity", "NormalLaw",
-           "OrnsteinUhlenbeck", "correlation", "norm", "width_one"]
+__all__ = [
+    "Atom",
+    "CorrelationDensity",
+    "GridLaw",
+    "Law",
+    "Mirror",
+    "NormDensity",
+    "NormalLaw",
+    "OrnsteinUhlenbeck",
+    "correlation",
+    "norm",
+    "width_one",
+]

@@ -105,14 +105,16 @@ def correlation(activation: ActivationLike, rho0: float, time: float) -> Correla
     end = real("time", time, above=0, most=LONGEST)
     _, gap2, bend = shaped(activation).limit
     if bend != 0:
-        raise ValueError("activation must have no second derivative at 0, or its correlation is no "
-                         f"process of its own; got {shown(activation)}")
+        raise ValueError(
+            "activation must have no second derivative at 0, or its correlation is no "
+            f"process of its own; got {shown(activation)}"
+        )
     if gap2 > STRONGEST:
-        raise ValueError(f"activation must have constants that differ by at most {STRONGEST**0.5:g}, "
-                         f"got {activation!r}")
+        raise ValueError(
+            f"activation must have constants that differ by at most {STRONGEST**0.5:g}, got {activation!r}"
+        )
     if start == 1 or (start == -1 and gap2 == 0):
-        raise ValueError(f"rho0 must not be {rho0!r}: there the correlation stays for ever, "
-                         "a point without a density")
+        raise ValueError(f"rho0 must not be {rho0!r}: there the correlation stays for ever, a point without a density")
     spacing = min(np.sqrt(end) / 256, 0.01)
     law = with_error(lambda width: _solve(gap2, start, end, width), spacing)
     # From -1 and for a short time the grid never resolves the law: it is normal but for a skewness.
@@ -145,8 +147,9 @@ def _solve(gap2: float, rho0: float, end: float, spacing: float) -> CorrelationD
     return CorrelationDensity(edges * unit, masses / masses.sum(), np.nan, Artanh(origin))
 
 
-def _reach(drift: Callable, scale: tuple[float, float, float], mean: float, variance: float,
-           time: float) -> tuple[float, float]:
+def _reach(
+    drift: Callable, scale: tuple[float, float, float], mean: float, variance: float, time: float
+) -> tuple[float, float]:
     """An interval of y, z = origin + unit y, that the process, near `mean` at a time, does not leave up to the end."""
     repulsion, origin, unit = scale
     # The drift but for tanh(z) / 2 decreases in z, so that paths stay within the largest rise of

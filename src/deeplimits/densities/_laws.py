@@ -96,8 +96,11 @@ class Law(ABC):
         Raises: ValueError for a size below 1 and for what is no seed or generator.
         """
         count = whole("size", size, most=10**9)
-        draw = random_state if isinstance(random_state, np.random.Generator) else np.random.default_rng(
-            whole("random_state", random_state, least=0))
+        draw = (
+            random_state
+            if isinstance(random_state, np.random.Generator)
+            else np.random.default_rng(whole("random_state", random_state, least=0))
+        )
         return self.ppf((draw.integers(2**52, size=count) + 0.5) / 2**52)
 
 
@@ -242,11 +245,17 @@ class GridLaw(Charted):
         """
         if not callable(function):
             raise ValueError(f"function must be a function of an array, got {function!r}")
-        values = reals("function", function(self.chart.value(self._nodes)), infinite=True, what="a function whose "
-                       "values are finite")
+        values = reals(
+            "function",
+            function(self.chart.value(self._nodes)),
+            infinite=True,
+            what="a function whose values are finite",
+        )
         if values.shape not in ((), self._nodes.shape) or not np.all(np.isfinite(values)):
-            raise ValueError("function must be finite at every value, got "
-                             f"{values[~np.isfinite(values)][:1].tolist() or values.shape}")
+            raise ValueError(
+                "function must be finite at every value, got "
+                f"{values[~np.isfinite(values)][:1].tolist() or values.shape}"
+            )
         return self._mean_of(values)
 
     def mean(self) -> float:

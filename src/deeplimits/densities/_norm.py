@@ -100,8 +100,9 @@ def strength(activation: ActivationLike | float) -> float:
     try:
         return real("b", activation)
     except ValueError:
-        raise ValueError("activation must be smooth(...), shaped_relu(...), linear() or the number b, "
-                         f"got {activation!r}") from None
+        raise ValueError(
+            f"activation must be smooth(...), shaped_relu(...), linear() or the number b, got {activation!r}"
+        ) from None
 
 
 def norm(activation: ActivationLike | float, V0: float, time: float) -> NormDensity | NormalLaw:
@@ -128,21 +129,33 @@ def norm(activation: ActivationLike | float, V0: float, time: float) -> NormDens
             power = start * np.expm1(2 * end) * start if end < 350 else np.exp(2 * (np.log(start) + end))
         return NormalLaw(-end / ROOT2, float(np.sqrt(end)), Logarithm(start), (start, float(power)))
     if b * start > MOST_DRIFT:
-        raise ValueError(f"V0 must be at most {MOST_DRIFT / b:.6g} for b={b:g}, got {V0!r}; beyond, the norm explodes "
-                         f"within {1 / (b * start):.1g} of a unit of time")
+        raise ValueError(
+            f"V0 must be at most {MOST_DRIFT / b:.6g} for b={b:g}, got {V0!r}; beyond, the norm explodes "
+            f"within {1 / (b * start):.1g} of a unit of time"
+        )
     if b < -MOST_PULL:
         raise ValueError(f"activation must have b >= {-MOST_PULL:g}, got {b:g}: the norm is at 1 at once")
     end = min(end, _settled(b, start))
     if b < 0:
         start = min(start, FORGOTTEN / -b * (1 / end + 1 + abs(1 + b)))
     if b < 0 and abs(moved := _path(b, start, 0.0, end)) > MOST_TRAVEL * np.sqrt(end):
-        raise ValueError(f"V0 must be nearer to 1 for b={b:g} at time={time:g}, got {V0:g}: the norm moves by the "
-                         f"factor {np.exp(ROOT2 * moved):.2g}, more than {MOST_TRAVEL:g} times as far as it spreads")
+        raise ValueError(
+            f"V0 must be nearer to 1 for b={b:g} at time={time:g}, got {V0:g}: the norm moves by the "
+            f"factor {np.exp(ROOT2 * moved):.2g}, more than {MOST_TRAVEL:g} times as far as it spreads"
+        )
     if _cells(b, start, end) > MOST_CELLS:
-        most = np.exp(brentq(lambda t: np.log(_cells(b, start, np.exp(t)) / MOST_CELLS),
-                             min(-690, np.log(end) - 1), np.log(end), xtol=1e-3))
-        raise ValueError(f"time must be at most {most:.3g} for b={b:g} and V0={start:g}, got {time!r}: the law would "
-                         f"spread over more than {MOST_CELLS} cells")
+        most = np.exp(
+            brentq(
+                lambda t: np.log(_cells(b, start, np.exp(t)) / MOST_CELLS),
+                min(-690, np.log(end) - 1),
+                np.log(end),
+                xtol=1e-3,
+            )
+        )
+        raise ValueError(
+            f"time must be at most {most:.3g} for b={b:g} and V0={start:g}, got {time!r}: the law would "
+            f"spread over more than {MOST_CELLS} cells"
+        )
     return with_error(lambda width: _solve(b, start, end, width), _spacing(b, end))
 
 
@@ -212,8 +225,10 @@ def _excursions(k: float) -> tuple[float, float]:
     """How far log V falls below rest and rises above it, for exp(-k (exp(u) - 1 - u)) to be e^-45."""
     if k > 1e4 * NEVER:
         return (1.1 * np.sqrt(2 * NEVER / k),) * 2
-    return (brentq(lambda u: k * (u + np.expm1(-u)) - NEVER, 0, 2 + 2 * NEVER / k),
-            brentq(lambda u: k * (np.expm1(u) - u) - NEVER, 0, np.log1p(2 * NEVER / k) + 1))
+    return (
+        brentq(lambda u: k * (u + np.expm1(-u)) - NEVER, 0, 2 + 2 * NEVER / k),
+        brentq(lambda u: k * (np.expm1(u) - u) - NEVER, 0, np.log1p(2 * NEVER / k) + 1),
+    )
 
 
 def _path(b: float, start: float, z: float, time: float) -> float:

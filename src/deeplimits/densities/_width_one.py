@@ -173,8 +173,10 @@ def _geometric(start: float, volatility: float, time: float) -> NormalLaw:
     """start exp(volatility B - volatility^2 time / 2)."""
     power = volatility * volatility * time
     if not 0 < power < 1e300:
-        raise ValueError(f"time must keep the logarithm of the neuron within double precision, got {time:g} with the "
-                         f"slope {volatility:g}")
+        raise ValueError(
+            f"time must keep the logarithm of the neuron within double precision, got {time:g} with the "
+            f"slope {volatility:g}"
+        )
     with np.errstate(over="ignore", under="ignore"):
         variance = float(np.float64(start) * start * np.expm1(power))
     return NormalLaw(-power / 2, float(np.sqrt(power)), Geometric(start), (start, variance))
@@ -196,8 +198,12 @@ def _ornstein_uhlenbeck(activation: OrnsteinUhlenbeck, x0: float, time: float) -
             warnings.simplefilter("ignore", IntegrationWarning)  # where the variance is beyond double precision
             found = np.exp(2 * start**2) * quad(rate, 0, clock)[0]
         variance = float(found) if np.isfinite(found) else np.inf
-    return NormalLaw(start * float(np.exp(-clock)), float(np.sqrt(-np.expm1(-2 * clock) / 2)), Exponential(activation),
-                     (x0, variance))
+    return NormalLaw(
+        start * float(np.exp(-clock)),
+        float(np.sqrt(-np.expm1(-2 * clock) / 2)),
+        Exponential(activation),
+        (x0, variance),
+    )
 
 
 @dataclass(frozen=True)
@@ -253,8 +259,10 @@ def _lamperti(activation: Activation, x0: float, end: float, spacing: float) -> 
     reach = REACH * root
     for _ in range(3):  # the drift makes the reach longer, and a longer reach may see more drift
         if not reach <= FURTHEST:
-            raise ValueError(f"time must be moderate and activation grow at most linearly: z would reach {reach:.3g}, "
-                             f"at most {FURTHEST:g} is solved, got time={end:g} and {activation.name} from x0={x0:g}")
+            raise ValueError(
+                f"time must be moderate and activation grow at most linearly: z would reach {reach:.3g}, "
+                f"at most {FURTHEST:g} is solved, got time={end:g} and {activation.name} from x0={x0:g}"
+            )
         edges = spacing * np.arange(-np.ceil(reach / spacing), np.ceil(reach / spacing) + 1)
         x = _path(activation, x0, edges)
         speed = np.abs(activation.derivative(x)).max() / 2
@@ -276,10 +284,18 @@ def _path(activation: Activation, x0: float, edges: FloatArray) -> FloatArray:
         grid = np.abs(edges[edges * side >= 0])
         grid.sort()
         with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-            path = solve_ivp(lambda _, x, side=side: side * np.abs(activation(x)), (0, grid[-1]), [x0], "DOP853",
-                             t_eval=grid, rtol=1e-12, atol=1e-14 * scale)
+            path = solve_ivp(
+                lambda _, x, side=side: side * np.abs(activation(x)),
+                (0, grid[-1]),
+                [x0],
+                "DOP853",
+                t_eval=grid,
+                rtol=1e-12,
+                atol=1e-14 * scale,
+            )
         if path.status != 0 or not np.all(np.isfinite(path.y)) or grid[-1] > FURTHEST:
-            raise ValueError(f"activation must grow at most linearly and time must be moderate, got {activation.name} "
-                             f"from x0={x0:g}")
+            raise ValueError(
+                f"activation must grow at most linearly and time must be moderate, got {activation.name} from x0={x0:g}"
+            )
         halves.append(path.y[0])
     return np.concatenate([halves[0][:0:-1], halves[1]])

@@ -36,5 +36,7 @@ def check_steps(time: float, steps: int, b: float = 0.0, gap2: float = 0.0) -> N
     """
     for rate, most, of in ((1.0, LONGEST, "1"), (b, MOST_DRIFT, "b"), (gap2, MOST_BEND, "(c_plus - c_minus)^2")):
         if not abs(rate) * (time / steps) <= most:
-            raise ValueError(f"steps must be at least {abs(rate) * (time / most):.6g}, so that {of} = {rate:.6g} times "
-                             f"a step is at most {most:g}, got {steps}")
+            raise ValueError(
+                f"steps must be at least {abs(rate) * (time / most):.6g}, so that {of} = {rate:.6g} times "
+                f"a step is at most {most:g}, got {steps}"
+            )

@@ -48,12 +48,22 @@ class CorrelationSDE(Diffusion):
     def __post_init__(self) -> None:
         keep_limit(self)
         if self.activation.limit.bend != 0:
-            raise ValueError(f"activation must have no second derivative at its centre, {self.activation.name} has one "
-                             f"(bend = {self.activation.limit.bend:g}): its correlation depends on the norms; use "
-                             "CovarianceSDE")
+            raise ValueError(
+                f"activation must have no second derivative at its centre, {self.activation.name} has one "
+                f"(bend = {self.activation.limit.bend:g}): its correlation depends on the norms; use "
+                "CovarianceSDE"
+            )
 
-    def sample(self, initial: float, samples: int, seed: int, at: Sequence[float] | None = None, *,
-               coordinate: str = "rho", **how: Unpack[Steps]) -> FloatArray:
+    def sample(
+        self,
+        initial: float,
+        samples: int,
+        seed: int,
+        at: Sequence[float] | None = None,
+        *,
+        coordinate: str = "rho",
+        **how: Unpack[Steps],
+    ) -> FloatArray:
         """Correlations of independent networks of infinite width and depth.
 
         Shapes: initial is a correlation in [-1, 1]. Returns (samples,) at `time`, or (samples, len(at))
@@ -83,8 +93,14 @@ class CorrelationSDE(Diffusion):
         spread = run.dtype.type(np.sqrt(step))
 
         def kernel(out: FloatArray, begin: int) -> None:
-            walk(out, run.records, start, spread, flow,
-                 noise(1, run.dtype, run.refinement, Address(begin, CORRELATION_PATHS, run.seed)))
+            walk(
+                out,
+                run.records,
+                start,
+                spread,
+                flow,
+                noise(1, run.dtype, run.refinement, Address(begin, CORRELATION_PATHS, run.seed)),
+            )
             out[...] = COORDINATES[coordinate](out)
 
         return run.paths(kernel, (), LANES)

@@ -42,8 +42,16 @@ class CovarianceSDE(Diffusion):
     def __post_init__(self) -> None:
         keep_limit(self)
 
-    def sample(self, initial: ArrayLike, samples: int, seed: int, at: Sequence[float] | None = None, *,
-               radius: float = np.inf, **how: Unpack[Steps]) -> FloatArray:
+    def sample(
+        self,
+        initial: ArrayLike,
+        samples: int,
+        seed: int,
+        at: Sequence[float] | None = None,
+        *,
+        radius: float = np.inf,
+        **how: Unpack[Steps],
+    ) -> FloatArray:
         """Covariances of independent networks of infinite width and depth.
 
         Shapes: initial is V0, (m, m), the Gram <x, x'>/n_in of the inputs (a number for one input).
@@ -78,8 +86,9 @@ class CovarianceSDE(Diffusion):
             raise ValueError(f"radius must be inf for {self.activation.name}, which never explodes, got {radius!r}")
         return self._run_rectifier(V0, run)
 
-    def explosion_times(self, initial: ArrayLike, samples: int, seed: int, *, radius: float = np.inf,
-                        **how: Unpack[Steps]) -> FloatArray:
+    def explosion_times(
+        self, initial: ArrayLike, samples: int, seed: int, *, radius: float = np.inf, **how: Unpack[Steps]
+    ) -> FloatArray:
         """When the covariances that `sample` gives for the same arguments explode, or stop at the radius.
 
         Shapes: (samples,) in units of depth/width; +infinity for a path that has not by `time`.
@@ -93,8 +102,9 @@ class CovarianceSDE(Diffusion):
             return self._run_smooth(V0, run, radius)[1]
         return np.full(run.samples, np.inf)
 
-    def tangents(self, initial: ArrayLike, samples: int, seed: int, at: Sequence[float] | None = None,
-                 **how: Unpack[Steps]) -> FloatArray:
+    def tangents(
+        self, initial: ArrayLike, samples: int, seed: int, at: Sequence[float] | None = None, **how: Unpack[Steps]
+    ) -> FloatArray:
         """Gram matrices of an input and of derivatives along directions, in networks of infinite width and depth.
 
         For shaped rectifiers it is the covariance of a linear network. For smooth activations the noise is the
@@ -126,16 +136,24 @@ class CovarianceSDE(Diffusion):
 
         def kernel(out: FloatArray, begin: int) -> None:
             rows = slice(begin - run.first, begin - run.first + len(out))
-            tangents.walk(out, times[rows], run.records, start, step, squarings(largest), b, bend / 4,
-                          _noise(start, run, begin, TANGENT_PATHS))
+            tangents.walk(
+                out,
+                times[rows],
+                run.records,
+                start,
+                step,
+                squarings(largest),
+                b,
+                bend / 4,
+                _noise(start, run, begin, TANGENT_PATHS),
+            )
 
         return run.paths(kernel, start.shape, LANES)
 
     def _run_rectifier(self, V0: FloatArray, run: Run) -> FloatArray:
         gap2, step = self.activation.gap2, self.time / run.count
         check_steps(self.time, run.count, gap2=gap2)
-        half, full = (decrement_table(gap2, time).cubics if gap2 else np.empty((4, 0))
-                      for time in (step / 2, step))
+        half, full = (decrement_table(gap2, time).cubics if gap2 else np.empty((4, 0)) for time in (step / 2, step))
         loop = self._pair if _is_plain_pair(V0, gap2 * step) else self._matrix
         walk, state, arguments = loop(V0, run)
         drift = Drift(half.astype(state), full.astype(state), state.type(BOUNDED_CELLS))
@@ -155,8 +173,17 @@ class CovarianceSDE(Diffusion):
 
         def kernel(out: FloatArray, begin: int) -> None:
             rows = slice(begin - run.first, begin - run.first + len(out))
-            smooth.walk(out, times[rows], run.records, V0, *scheme, b, bend / 4, radius,
-                        _noise(V0, run, begin, COVARIANCE_PATHS))
+            smooth.walk(
+                out,
+                times[rows],
+                run.records,
+                V0,
+                *scheme,
+                b,
+                bend / 4,
+                radius,
+                _noise(V0, run, begin, COVARIANCE_PATHS),
+            )
 
         return run.paths(kernel, V0.shape, LANES), times
 
@@ -172,8 +199,9 @@ class CovarianceSDE(Diffusion):
         # A cotangent grows like exp(time/2), with noise of unit size in its logarithm.
         farthest = start[1] * np.exp(min(self.time / 2 + FARTHEST * np.sqrt(self.time), 600))
         state = run.dtype if farthest < pairs.LARGEST[run.dtype] else np.dtype(np.float64)
-        kick = pairs.Kick(sizes.astype(state), spreads.astype(state), state.type(pairs.LARGEST[state]),
-                          squarings(largest))
+        kick = pairs.Kick(
+            sizes.astype(state), spreads.astype(state), state.type(pairs.LARGEST[state]), squarings(largest)
+        )
         return pairs.walk, state, (start.astype(state), step, kick)
 
     def _matrix(self, V0: FloatArray, run: Run) -> tuple:

@@ -58,8 +58,9 @@ class Equation(Diffusion, ABC):
         """The shape of the Brownian motion for a shape of the state: one for each number of the state."""
         return state
 
-    def sample(self, initial: ArrayLike, samples: int, seed: int, at: Sequence[float] | None = None,
-               **how: Unpack[Steps]) -> FloatArray:
+    def sample(
+        self, initial: ArrayLike, samples: int, seed: int, at: Sequence[float] | None = None, **how: Unpack[Steps]
+    ) -> FloatArray:
         """Paths of the equation.
 
         Shapes: initial is (*state), the same for all paths. Returns (samples, *state) at `time`, or
@@ -81,8 +82,15 @@ class Equation(Diffusion, ABC):
         def increments(paths: int, begin: int, done: int) -> FloatArray:
             drawn = np.zeros((paths, count))
             for part in range(run.refinement):
-                drawn += normals(int(run.seed), paths, count, layer=done * run.refinement + part, first=begin,
-                                 stream=EQUATION_PATHS, dtype=run.dtype)
+                drawn += normals(
+                    int(run.seed),
+                    paths,
+                    count,
+                    layer=done * run.refinement + part,
+                    first=begin,
+                    stream=EQUATION_PATHS,
+                    dtype=run.dtype,
+                )
             return drawn.reshape(paths, *sources) * np.sqrt(step / run.refinement)
 
         def kernel(out: FloatArray, begin: int) -> None:

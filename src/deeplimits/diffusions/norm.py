@@ -45,8 +45,9 @@ class NormSDE(Diffusion):
         """The strength of the drift; the norm can explode if and only if it is positive."""
         return self.activation.limit.b
 
-    def sample(self, initial: float, samples: int, seed: int, at: Sequence[float] | None = None,
-               **how: Unpack[Steps]) -> FloatArray:
+    def sample(
+        self, initial: float, samples: int, seed: int, at: Sequence[float] | None = None, **how: Unpack[Steps]
+    ) -> FloatArray:
         """Squared norms of independent networks of infinite width and depth.
 
         Shapes: initial is a positive number. Returns (samples,) at `time`, or (samples, len(at)) at the times
@@ -81,7 +82,15 @@ class NormSDE(Diffusion):
         times = squarings(np.sqrt(2 * step) * FARTHEST + step)
 
         def kernel(out: FloatArray, begin: int) -> None:
-            walk(out, run.records, inverse, self.b, step, times, values,
-                 noise(1, run.dtype, run.refinement, Address(begin, NORM_PATHS, run.seed)))
+            walk(
+                out,
+                run.records,
+                inverse,
+                self.b,
+                step,
+                times,
+                values,
+                noise(1, run.dtype, run.refinement, Address(begin, NORM_PATHS, run.seed)),
+            )
 
         return run.paths(kernel, (), LANES)

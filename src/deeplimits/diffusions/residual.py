@@ -75,8 +75,16 @@ class ResidualSDE(Diffusion):
         """The time that the blocks cover."""
         return self.blocks.time
 
-    def sample(self, initial: ArrayLike, samples: int, seed: int, at: Sequence[float] | None = None, *,
-               method: str | None = None, **how: Unpack[Steps]) -> FloatArray:
+    def sample(
+        self,
+        initial: ArrayLike,
+        samples: int,
+        seed: int,
+        at: Sequence[float] | None = None,
+        *,
+        method: str | None = None,
+        **how: Unpack[Steps],
+    ) -> FloatArray:
         """States of independent networks of infinite depth.
 
         Shapes: initial is (width, m) or (samples, width, m), for images (width, rows, columns, m) or (samples, ...).
@@ -93,8 +101,9 @@ class ResidualSDE(Diffusion):
         run = self._run(samples, seed, at, how)
         return states(self.blocks, self.width, initial, run, method, limit=True)
 
-    def jacobians(self, initial: ArrayLike, samples: int, seed: int, at: Sequence[float] | None = None,
-                  **how: Unpack[Steps]) -> JacobianPaths:
+    def jacobians(
+        self, initial: ArrayLike, samples: int, seed: int, at: Sequence[float] | None = None, **how: Unpack[Steps]
+    ) -> JacobianPaths:
         """States x, Jacobians g with respect to the start, and their inverses, from explicit weights.
 
         dg = dZ g and dg^-1 = g^-1 (-dZ + d[Z, Z]) with dZ = (phi'(0) dW + phi''(0) d[W psi(x) 1^T * W]) * 1 psi'(x)^T,

@@ -42,8 +42,16 @@ class SingularSDE(Diffusion):
     def __post_init__(self) -> None:
         object.__setattr__(self, "time", real("time", self.time, above=0))
 
-    def sample(self, initial: float, samples: int, seed: int, at: Sequence[float] | None = None, *,
-               start_time: float | None = None, **how: Unpack[Grid]) -> FloatArray:
+    def sample(
+        self,
+        initial: float,
+        samples: int,
+        seed: int,
+        at: Sequence[float] | None = None,
+        *,
+        start_time: float | None = None,
+        **how: Unpack[Grid],
+    ) -> FloatArray:
         """Paths of q = layer^2 (1 - correlation).
 
         Shapes: initial is q at `start_time` (in layer/width, by default time/10^4); near 0 it is PLATEAU.
@@ -59,8 +67,11 @@ class SingularSDE(Diffusion):
         """
         begin_time = real("start_time", self.time * 1e-4 if start_time is None else start_time, above=0, most=self.time)
         start = np.log(real("initial", initial, above=0))
-        moments = [self.time] if at is None else [real("at", t, least=begin_time, most=self.time)
-                                                   for t in sequence("at", at, "time")]
+        moments = (
+            [self.time]
+            if at is None
+            else [real("at", t, least=begin_time, most=self.time) for t in sequence("at", at, "time")]
+        )
         given = known(how, Grid)
         steps = whole("steps", given.pop("steps", self.STEPS), most=MOST_STEPS)
         refinement = _checks.refinement("noise_steps", given.pop("noise_steps", None), steps)

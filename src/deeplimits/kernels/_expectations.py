@@ -78,8 +78,9 @@ def gaussian_linear(height: float, scale: float, covariance: FloatArray) -> tupl
         spread = scale * scale * covariance
         size = np.diag(spread)
         root = np.sqrt(size)
-        rho = np.clip(np.divide(spread, np.outer(root, root), out=np.zeros_like(spread),
-                                where=np.outer(root, root) > 0), -1, 1)
+        rho = np.clip(
+            np.divide(spread, np.outer(root, root), out=np.zeros_like(spread), where=np.outer(root, root) > 0), -1, 1
+        )
         np.fill_diagonal(rho, np.where(size > 0, 1, 0))
         p, left = np.sqrt(1 + size), 1 / (1 + size)  # left: the share of u in the variance of x + u
         share = size * left
@@ -94,8 +95,9 @@ def gaussian_linear(height: float, scale: float, covariance: FloatArray) -> tupl
         return (height / scale) ** 2 * values, height * height * slopes
 
 
-def single(function: Function, mean: float, deviation: float, kinks: Sequence[float] = (),
-           length: float = 1.0) -> float:
+def single(
+    function: Function, mean: float, deviation: float, kinks: Sequence[float] = (), length: float = 1.0
+) -> float:
     """E f(x) of one normal variable, for a function that bends over a length.
 
     Law: near rounding for functions analytic within a length of the real line, or between their kinks.
@@ -104,16 +106,16 @@ def single(function: Function, mean: float, deviation: float, kinks: Sequence[fl
     return float(weights @ function(mean + deviation * u))
 
 
-def products(function: Function, mean: FloatArray, covariance: FloatArray, kinks: Sequence[float] = (),
-             length: float = 1.0) -> FloatArray:
+def products(
+    function: Function, mean: FloatArray, covariance: FloatArray, kinks: Sequence[float] = (), length: float = 1.0
+) -> FloatArray:
     """E f(x_i) f(x_j) for every pair of jointly normal variables.
 
     Shapes: mean (m,), covariance (m, m) -> (m, m).
     Law: as `single`.
     """
     deviation = np.sqrt(np.diag(covariance))
-    powers = [single(lambda x: function(x) ** 2, m, s, kinks, length)
-              for m, s in zip(mean, deviation, strict=True)]
+    powers = [single(lambda x: function(x) ** 2, m, s, kinks, length) for m, s in zip(mean, deviation, strict=True)]
     found = np.diag(powers)
     for i, j in zip(*np.triu_indices(len(mean), k=1), strict=True):
         scale = deviation[i] * deviation[j]
@@ -123,8 +125,13 @@ def products(function: Function, mean: FloatArray, covariance: FloatArray, kinks
     return found
 
 
-def pair(mean: tuple[float, float], deviation: tuple[float, float], epsilon: float,
-         kinks: Sequence[float] = (), length: float = 1.0) -> tuple[FloatArray, FloatArray, FloatArray]:
+def pair(
+    mean: tuple[float, float],
+    deviation: tuple[float, float],
+    epsilon: float,
+    kinks: Sequence[float] = (),
+    length: float = 1.0,
+) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Nodes of two normal variables with correlation 1 - epsilon, and their weights.
 
     Shapes: -> (k, 1), (k, l), (k, l).
@@ -158,8 +165,7 @@ def _nodes(deviation: float, breaks: FloatArray) -> tuple[FloatArray, FloatArray
         weights = norm.pdf(nodes)
         return nodes, weights / weights.sum()
     ends = np.linspace(-REACH, REACH, 10)
-    ends = np.concatenate([np.broadcast_to(ends, (*breaks.shape[:-1], 10)),
-                           np.clip(breaks, -REACH, REACH)], axis=-1)
+    ends = np.concatenate([np.broadcast_to(ends, (*breaks.shape[:-1], 10)), np.clip(breaks, -REACH, REACH)], axis=-1)
     ends.sort(axis=-1)
     half = np.diff(ends)[..., None] / 2
     nodes = ends[..., :-1, None] + half * (1 + _LEGENDRE[0])

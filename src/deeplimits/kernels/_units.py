@@ -32,8 +32,10 @@ class Expectations:
     def slopes(self) -> tuple[float, float] | None:
         """The slopes for positive and negative inputs if the activation is straight on either side of 0."""
         plus, minus = float(self.activation(1.0)), -float(self.activation(-1.0))
-        straight = all(np.allclose(self.activation(side * PROBES), side * slope * PROBES, rtol=1e-13, atol=0)
-                       for side, slope in ((1, plus), (-1, minus)))
+        straight = all(
+            np.allclose(self.activation(side * PROBES), side * slope * PROBES, rtol=1e-13, atol=0)
+            for side, slope in ((1, plus), (-1, minus))
+        )
         return (plus, minus) if straight else None
 
     @cached_property
@@ -140,8 +142,9 @@ class Flow:
     weight_variance: float
     bias_variance: float
 
-    def run(self, mean: FloatArray, covariance: FloatArray, tangents: FloatArray,
-            duration: float) -> tuple[FloatArray, FloatArray, FloatArray]:
+    def run(
+        self, mean: FloatArray, covariance: FloatArray, tangents: FloatArray, duration: float
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Mean (m,), covariance (m, m) and tangents (3 or 0, m, m) after a time."""
         inputs, upper = len(mean), np.triu_indices(len(mean))
 
@@ -157,12 +160,19 @@ class Flow:
 
         start = pack(mean, covariance, tangents)
         atol = ABSOLUTE * max(np.abs(start).max(), self.bias_variance, self.weight_variance, 1e-300)
-        path = solve_ivp(lambda _, state: pack(*self._rates(*unpack(state))), (0, duration), start, "DOP853",
-                         rtol=TOLERANCE, atol=atol)
+        path = solve_ivp(
+            lambda _, state: pack(*self._rates(*unpack(state))),
+            (0, duration),
+            start,
+            "DOP853",
+            rtol=TOLERANCE,
+            atol=atol,
+        )
         return unpack(path.y[:, -1])
 
-    def _rates(self, mean: FloatArray, covariance: FloatArray,
-               tangents: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    def _rates(
+        self, mean: FloatArray, covariance: FloatArray, tangents: FloatArray
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
         covariance = np.where(np.eye(len(mean)) > 0, np.maximum(covariance, 0), covariance)
         if not len(tangents):
             power = self.bias_variance + self.weight_variance * self.inner.values(mean, covariance)
@@ -198,7 +208,8 @@ class Flow:
 
         for event in (large, late):
             event.terminal = True  # type: ignore[attr-defined]
-        path = solve_ivp(slope, (0, horizon + 1000), [0, mean, variance], "DOP853", rtol=1e-9, atol=1e-12,
-                         events=[large, late])
+        path = solve_ivp(
+            slope, (0, horizon + 1000), [0, mean, variance], "DOP853", rtol=1e-9, atol=1e-12, events=[large, late]
+        )
         time, *state = path.y[:, -1]
         return float(time) if time < horizon and time * growth(*state)[1] >= FAST / 2 else np.inf

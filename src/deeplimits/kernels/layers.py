@@ -26,8 +26,9 @@ class Kernels(NamedTuple):
     hidden: FloatArray
 
 
-def with_layers(kernel: ResidualKernel, gram: ArrayLike, input_variance: float = 1.0,
-                output_variance: float = 1.0) -> Kernels:
+def with_layers(
+    kernel: ResidualKernel, gram: ArrayLike, input_variance: float = 1.0, output_variance: float = 1.0
+) -> Kernels:
     """Kernels of a network with a linear layer before the blocks and one after them.
 
     x0 = A z with entries of variance `input_variance`, and the output is G x_T with entries of

@@ -82,14 +82,19 @@ class ResidualKernel:
 
     def __post_init__(self) -> None:
         if isinstance(checked_blocks(self.blocks), ConvBlocks) or not self.blocks.independent:
-            raise ValueError("blocks must be dense with independent parameters of mean zero to have a kernel, got "
-                             f"{_checks.shown(self.blocks)}")
+            raise ValueError(
+                "blocks must be dense with independent parameters of mean zero to have a kernel, got "
+                f"{_checks.shown(self.blocks)}"
+            )
         if not self.blocks.outer.smoothness >= 3:
-            raise ValueError(f"outer must have 3 continuous derivatives at 0, {self.blocks.outer.name} has "
-                             f"{self.blocks.outer.smoothness:g}; it may be the inner activation")
+            raise ValueError(
+                f"outer must have 3 continuous derivatives at 0, {self.blocks.outer.name} has "
+                f"{self.blocks.outer.smoothness:g}; it may be the inner activation"
+            )
         if self.blocks.outer.value0 != 0:
-            raise ValueError(f"outer must be 0 at 0, {self.blocks.outer.name} is {self.blocks.outer.value0:g} there; "
-                             "subtract it")
+            raise ValueError(
+                f"outer must be 0 at 0, {self.blocks.outer.name} is {self.blocks.outer.value0:g} there; subtract it"
+            )
 
     @property
     def time(self) -> float:
@@ -189,21 +194,33 @@ class ResidualKernel:
             return self._riccati(mean, K).explosion_time()
         if self.blocks.outer.second0 == 0 and self._flow.inner.grows_linearly():
             return np.full(len(mean), np.inf)
-        return np.array([self._flow.explosion_time(m, k, HORIZON * self.time)
-                         for m, k in zip(mean, np.diag(K), strict=True)])
+        return np.array(
+            [self._flow.explosion_time(m, k, HORIZON * self.time) for m, k in zip(mean, np.diag(K), strict=True)]
+        )
 
     @cached_property
     def _flow(self) -> Flow:
         blocks = self.blocks
-        return Flow(Expectations(blocks.inner), blocks.outer.slope0, blocks.outer.second0, blocks.weight_variance,
-                    blocks.bias_variance)
+        return Flow(
+            Expectations(blocks.inner),
+            blocks.outer.slope0,
+            blocks.outer.second0,
+            blocks.weight_variance,
+            blocks.bias_variance,
+        )
 
     def _riccati(self, mean: FloatArray, K: FloatArray) -> Riccati:
         slopes, blocks = self._flow.inner.slopes, self.blocks
         assert slopes is not None  # the inner activation is linear here
         slope = slopes[0]
-        return Riccati(blocks.outer.slope0, blocks.outer.second0, slope**2 * blocks.weight_variance,
-                       blocks.bias_variance, mean, np.diag(K))
+        return Riccati(
+            blocks.outer.slope0,
+            blocks.outer.second0,
+            slope**2 * blocks.weight_variance,
+            blocks.bias_variance,
+            mean,
+            np.diag(K),
+        )
 
     def _start(self, mean0: ArrayLike, K0: ArrayLike) -> tuple[FloatArray, FloatArray]:
         K = _semidefinite("K0", K0)
@@ -250,8 +267,9 @@ class ResidualKernel:
         solution = solve_ivp(slope, (0, time), K.ravel(), "DOP853", rtol=TOLERANCE, atol=atol)
         return path.means(time), solution.y[:, -1].reshape(K.shape)
 
-    def _recursion(self, mean0: ArrayLike, K0: ArrayLike, depth: int, wanted: Sequence[int],
-                   tangents: FloatArray | None) -> dict[int, tuple[FloatArray, FloatArray, FloatArray | None]]:
+    def _recursion(
+        self, mean0: ArrayLike, K0: ArrayLike, depth: int, wanted: Sequence[int], tangents: FloatArray | None
+    ) -> dict[int, tuple[FloatArray, FloatArray, FloatArray | None]]:
         """Mean, covariance and tangents after the blocks wanted, all from the state of the block before."""
         mean, K = self._start(mean0, K0)
         inner, outer, dt = Expectations(self.blocks.inner), Expectations(self.blocks.outer), self.time / depth

@@ -80,8 +80,7 @@ class CovarianceODE:
         V0 = np.diag(covariance("V0", V0))
         return _explosion(V0, self.activation.limit.b)
 
-    def finite_depth(self, V0: ArrayLike, width: int, depth: int,
-                     at: Sequence[int] | None = None) -> FloatArray:
+    def finite_depth(self, V0: ArrayLike, width: int, depth: int, at: Sequence[int] | None = None) -> FloatArray:
         """The covariance after layers of infinitely many neurons, shaped as at one width.
 
         Shapes: V0 (m, m) -> (m, m) at the last layer, or (layers, m, m) at chosen ones, 0 = start.
@@ -217,8 +216,9 @@ def _curved(epsilon: FloatArray, variance: FloatArray, b: float, bend: float, en
     return found
 
 
-def _layer(function: Function, variance: FloatArray, epsilon: FloatArray, kinks: Sequence[float],
-           length: float) -> tuple[FloatArray, FloatArray]:
+def _layer(
+    function: Function, variance: FloatArray, epsilon: FloatArray, kinks: Sequence[float], length: float
+) -> tuple[FloatArray, FloatArray]:
     """Variances and 1 - correlations after one layer, by quadrature.
 
     1 - correlation is half the mean square of the difference of the normalised outputs: small
@@ -227,8 +227,9 @@ def _layer(function: Function, variance: FloatArray, epsilon: FloatArray, kinks:
     first, second = np.triu_indices(len(variance), k=1)
     size, moved = np.sqrt(variance), np.ones_like(epsilon)
     with np.errstate(over="ignore", invalid="ignore"):
-        powers = np.array([single(lambda x: function(x) ** 2, 0.0, s, kinks, length) if np.isfinite(s) else np.inf
-                           for s in size])
+        powers = np.array(
+            [single(lambda x: function(x) ** 2, 0.0, s, kinks, length) if np.isfinite(s) else np.inf for s in size]
+        )
         powers = np.where(np.isfinite(powers), powers, np.inf)
     root = np.sqrt(powers)
     for k, (i, j) in enumerate(zip(first, second, strict=True)):

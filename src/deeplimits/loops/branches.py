@@ -60,8 +60,14 @@ class Work(NamedTuple):
 def buffers(size, inputs, prototype, scratch):
     """Empty buffers for so many normals, in the type of `prototype`."""
     kind, tile = prototype.dtype, (inputs, TILE)
-    return Work(np.empty(size, kind), np.empty(size, kind), np.empty(tile, kind), np.empty(tile, kind),
-                np.empty(tile, kind), Room(np.empty(tile, kind), np.empty((2, TILE), kind), scratch))
+    return Work(
+        np.empty(size, kind),
+        np.empty(size, kind),
+        np.empty(tile, kind),
+        np.empty(tile, kind),
+        np.empty(tile, kind),
+        Room(np.empty(tile, kind), np.empty((2, TILE), kind), scratch),
+    )
 
 
 @njit

@@ -44,7 +44,6 @@ def _move(z, parts, cells, cubics, flow):
         z[i] = (z[i] if z[i] > floor else floor) + moved
 
 
-
 @njit
 def walk(out, records, start, spread, flow, noise):
     """Half a step without noise, then noise and whole steps in turn, and half a step where it is recorded."""
@@ -70,4 +69,3 @@ def walk(out, records, start, spread, flow, noise):
             _move(shown, parts, cells, half, flow)
             for i in range(first, last):
                 out[row + i, place] = shown[i]
-

@@ -67,9 +67,19 @@ def buffers(field, size, channels, prototype, scratch):
     kind, layer, taps = prototype.dtype, (size, channels), len(field.taps) * channels
     drawn = padded((taps if field.filters else size) * channels + channels)
     values = np.empty((1, TILE), kind)
-    return Work(np.empty(layer), np.empty(layer), np.empty(layer), np.empty((1, channels)), np.empty((size, taps)),
-                np.zeros((size, size)), np.empty(drawn, kind), np.empty(drawn, kind), np.empty((1, TILE), kind), values,
-                Room(values, np.empty((2, TILE), kind), scratch))
+    return Work(
+        np.empty(layer),
+        np.empty(layer),
+        np.empty(layer),
+        np.empty((1, channels)),
+        np.empty((size, taps)),
+        np.zeros((size, size)),
+        np.empty(drawn, kind),
+        np.empty(drawn, kind),
+        np.empty((1, TILE), kind),
+        values,
+        Room(values, np.empty((2, TILE), kind), scratch),
+    )
 
 
 @njit
@@ -119,8 +129,13 @@ def _pre_activations(field, number, address, work):
     """The pre-activations of a layer and their variances, from the inner activations."""
     h, variance, psi, edge, patches, factor = work.h, work.variance, work.psi, work.edge, work.patches, work.factor
     channels = psi.shape[1]
-    _gather(patches, _mixed(psi, field.columns) * field.scale, _mixed(edge, field.columns)[0] * field.scale,
-            field.neighbours, field.taps)
+    _gather(
+        patches,
+        _mixed(psi, field.columns) * field.scale,
+        _mixed(edge, field.columns)[0] * field.scale,
+        field.neighbours,
+        field.taps,
+    )
     if not field.filters:
         long_cholesky(np.dot(patches, patches.T), factor)
     weights = patches if field.filters else factor

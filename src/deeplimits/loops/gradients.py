@@ -30,7 +30,6 @@ def _weights(normals, layer, address, width):
     return normals[: width * width].astype(np.float64).reshape(width, width)
 
 
-
 @njit
 def _forward(vectors, W, slope, neurons, scratch):
     """One layer: the activations of the input in row 0, their derivatives along directions in the other rows."""
@@ -39,7 +38,6 @@ def _forward(vectors, W, slope, neurons, scratch):
     apply_whole(neurons.value, z[0], vectors[0], scratch)
     vectors[0] *= neurons.root
     vectors[1:] = neurons.root * z[1:] * slope
-
 
 
 @njit
@@ -74,4 +72,3 @@ def propagate(tangents, norms, records, last, starts, neurons, origin, prototype
             if last[done] == layer:
                 norms[i, done] = np.sum(gradient**2)
                 done -= 1
-

@@ -153,8 +153,15 @@ def propagate(out, records, starts, branches, origin, prototype, scratch):
     width, inputs = starts.shape[1:]
     square, kind, begin = (inputs, inputs, LANES), prototype.dtype, origin.sample
     # One by one: the parts of an unpacked array are not known to be contiguous.
-    state = State(np.empty((inputs, width * LANES)), np.zeros(square), np.zeros(square), np.zeros(square),
-                  np.zeros(square, kind), np.empty((inputs, LANES), kind), np.zeros(inputs, np.int64))
+    state = State(
+        np.empty((inputs, width * LANES)),
+        np.zeros(square),
+        np.zeros(square),
+        np.zeros(square),
+        np.zeros(square, kind),
+        np.empty((inputs, LANES), kind),
+        np.zeros(inputs, np.int64),
+    )
     work = buffers(min(width * LANES, TILE) * inputs, inputs, prototype, scratch)
     inverse, law = np.empty(LANES), branches.law
     nearest(starts[0], state.parents)

@@ -17,7 +17,6 @@ def _advance(inverse, growth, gained):
         inverse[i] = inverse[i] * growth - gained
 
 
-
 @njit
 def _explode(inverse, before, ends, moment, b):
     """Note when paths reach 1/V = 0 in a drift step that began at `moment`; there they stay."""
@@ -28,14 +27,12 @@ def _explode(inverse, before, ends, moment, b):
             inverse[i] = 1.0
 
 
-
 @njit
 def _drift(inverse, before, ends, moment, b, time):
     before[:] = inverse
     _advance(inverse, math.exp(b * time), math.expm1(b * time))
     if b > 0:
         _explode(inverse, before, ends, moment, b)
-
 
 
 @njit
@@ -67,4 +64,3 @@ def walk(out, records, start, b, step, times, values, noise):
             for i in range(low, high):
                 norm = 1 / shown[i] if shown_ends[i] == np.inf else np.inf
                 out[row + i, place] = norm if values else shown_ends[i]
-

@@ -68,7 +68,11 @@ def _sums(values, others, gain, other_gain, joined):
 def _far_sums(drawn, count, across, other_across, beside, gain, other_gain, joined, program, work):
     """The sums of `_near_sums` by the program itself."""
     units, others, values, other_values = (
-        work.units[0, :count], work.units[1, :count], work.values[0, :count], work.values[1, :count])
+        work.units[0, :count],
+        work.units[1, :count],
+        work.values[0, :count],
+        work.values[1, :count],
+    )
     _inputs(units, others, drawn, across, other_across, beside)
     apply(program, units, values, work.registers)
     apply(program, others, other_values, work.registers)

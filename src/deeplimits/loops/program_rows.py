@@ -75,9 +75,16 @@ def neurons(activation: Activation, width: int, dtype: DTypeLike) -> Neurons:
     smoothness = activation.regularity
     straight = close * length if smoothness >= 2 else 1e-5 * length if smoothness >= 1 else 1e-9
     return Neurons(
-        width, activation.normaliser(width) / width, activation.program(width, dtype),
-        activation.program(width, dtype, derivative=True), activation.program(width, np.float64),
-        abs(value), length, close, straight, value == 0 and slope0 != 0,
+        width,
+        activation.normaliser(width) / width,
+        activation.program(width, dtype),
+        activation.program(width, dtype, derivative=True),
+        activation.program(width, np.float64),
+        abs(value),
+        length,
+        close,
+        straight,
+        value == 0 and slope0 != 0,
     )
 
 
@@ -85,8 +92,15 @@ def workspace(width: int, inputs: int, dtype: DTypeLike) -> Work:
     """Empty buffers for one thread."""
     count = min(width, TILE)
     units, values, changes = (np.empty((inputs, count), dtype) for _ in range(3))
-    return Work(np.empty(padded(count * inputs), dtype), units, values, changes, scratch(dtype), np.empty((4, TILE)),
-                scratch(np.float64))
+    return Work(
+        np.empty(padded(count * inputs), dtype),
+        units,
+        values,
+        changes,
+        scratch(dtype),
+        np.empty((4, TILE)),
+        scratch(np.float64),
+    )
 
 
 def nearest(V0: FloatArray) -> NDArray[np.int64]:
@@ -119,8 +133,16 @@ def state_of(parents):
     inputs = len(parents)
     square = (inputs, inputs)
     # One by one: the parts of an unpacked array are not known to be contiguous.
-    return State(np.empty(square), np.empty(square), parents, np.zeros(inputs, np.bool_), np.empty(square),
-                 np.zeros(square), np.empty(inputs), np.zeros(inputs, np.int64))
+    return State(
+        np.empty(square),
+        np.empty(square),
+        parents,
+        np.zeros(inputs, np.bool_),
+        np.empty(square),
+        np.zeros(square),
+        np.empty(inputs),
+        np.zeros(inputs, np.int64),
+    )
 
 
 @njit
@@ -213,8 +235,9 @@ def _activate(a, count, parent, joined, way, size, gain, neurons, work):
         product(change, value)
     else:
         beyond(unit, start, change, kind(size))
-        _difference_in_double(change, start, (unit - start) / kind(size), size, neurons.double, work.double,
-                              work.double_registers)
+        _difference_in_double(
+            change, start, (unit - start) / kind(size), size, neurons.double, work.double, work.double_registers
+        )
     beyond(value, before, change, kind(size))
 
 

@@ -65,8 +65,9 @@ def tree_coordinates(V0: FloatArray) -> Tree:
 def workspace(width: int, inputs: int, dtype: DTypeLike) -> Work:
     """Empty buffers for one thread."""
     count = min(width, TILE)
-    return Work(np.empty(padded(count * inputs), dtype), np.empty((inputs, count), dtype),
-                np.empty((inputs, count), dtype))
+    return Work(
+        np.empty(padded(count * inputs), dtype), np.empty((inputs, count), dtype), np.empty((inputs, count), dtype)
+    )
 
 
 @njit

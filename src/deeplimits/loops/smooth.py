@@ -100,8 +100,11 @@ def walk(out, times, records, V0, step, squarings, b, p, radius, noise):
         `noise` has m (m + 1) / 2 normals a step.
     """
     inputs, begin = len(V0), noise.origin.sample
-    V, factor, final = (np.empty((inputs, inputs, LANES)), np.empty((inputs, inputs, LANES)),
-                        np.empty((inputs, inputs, LANES)))
+    V, factor, final = (
+        np.empty((inputs, inputs, LANES)),
+        np.empty((inputs, inputs, LANES)),
+        np.empty((inputs, inputs, LANES)),
+    )
     after, middle, diagonal = np.empty((inputs, LANES)), np.empty((inputs, LANES)), np.empty((inputs, LANES))
     inverse, ends = np.empty(LANES), np.empty(LANES)
     for block in range(begin // LANES, (begin + len(out) - 1) // LANES + 1):

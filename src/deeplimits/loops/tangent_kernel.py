@@ -34,7 +34,6 @@ def _forward(x, Z, offset, psi, inner_slope, outer_slope, law, functions, scratc
         x[j] += branch
 
 
-
 @njit
 def _backward(gradients, Z, psi, inner_slope, outer_slope, weights, biases, law):
     """Add a layer's share of both kernels and carry the gradients of the output through it."""
@@ -44,7 +43,6 @@ def _backward(gradients, Z, psi, inner_slope, outer_slope, weights, biases, law)
     weights += law.scale**2 * np.dot(rows, rows.T) * np.dot(entering, entering.T)
     biases += np.dot(offsets, offsets.T)
     gradients += inner_slope * (law.scale * np.dot(np.dot(rows, Z), law.columns) + np.dot(leaving, law.mean))
-
 
 
 @njit
@@ -57,8 +55,11 @@ def propagate(out, starts, readouts, depth, functions, law, origin, prototype, s
     inputs, width = starts.shape[1:]
     size = padded(width * width + width)
     normals, spare = np.empty(size, prototype.dtype), np.empty(size, prototype.dtype)
-    psi, inner_slopes, outer_slopes = (np.empty((depth, inputs, width)), np.empty((depth, inputs, width)),
-                                       np.empty((depth, inputs, width)))
+    psi, inner_slopes, outer_slopes = (
+        np.empty((depth, inputs, width)),
+        np.empty((depth, inputs, width)),
+        np.empty((depth, inputs, width)),
+    )
     x, gradients = np.empty((inputs, width)), np.empty((inputs, width))
     for i in range(out.shape[1]):
         x[:], gradients[:] = starts[i % len(starts)], readouts[i % len(readouts)]
@@ -77,4 +78,3 @@ def propagate(out, starts, readouts, depth, functions, law, origin, prototype, s
             else:
                 _backward(gradients, Z, psi[layer], inner_slopes[layer], outer_slopes[layer], out[0, i], out[1, i], law)
         out[2, i] = np.dot(gradients, gradients.T)
-

@@ -43,7 +43,6 @@ def workspace(width: int, rows: int, dtype: DTypeLike) -> Work:
     return Work(np.empty(padded(count * rows), dtype), np.empty((rows + 2, count), dtype), scratch(dtype))
 
 
-
 @njit
 def _layer(gram, sizes, factor, neurons, layer, address, work):
     """Replace `gram` by the Gram matrix after one layer of neurons. Rows are unit normals, so that none underflows."""
@@ -79,7 +78,6 @@ def _layer(gram, sizes, factor, neurons, layer, address, work):
             gram[b, a] = gram[a, b]
 
 
-
 @njit
 def propagate(out, layers, start, neurons, origin, work):
     """Carry the sample of `origin` and those after it through the layers and write the Gram matrices asked for.
@@ -100,4 +98,3 @@ def propagate(out, layers, start, neurons, origin, work):
                         gram[:] = np.inf
                 done += 1
             out[i, place] = gram
-

@@ -27,7 +27,6 @@ class Functions(NamedTuple):
     outer_slope: Program
 
 
-
 class Law(NamedTuple):
     """The Gaussian law of the weights of one layer, with the time step."""
 
@@ -43,14 +42,12 @@ class Law(NamedTuple):
     refinement: int
 
 
-
 @njit
 def apply_whole(program, source, target, scratch):
     """target = the activation of source, a tile at a time."""
     for begin in range(0, source.size, TILE):
         end = min(begin + TILE, source.size)
         programs.apply(program, source[begin:end], target[begin:end], scratch)
-
 
 
 @njit
@@ -66,7 +63,6 @@ def _network_step(state, jacobians, W, b, functions, scratch):
         jacobians[j] += np.dot(W * slope * outer_slope.reshape(-1, 1), jacobians[j])
         apply_whole(functions.outer, h, psi, scratch)
         state[j] += psi
-
 
 
 @njit
@@ -90,7 +86,6 @@ def _diffusion_step(state, jacobians, inverses, W, b, law, functions, scratch):
         jacobians[j] += np.dot(dZ, jacobians[j])
         variance = np.diag(outputs) * np.dot(psi, seen) + biases
         state[j] += law.slope * (np.dot(W, psi) + b) + law.second / 2 * variance
-
 
 
 @njit
@@ -125,4 +120,3 @@ def propagate(states, jacobians, inverses, records, starts, functions, law, orig
             states[i, place] = state
             jacobians[i, place] = J
             inverses[i % len(inverses), place] = inverse
-

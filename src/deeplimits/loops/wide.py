@@ -90,8 +90,15 @@ def propagate(out, records, starts, branches, origin, prototype, scratch):
     width, inputs = starts.shape[1:]
     square, kind = (inputs, inputs), prototype.dtype
     # One by one: the parts of an unpacked array are not known to be contiguous.
-    state = State(np.empty((inputs, width)), np.zeros(square), np.zeros(square), np.zeros(square),
-                  np.zeros(square, kind), np.empty(inputs, kind), np.zeros(inputs, np.int64))
+    state = State(
+        np.empty((inputs, width)),
+        np.zeros(square),
+        np.zeros(square),
+        np.zeros(square),
+        np.zeros(square, kind),
+        np.empty(inputs, kind),
+        np.zeros(inputs, np.int64),
+    )
     work = buffers(padded(min(width, TILE) * inputs), inputs, prototype, scratch)
     gram, parents, weight = state.gram, state.parents, branches.law.weight / width
     for i in range(len(out)):

@@ -91,8 +91,7 @@ def root(covariance: FloatArray | None) -> FloatArray:
     return np.ascontiguousarray(vectors * np.sqrt(np.maximum(values, 0)) @ vectors.T)
 
 
-def states(blocks: Blocks, width: int, initial: ArrayLike, run: Run, method: str | None, *,
-           limit: bool) -> FloatArray:
+def states(blocks: Blocks, width: int, initial: ArrayLike, run: Run, method: str | None, *, limit: bool) -> FloatArray:
     """States of a network, or of its diffusion by the Euler scheme.
 
     Shapes: initial is (*state, m) or (samples, *state, m), returns (samples, times?, *state, m).
@@ -123,8 +122,9 @@ def _dense(blocks: Blocks, x0: Start, run: Run, limit: bool) -> FloatArray:
     return _walk(wide.propagate, blocks, x0, layer, run, limit)
 
 
-def _fields(blocks: Blocks, x0: Start, neighbours: NDArray[np.int64], run: Run, by_filters: bool | None,
-            limit: bool) -> FloatArray:
+def _fields(
+    blocks: Blocks, x0: Start, neighbours: NDArray[np.int64], run: Run, by_filters: bool | None, limit: bool
+) -> FloatArray:
     """States of a network with correlated weights or with positions.
 
     Shapes: x0 is (samples, channels, positions m); returns (samples, times?, channels, positions m).
@@ -132,35 +132,56 @@ def _fields(blocks: Blocks, x0: Start, neighbours: NDArray[np.int64], run: Run, 
     slope, second = blocks.taylor() if limit else (1.0, 0.0)
     step, channels = blocks.time / run.count, x0.states.shape[1]
     (kernel, covariances), biases = filters(blocks), matrix(blocks, "bias_covariance")
-    mean, bias_mean, rows, columns = (matrix(blocks, name) for name in (
-        "weight_mean", "bias_mean", "row_covariance", "column_covariance"))
+    mean, bias_mean, rows, columns = (
+        matrix(blocks, name) for name in ("weight_mean", "bias_mean", "row_covariance", "column_covariance")
+    )
     if biases is None and blocks.bias_variance:
         biases = np.asarray(blocks.bias_variance * np.eye(channels))
     taps = np.kron(*(np.eye(kernel) if one is None else root(one) for one in covariances))
     spread = blocks.weight_variance * step / (channels if columns is None else 1)
     field = fields.Field(
-        neighbours, np.asarray(taps, np.float64), np.sqrt(spread), root(columns), root(rows),
+        neighbours,
+        np.asarray(taps, np.float64),
+        np.sqrt(spread),
+        root(columns),
+        root(rows),
         np.zeros((0, 0)) if biases is None else np.sqrt(step) * root(biases),
-        np.array([np.ones(channels) if rows is None else np.diag(rows),
-                  np.zeros(channels) if biases is None else step * np.diag(biases)]),
-        np.zeros((0, 0)) if mean is None else step * np.moveaxis(
-            mean.reshape(channels, len(taps) * channels), 0, 1).copy(),
+        np.array(
+            [
+                np.ones(channels) if rows is None else np.diag(rows),
+                np.zeros(channels) if biases is None else step * np.diag(biases),
+            ]
+        ),
+        np.zeros((0, 0))
+        if mean is None
+        else step * np.moveaxis(mean.reshape(channels, len(taps) * channels), 0, 1).copy(),
         np.zeros(0) if bias_mean is None else step * bias_mean,
         x0.states.shape[2] >= channels if by_filters is None else by_filters,
-        slope, second / 2, run.refinement)
+        slope,
+        second / 2,
+        run.refinement,
+    )
     return _walk(fields.propagate, blocks, x0, field, run, limit)
 
 
-def _walk(propagate: Callable[..., None], blocks: Blocks, x0: Start, law: NamedTuple, run: Run, limit: bool,
-          align: int = 1) -> FloatArray:
+def _walk(
+    propagate: Callable[..., None], blocks: Blocks, x0: Start, law: NamedTuple, run: Run, limit: bool, align: int = 1
+) -> FloatArray:
     """Run a loop over all samples, in pieces of whole blocks for the threads."""
     width = x0.states.shape[1]
     outer = linear() if limit else blocks.outer
     branches = Branches(function(blocks.inner, width, run.dtype), function(outer, width, run.dtype, near=True), law)
 
     def work(rows: slice, begin: int) -> None:
-        propagate(out[rows], run.records, x0.part(rows), branches, Address(begin, LAYERS, run.seed), run.prototype,
-                  programs.scratch(run.dtype))
+        propagate(
+            out[rows],
+            run.records,
+            x0.part(rows),
+            branches,
+            Address(begin, LAYERS, run.seed),
+            run.prototype,
+            programs.scratch(run.dtype),
+        )
 
     out = np.empty((run.samples, len(run.records), *x0.states.shape[1:]))
     run.spread(work, align)

@@ -43,12 +43,24 @@ def backpropagate(network: ShapedMLP, gram: FloatArray, run: Run) -> Gradients:
     # Without a request: once through the whole network, forward and back.
     last = run.records if run.order is not None else np.zeros(1, np.int64)
     tangents, norms = np.empty((run.samples, len(last), *gram.shape)), np.empty((run.samples, len(last)))
-    neurons = Neurons(depth, np.sqrt(activation.normaliser(width) / width),
-                      *(activation.program(width, np.float64, derivative=slope) for slope in (False, True)))
+    neurons = Neurons(
+        depth,
+        np.sqrt(activation.normaliser(width) / width),
+        *(activation.program(width, np.float64, derivative=slope) for slope in (False, True)),
+    )
 
     def work(rows: slice, begin: int) -> None:
-        propagate(tangents[rows], norms[rows], run.records, last, starts, neurons,
-                  Address(begin, SHAPED_WEIGHTS, run.seed), run.prototype, programs.scratch(np.float64))
+        propagate(
+            tangents[rows],
+            norms[rows],
+            run.records,
+            last,
+            starts,
+            neurons,
+            Address(begin, SHAPED_WEIGHTS, run.seed),
+            run.prototype,
+            programs.scratch(np.float64),
+        )
 
     run.spread(work)
     tangents[~np.isfinite(tangents).all(axis=(2, 3))] = np.inf

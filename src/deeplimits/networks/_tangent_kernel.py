@@ -16,8 +16,9 @@ from ._branches import Start
 from .weights import _law, functions_of
 
 
-def tangent_kernels(blocks: Blocks, x0: Start, inputs: ArrayLike | None, readout: ArrayLike | None,
-                    run: Run) -> Tangent:
+def tangent_kernels(
+    blocks: Blocks, x0: Start, inputs: ArrayLike | None, readout: ArrayLike | None, run: Run
+) -> Tangent:
     """The tangent kernels of networks, by the parameters that move.
 
     Shapes: x0 is (samples, width, m), inputs (m, m), readout (width,) or (samples, width).
@@ -32,8 +33,17 @@ def tangent_kernels(blocks: Blocks, x0: Start, inputs: ArrayLike | None, readout
 
     def work(rows: slice, begin: int) -> None:
         read = readouts if len(readouts) == 1 else readouts[rows]
-        propagate(out[:, rows], starts.part(rows), read, run.count, functions, law,
-                  Address(begin, WEIGHTS, run.seed), run.prototype, programs.scratch(np.float64))
+        propagate(
+            out[:, rows],
+            starts.part(rows),
+            read,
+            run.count,
+            functions,
+            law,
+            Address(begin, WEIGHTS, run.seed),
+            run.prototype,
+            programs.scratch(np.float64),
+        )
 
     run.spread(work)
     out[2] = 0.0 if before is None else before * out[2]

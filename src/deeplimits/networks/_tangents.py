@@ -25,12 +25,23 @@ def tangent_rows(network: ShapedMLP, gram: FloatArray, run: Run) -> FloatArray:
     """
     activation, width = network.activation, network.width
     # The polynomial near the centre keeps the digits of small pre-activations.
-    known = Neurons(width, activation.normaliser(width) / width, activation.program(width, run.dtype, near=True),
-                    activation.program(width, run.dtype, derivative=True), abs(activation.value0))
+    known = Neurons(
+        width,
+        activation.normaliser(width) / width,
+        activation.program(width, run.dtype, near=True),
+        activation.program(width, run.dtype, derivative=True),
+        abs(activation.value0),
+    )
 
     def kernel(out: FloatArray, begin: int) -> None:
-        propagate(out, run.records, gram, known, Address(begin, TANGENT_LAYERS, run.seed),
-                  workspace(width, len(gram), run.dtype))
+        propagate(
+            out,
+            run.records,
+            gram,
+            known,
+            Address(begin, TANGENT_LAYERS, run.seed),
+            workspace(width, len(gram), run.dtype),
+        )
 
     return run.paths(kernel, gram.shape)
 
@@ -52,8 +63,10 @@ def tangent_chain(network: ShapedMLP, gram: FloatArray, run: Run) -> FloatArray:
         for layer in range(run.records[-1] + 1):
             if layer:
                 active = draw.binomial(width, 0.5, BLOCK)
-                sides = [slope * _bartlett(draw, freedom, factor.shape[-1])
-                         for slope, freedom in zip(slopes, (active, width - active), strict=True)]
+                sides = [
+                    slope * _bartlett(draw, freedom, factor.shape[-1])
+                    for slope, freedom in zip(slopes, (active, width - active), strict=True)
+                ]
                 triangle = np.asarray(np.linalg.qr(np.concatenate(sides, 2).swapaxes(1, 2), "r"))
                 factor = factor @ triangle.swapaxes(1, 2)
             if layer in run.records:

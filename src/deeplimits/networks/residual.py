@@ -90,8 +90,16 @@ class ResNet(Network):
         whole("depth", self.depth, most=MOST_STEPS)
         checked_blocks(self.blocks).fitting(self.width)
 
-    def sample(self, initial: ArrayLike, samples: int, seed: int, at: Sequence[int] | None = None, *,
-               method: str | None = None, **how: Unpack[Layers]) -> FloatArray:
+    def sample(
+        self,
+        initial: ArrayLike,
+        samples: int,
+        seed: int,
+        at: Sequence[int] | None = None,
+        *,
+        method: str | None = None,
+        **how: Unpack[Layers],
+    ) -> FloatArray:
         """States of independent networks.
 
         Shapes: initial is (width, m), the same for all networks, or (samples, width, m). Returns
@@ -118,8 +126,9 @@ class ResNet(Network):
         run = self._run(samples, seed, at, how)
         return states(self.blocks, self.width, initial, run, method, limit=False)
 
-    def jacobians(self, initial: ArrayLike, samples: int, seed: int, at: Sequence[int] | None = None,
-                  **how: Unpack[Layers]) -> Jacobians:
+    def jacobians(
+        self, initial: ArrayLike, samples: int, seed: int, at: Sequence[int] | None = None, **how: Unpack[Layers]
+    ) -> Jacobians:
         """States of independent networks and their Jacobians with respect to the start, from explicit weights.
 
         Shapes: initial is (width, m) or (samples, width, m). Returns (state, jacobian, log_determinant) of shapes
@@ -137,8 +146,16 @@ class ResNet(Network):
         state, jacobian = derivatives(self.blocks, dense_start(self.blocks, self.width, initial, run), run, limit=False)
         return Jacobians(state, jacobian, log_determinants(jacobian))
 
-    def ntk(self, initial: ArrayLike, samples: int, seed: int, *, inputs: ArrayLike | None = None,
-            readout: ArrayLike | None = None, **how: Unpack[Layers]) -> Tangent:
+    def ntk(
+        self,
+        initial: ArrayLike,
+        samples: int,
+        seed: int,
+        *,
+        inputs: ArrayLike | None = None,
+        readout: ArrayLike | None = None,
+        **how: Unpack[Layers],
+    ) -> Tangent:
         """The empirical tangent kernels of independent networks, from explicit weights.
 
         Shapes: initial is (width, m) or (samples, width, m). Returns (weights, biases, inputs), each (samples, m, m):

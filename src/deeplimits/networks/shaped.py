@@ -59,8 +59,16 @@ class ShapedMLP(Network):
         whole("depth", self.depth, most=2**31 - 1)
         self.activation.normaliser(self.width)
 
-    def sample(self, initial: ArrayLike, samples: int, seed: int, at: Sequence[int] | None = None, *,
-               method: str | None = None, **how: Unpack[Precise]) -> FloatArray:
+    def sample(
+        self,
+        initial: ArrayLike,
+        samples: int,
+        seed: int,
+        at: Sequence[int] | None = None,
+        *,
+        method: str | None = None,
+        **how: Unpack[Precise],
+    ) -> FloatArray:
         """Post-activation covariances of independent networks.
 
         Shapes: initial is V0, (m, m), the Gram <x, x'>/n_in of the inputs (a number for one input).
@@ -85,8 +93,16 @@ class ShapedMLP(Network):
         run = self._run(samples, seed, at, how, Precise)
         return self._sampler(method, len(V0))(self, V0, run)
 
-    def tangents(self, initial: ArrayLike, samples: int, seed: int, at: Sequence[int] | None = None, *,
-                 method: str | None = None, **how: Unpack[Precise]) -> FloatArray:
+    def tangents(
+        self,
+        initial: ArrayLike,
+        samples: int,
+        seed: int,
+        at: Sequence[int] | None = None,
+        *,
+        method: str | None = None,
+        **how: Unpack[Precise],
+    ) -> FloatArray:
         """How independent networks stretch directions at one input, together with its norm.
 
         Shapes: initial is (1 + k, 1 + k), the Gram of the input x and of k directions u, <., .>/n_in. Returns
@@ -105,8 +121,9 @@ class ShapedMLP(Network):
         applies = {"chain": self.activation.rectifier is not None, "rows": True}
         return _choose(method, applies, {"chain": tangent_chain, "rows": tangent_rows})(self, gram, run)
 
-    def gradients(self, initial: ArrayLike, samples: int, seed: int, at: Sequence[int] | None = None,
-                  **how: Unpack[Precise]) -> Gradients:
+    def gradients(
+        self, initial: ArrayLike, samples: int, seed: int, at: Sequence[int] | None = None, **how: Unpack[Precise]
+    ) -> Gradients:
         """Tangents as `tangents` has them, with the squared norm of a backpropagated vector, from explicit weights.
 
         Shapes: initial is (1 + k, 1 + k) with k < width. Returns (tangents, norms): (samples, 1 + k, 1 + k) at the last
@@ -212,8 +229,9 @@ def norm_chain(network: ShapedMLP, V0: FloatArray, run: Run) -> FloatArray:
         for layer in range(run.records[-1] + 1):
             if layer:
                 active = draw.binomial(width, 0.5, BLOCK)
-                V *= scale * (plus**2 * draw.standard_gamma(active / 2)
-                              + minus**2 * draw.standard_gamma((width - active) / 2))
+                V *= scale * (
+                    plus**2 * draw.standard_gamma(active / 2) + minus**2 * draw.standard_gamma((width - active) / 2)
+                )
             kept[:, run.records == layer, 0, 0] = V[:, None]
         return kept
 

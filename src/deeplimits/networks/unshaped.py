@@ -40,8 +40,15 @@ def one_layer_moments(epsilon: FloatArray) -> tuple[FloatArray, FloatArray]:
     noise = m22 - 2 * image * m31 + image**2 * (3 + m22 / 2)
     p = np.pi
     near_drift = t**2 * (-1 + t * (2 / p + t * (5 / 6 + t * (-22 / (15 * p) + t * (-91 / 360 + t * 571 / (1260 * p))))))
-    near_noise = t**4 * (2 + t * (-56 / (15 * p) + t * (-4 / 3 + 2 / (3 * p**2) + t * (908 / (315 * p)
-                         + t * (2 / 5 - 16 / (15 * p**2) - t * 884 / (945 * p))))))
+    near_noise = t**4 * (
+        2
+        + t
+        * (
+            -56 / (15 * p)
+            + t
+            * (-4 / 3 + 2 / (3 * p**2) + t * (908 / (315 * p) + t * (2 / 5 - 16 / (15 * p**2) - t * 884 / (945 * p))))
+        )
+    )
     small = t < SMALL_ANGLE
     return np.where(small, near_drift, drift), np.where(small, near_noise, np.maximum(noise, 0))
 
@@ -66,8 +73,9 @@ class UnshapedChain(Network):
         whole("width", self.width)
         whole("depth", self.depth, most=2**31 - 1)
 
-    def sample(self, initial: float, samples: int, seed: int, at: Sequence[int] | None = None,
-               **how: Unpack[How]) -> FloatArray:
+    def sample(
+        self, initial: float, samples: int, seed: int, at: Sequence[int] | None = None, **how: Unpack[How]
+    ) -> FloatArray:
         """1 - correlation at the layers asked for.
 
         Shapes: initial is the correlation of the inputs. Returns (samples,) at the last layer or

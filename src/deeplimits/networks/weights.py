@@ -28,9 +28,18 @@ def derivatives(blocks: Blocks, x0: Start, run: Run, *, limit: bool) -> tuple[Fl
     inverses = np.empty((*shape, width, width)) if limit else np.empty((1, *shape[1:], width, width))
 
     def work(rows: slice, begin: int) -> None:
-        propagate(states[rows], jacobians[rows], inverses[rows] if limit else inverses.copy(), run.records,
-                  starts.part(rows), functions, law, Address(begin, WEIGHTS, run.seed), run.prototype,
-                  programs.scratch(np.float64))
+        propagate(
+            states[rows],
+            jacobians[rows],
+            inverses[rows] if limit else inverses.copy(),
+            run.records,
+            starts.part(rows),
+            functions,
+            law,
+            Address(begin, WEIGHTS, run.seed),
+            run.prototype,
+            programs.scratch(np.float64),
+        )
 
     run.spread(work)
     found = (states.swapaxes(2, 3), jacobians, inverses)[: 3 if limit else 2]
@@ -50,16 +59,23 @@ def log_determinants(jacobians: FloatArray) -> FloatArray:
 
 def functions_of(blocks: Blocks, width: int) -> Functions:
     """The activations of the blocks for the loops with weights."""
-    return Functions(*(one.program(width, np.float64, derivative=slope)
-                       for one in (blocks.inner, blocks.outer) for slope in (False, True)))
+    return Functions(
+        *(
+            one.program(width, np.float64, derivative=slope)
+            for one in (blocks.inner, blocks.outer)
+            for slope in (False, True)
+        )
+    )
 
 
 def _law(blocks: Blocks, width: int, step: float, refinement: int, limit: bool) -> Law:
     """The law of the weights in a step."""
     identity = np.eye(width)
     slope, second = blocks.taylor() if limit else (1.0, 0.0)
-    columns, biases, rows, mean, bias_mean = (matrix(blocks, name) for name in (
-        "column_covariance", "bias_covariance", "row_covariance", "weight_mean", "bias_mean"))
+    columns, biases, rows, mean, bias_mean = (
+        matrix(blocks, name)
+        for name in ("column_covariance", "bias_covariance", "row_covariance", "weight_mean", "bias_mean")
+    )
     return Law(
         np.sqrt(blocks.weight_variance * step),
         identity if rows is None else root(rows),
@@ -67,4 +83,8 @@ def _law(blocks: Blocks, width: int, step: float, refinement: int, limit: bool) 
         np.sqrt(step) * root(blocks.bias_variance * identity if biases is None else biases),
         np.zeros((width, width)) if mean is None else step * mean,
         np.zeros(width) if bias_mean is None else step * bias_mean,
-        limit, slope, second, refinement)
+        limit,
+        slope,
+        second,
+        refinement,
+    )

@@ -65,8 +65,10 @@ def neural_tangents() -> Recorded:
     {(3, 3)}
     """
     record = json.loads(files(__package__).joinpath("neural_tangents.json").read_text())
-    networks = tuple(Network(one["inner"], one["depth"], _fixed(one["prior"]), _fixed(one["tangent"]))
-                     for one in record.pop("networks"))
+    networks = tuple(
+        Network(one["inner"], one["depth"], _fixed(one["prior"]), _fixed(one["tangent"]))
+        for one in record.pop("networks")
+    )
     return Recorded(_fixed(record.pop("inputs")), networks=networks, **record)
 
 

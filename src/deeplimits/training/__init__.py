@@ -7,5 +7,14 @@ from .descent import History, Optimiser, train
 from .model import Model
 from .regression import Prediction, features, follow, negative_log_likelihood, ridge
 
-__all__ = ["History", "Model", "Optimiser", "Prediction", "features", "follow", "negative_log_likelihood",
-           "ridge", "train"]
+__all__ = [
+    "History",
+    "Model",
+    "Optimiser",
+    "Prediction",
+    "features",
+    "follow",
+    "negative_log_likelihood",
+    "ridge",
+    "train",
+]

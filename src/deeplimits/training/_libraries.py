@@ -24,5 +24,7 @@ def optax() -> ModuleType:
 
 
 def _missing(error: ImportError) -> ImportError:
-    return ImportError("training needs JAX and optax, which deeplimits itself does without: "
-                       f"`pip install deeplimits[training]` ({error})")
+    return ImportError(
+        "training needs JAX and optax, which deeplimits itself does without: "
+        f"`pip install deeplimits[training]` ({error})"
+    )

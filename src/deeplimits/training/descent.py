@@ -143,8 +143,18 @@ class Task(NamedTuple):
         return int(np.clip(WORK / (6 * self.samples * self.batch * operations(self.model, self.inputs)), 1, CHUNK))
 
     @classmethod
-    def checked(cls, model: Model, inputs: ArrayLike, targets: ArrayLike, optimiser: Optimiser, steps: int,
-                samples: int, seed: int, at: Sequence[int] | None, watched: ArrayLike | None) -> Task:
+    def checked(
+        cls,
+        model: Model,
+        inputs: ArrayLike,
+        targets: ArrayLike,
+        optimiser: Optimiser,
+        steps: int,
+        samples: int,
+        seed: int,
+        at: Sequence[int] | None,
+        watched: ArrayLike | None,
+    ) -> Task:
         """Raises: ValueError that names the argument, its value and what is allowed."""
         if not isinstance(model, Model) or not isinstance(optimiser, Optimiser):
             raise ValueError(f"model and optimiser must be a Model and an Optimiser, got {model!r} and {optimiser!r}")
@@ -167,10 +177,12 @@ class Task(NamedTuple):
         """The inputs that the steps first, ..., last - 1 see: (samples, last - first, batch)."""
         per_epoch = len(self.inputs) // self.batch
         epochs = range(first // per_epoch, (last - 1) // per_epoch + 1)
-        orders = [[stream(self.seed, i, epoch).permutation(len(self.inputs))[:per_epoch * self.batch]
-                   for epoch in epochs] for i in range(self.samples)]
+        orders = [
+            [stream(self.seed, i, epoch).permutation(len(self.inputs))[: per_epoch * self.batch] for epoch in epochs]
+            for i in range(self.samples)
+        ]
         batches = np.array(orders, np.int32).reshape(self.samples, -1, self.batch)
-        return batches[:, first - epochs[0] * per_epoch:][:, :last - first]
+        return batches[:, first - epochs[0] * per_epoch :][:, : last - first]
 
 
 class Run:
@@ -229,11 +241,16 @@ class Run:
         return np.pad(found, ((0, 0), (0, self.task.chunk - (stop - step)), (0, 0)))
 
     def _record(self, step: int, parameters: dict[str, Any], look: Callable) -> None:
-        moved = np.sqrt(sum(np.sum((np.asarray(p, np.float64) - self.start[name]) ** 2, axis=tuple(range(1, p.ndim)))
-                            for name, p in parameters.items()))
+        moved = np.sqrt(
+            sum(
+                np.sum((np.asarray(p, np.float64) - self.start[name]) ** 2, axis=tuple(range(1, p.ndim)))
+                for name, p in parameters.items()
+            )
+        )
         if not np.all(np.isfinite(moved)):
-            raise FloatingPointError(f"training diverged before step {step}; take a rate below "
-                                     f"{self.task.optimiser.rate:g}")
+            raise FloatingPointError(
+                f"training diverged before step {step}; take a rate below {self.task.optimiser.rate:g}"
+            )
         places = [place for place, wanted in enumerate(self.task.at) if wanted == step]
         if places:
             losses, outputs = look(parameters, self.task.inputs, self.task.targets, self.task.watched)
@@ -256,7 +273,8 @@ def _advance(model: Model, optimiser: Optimiser) -> Callable:
         def one(own: Any) -> Any:
             state, chosen = own
             return library.lax.fori_loop(
-                0, count, lambda i, now: step(now[0], now[1], inputs, targets, None if full else chosen[i]), state)
+                0, count, lambda i, now: step(now[0], now[1], inputs, targets, None if full else chosen[i]), state
+            )
 
         # One network after the other: their numbers do not depend on how many there are, and stay in the cache.
         return library.lax.map(one, (states, batches))
@@ -267,6 +285,7 @@ def _advance(model: Model, optimiser: Optimiser) -> Callable:
 @lru_cache(maxsize=32)
 def _look(model: Model) -> Callable:
     """The compiled look at losses and outputs."""
+
     def look(parameters: Any, inputs: Any, targets: Any, watched: Any) -> tuple[Any, Any]:
         def one(p: Any) -> tuple[Any, Any]:
             errors = _in_blocks(model, p, inputs) - targets

@@ -24,6 +24,7 @@ from ._libraries import jax
 #: The parameters that move, by what is trained.
 TRAINED = {"all": ("input", "weights", "biases", "output"), "blocks": ("weights", "biases"), "output": ("output",)}
 
+
 @dataclass(frozen=True)
 class Model:
     """A residual network with an input layer before its blocks and an output layer after them.
@@ -50,8 +51,9 @@ class Model:
         if not isinstance(self.network, ResNet):
             raise ValueError(f"network must be a networks.ResNet, got {shown(self.network)}")
         if not self.blocks.independent:
-            raise ValueError("network must have independent parameters of mean zero to be trained, got "
-                             f"{shown(self.blocks)}")
+            raise ValueError(
+                f"network must have independent parameters of mean zero to be trained, got {shown(self.blocks)}"
+            )
         for name in ("inputs", "outputs"):
             whole(name, getattr(self, name))
         for name in ("input_variance", "output_variance"):
@@ -85,11 +87,17 @@ class Model:
         """
         depth, width = self.network.depth, self.width
         taps = filters(self.blocks)[0] ** 2
-        shapes = {"input": (width, self.inputs), "weights": (depth, width, taps * width), "biases": (depth, width),
-                  "output": (self.outputs, width)}
+        shapes = {
+            "input": (width, self.inputs),
+            "weights": (depth, width, taps * width),
+            "biases": (depth, width),
+            "output": (self.outputs, width),
+        }
         draws = [stream(seed, sample) for sample in range(whole("samples", samples))]
-        return {name: np.stack([draw.standard_normal(shape, np.float32) for draw in draws])
-                for name, shape in shapes.items()}
+        return {
+            name: np.stack([draw.standard_normal(shape, np.float32) for draw in draws])
+            for name, shape in shapes.items()
+        }
 
     def apply(self, parameters: dict[str, Any], inputs: Any) -> Any:
         """The outputs of one network, as JAX arrays; a function that JAX can transform.
@@ -152,8 +160,9 @@ class Model:
         kernel, reach, (rows, columns) = blocks.kernel, blocks.kernel // 2, x.shape[1:3]
         mode = "wrap" if blocks.padding == "periodic" else "constant"
         padded = jnp.pad(x, ((0, 0), (reach, reach), (reach, reach), (0, 0)), mode=mode)
-        return jnp.concatenate([padded[:, u:u + rows, v:v + columns] for u in range(kernel) for v in range(kernel)],
-                               axis=-1)
+        return jnp.concatenate(
+            [padded[:, u : u + rows, v : v + columns] for u in range(kernel) for v in range(kernel)], axis=-1
+        )
 
 
 def stream(seed: int, sample: int, epoch: int = -1) -> np.random.Generator:
@@ -172,8 +181,10 @@ def elementwise(activation: Activation) -> Callable[[Any], Any]:
         return (lambda x: plus * x) if plus == minus else (lambda x: jnp.where(x > 0, plus * x, minus * x))
     tree = activation.tree
     if tree is None:
-        raise ValueError(f"activation must be given by a formula to be trained by JAX, {activation.name} is not: write "
-                         "it as an expression in x")
+        raise ValueError(
+            f"activation must be given by a formula to be trained by JAX, {activation.name} is not: write "
+            "it as an expression in x"
+        )
     return lambda x: evaluate(tree, x, _constant, _function)
 
 

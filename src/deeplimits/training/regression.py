@@ -48,8 +48,15 @@ def features(kernel: ArrayLike) -> FloatArray:
     return modes * np.sqrt(np.maximum(values, 0))
 
 
-def follow(features: ArrayLike, targets: ArrayLike, rate: float, at: ArrayLike, watched: ArrayLike,
-           start: ArrayLike = 0.0, watched_start: ArrayLike = 0.0) -> Prediction:
+def follow(
+    features: ArrayLike,
+    targets: ArrayLike,
+    rate: float,
+    at: ArrayLike,
+    watched: ArrayLike,
+    start: ArrayLike = 0.0,
+    watched_start: ArrayLike = 0.0,
+) -> Prediction:
     """Gradient descent in closed form on the loss |f - y|^2 / (2 N), for f = start + <features, w> and w = 0.
 
     Shapes: features (N, p) and targets (N, outputs) of what is trained on; `watched` (k, p), features of the inputs
