@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from . import verdicts as verdicts
     from . import wishart as wishart
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 __all__ = [
     "activations",
     "architectures",
