@@ -82,6 +82,8 @@ def test_the_error_bound_holds_on_every_float_where_tails_matter(name):
 @pytest.mark.parametrize("name", [*MACROS, *(n for n in PRIMITIVES if n not in ("log", "log1p", "sqrt", "sign"))])
 def test_double_precision_and_composite_activations_follow_the_formula(name):
     phi, x = plain(name), grid(20_001)
+    # Rounding decides on which side of a kink an input on it lies; at 0 it is none.
+    x = x[np.all(np.abs(x[:, None] - np.array([place for place in phi.kinks() if place])) > 1e-5, axis=1)]
     for derived in (False, True):
         node = derivative(parse(name)) if derived else parse(name)
         expected = values(node, x.astype(np.float64))
