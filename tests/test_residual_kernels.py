@@ -69,7 +69,7 @@ def test_the_mean_is_not_zero_as_the_equation_without_drift_would_have_it():
 @settings(max_examples=80, deadline=None, derandomize=True)
 def test_the_closed_form_solves_its_equation_in_every_branch(m, k, weights, biases, outer):
     kernel = ResidualKernel(Blocks(linear(), plain(outer), weights, biases))
-    slope, second = kernel.outer.slope0, kernel.outer.second0
+    slope, second = kernel.blocks.outer.slope0, kernel.blocks.outer.second0
     when = kernel.explosion_time(m, k)[0]
     end = min(1.0, 0.9 * when)
 

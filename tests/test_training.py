@@ -179,8 +179,11 @@ def test_the_kernels_of_the_limit_are_the_closed_forms():
 @pytest.mark.parametrize(
     "changes, message",
     [
-        ({"blocks": "tanh"}, "blocks must be a networks.ResNet"),
-        ({"blocks": networks.ResNet(Blocks(linear(), linear(), bias_mean=[1.0, 0.0]), 2, 2)}, "got bias_mean"),
+        ({"network": "tanh"}, "network must be a networks.ResNet"),
+        (
+            {"network": networks.ResNet(Blocks(linear(), linear(), bias_mean=[1.0, 0.0]), 2, 2)},
+            "independent parameters",
+        ),
         ({"inputs": 0}, "inputs must be"),
         ({"outputs": 1.5}, "outputs must be"),
         ({"input_variance": 0}, "input_variance must be"),
@@ -190,7 +193,7 @@ def test_the_kernels_of_the_limit_are_the_closed_forms():
 )
 def test_models_that_cannot_be_are_refused(changes, message):
     with pytest.raises(ValueError, match=message):
-        Model(**({"blocks": TANH, "inputs": 4, "outputs": 2} | changes))
+        Model(**({"network": TANH, "inputs": 4, "outputs": 2} | changes))
 
 
 @pytest.mark.parametrize("blocks, inputs", [(TANH, X), (FILTERS, IMAGES)])

@@ -15,8 +15,9 @@ class Kernels(NamedTuple):
     """Kernels of the network's output, each (m, m): prior, and tangent of all or of hidden layers only.
 
     >>> from deeplimits import activations, kernels
-    >>> blocks = kernels.ResidualKernel(activations.relu(), activations.linear())
-    >>> found = kernels.with_layers(blocks, [[1.0, 0.0], [0.0, 1.0]])
+    >>> from deeplimits.blocks import Blocks
+    >>> kernel = kernels.ResidualKernel(Blocks(activations.relu(), activations.linear()))
+    >>> found = kernels.with_layers(kernel, [[1.0, 0.0], [0.0, 1.0]])
     >>> found.prior.shape, found.tangent.shape
     ((2, 2), (2, 2))
     """
@@ -43,8 +44,9 @@ def with_layers(
 
     >>> import numpy as np
     >>> from deeplimits import activations, kernels
-    >>> blocks = kernels.ResidualKernel(activations.linear(), activations.linear())
-    >>> found = kernels.with_layers(blocks, [[1.0, 0.0], [0.0, 1.0]])
+    >>> from deeplimits.blocks import Blocks
+    >>> kernel = kernels.ResidualKernel(Blocks(activations.linear(), activations.linear()))
+    >>> found = kernels.with_layers(kernel, [[1.0, 0.0], [0.0, 1.0]])
     >>> bool(np.isclose(found.prior[0, 0], np.e))  # a linear network: the variance grows like exp(T)
     True
     """

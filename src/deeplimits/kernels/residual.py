@@ -26,8 +26,9 @@ class Unit(NamedTuple):
     """The normal law of one unit, jointly over inputs: mean (..., m) and covariance (..., m, m).
 
     >>> from deeplimits import activations, kernels
-    >>> blocks = kernels.ResidualKernel(activations.plain("tanh"), activations.linear())
-    >>> unit = blocks.finite_depth(0.0, [[1.0, 0.2], [0.2, 1.0]], 10)
+    >>> from deeplimits.blocks import Blocks
+    >>> kernel = kernels.ResidualKernel(Blocks(activations.plain("tanh"), activations.linear()))
+    >>> unit = kernel.finite_depth(0.0, [[1.0, 0.2], [0.2, 1.0]], 10)
     >>> unit.mean.shape, unit.covariance.shape
     ((2,), (2, 2))
     """
@@ -42,8 +43,9 @@ class Tangent(NamedTuple):
     `inputs` is what the layer before the blocks contributes, 0 unless it is trained.
 
     >>> from deeplimits import activations, kernels
-    >>> blocks = kernels.ResidualKernel(activations.relu(), activations.linear())
-    >>> found = blocks.ntk(0.0, [[1.0, 0.0], [0.0, 1.0]])
+    >>> from deeplimits.blocks import Blocks
+    >>> kernel = kernels.ResidualKernel(Blocks(activations.relu(), activations.linear()))
+    >>> found = kernel.ntk(0.0, [[1.0, 0.0], [0.0, 1.0]])
     >>> bool((found.total == found.weights + found.biases + found.inputs).all())
     True
     """
@@ -72,8 +74,9 @@ class ResidualKernel:
 
     >>> import numpy as np
     >>> from deeplimits import activations, kernels
-    >>> blocks = kernels.ResidualKernel(activations.relu(), activations.linear())
-    >>> unit = blocks.at(0.0, [[1.0, 0.0], [0.0, 1.0]])
+    >>> from deeplimits.blocks import Blocks
+    >>> kernel = kernels.ResidualKernel(Blocks(activations.relu(), activations.linear()))
+    >>> unit = kernel.at(0.0, [[1.0, 0.0], [0.0, 1.0]])
     >>> bool(np.isclose(unit.covariance[0, 0], np.exp(0.5)))  # the variance grows like exp(T / 2)
     True
     """
