@@ -9,9 +9,9 @@ from samples import LEVEL, limit_for, z_scores
 from scipy import stats
 
 from deeplimits.architectures import (
-    Activation,
     Attention,
     Convolution,
+    Elementwise,
     Embedding,
     Gated,
     LayerNorm,
@@ -39,7 +39,7 @@ TOKENS = np.array([[1, 8], [4, 0], [1, 3], [2, 3]])
 def transformer(bias=0.5, gain=1.0, norm=LayerNorm):
     attention = Attention(4, causal=True, gain=2.0 * gain, bias=bias, output_gain=1.0)
     return Network(
-        repeat(2, Residual(norm(), attention), Residual(norm(), Linear(32, "he"), Activation("gelu"), Linear(16)))
+        repeat(2, Residual(norm(), attention), Residual(norm(), Linear(32, "he"), Elementwise("gelu"), Linear(16)))
     )
 
 
@@ -48,12 +48,12 @@ def language_model(tied=True):
     return Network(
         Embedding(9, 16, 0.7, name="tokens"),
         Positions(6, 0.3),
-        Residual(LayerNorm(), Activation("relu"), Linear(16, std=0.4)),
+        Residual(LayerNorm(), Elementwise("relu"), Linear(16, std=0.4)),
         last,
     )
 
 
-recurrent = Residual(Activation("tanh"), Linear(16, 1.5), scale=0.5)
+recurrent = Residual(Elementwise("tanh"), Linear(16, 1.5), scale=0.5)
 llama = (
     Residual(RMSNorm(), Attention(4, causal=True, std=0.5, key_heads=2, rotary=100.0)),
     Residual(RMSNorm(), Gated(20, "silu", std=0.3), Linear(16, std=0.3)),
@@ -61,7 +61,7 @@ llama = (
 
 #: Each block in a small network: its twin with weights, the list, the start, whether gradients of the start exist.
 CASES = {
-    "perceptron": (drawn.perceptron, Network(Linear(24, "he", bias=0.3), Activation("relu"), Linear(5)), INPUTS),
+    "perceptron": (drawn.perceptron, Network(Linear(24, "he", bias=0.3), Elementwise("relu"), Linear(5)), INPUTS),
     "gated": (
         drawn.gated,
         Network(repeat(2, Residual(RMSNorm(), Gated(20), Linear(16, "xavier"), skip=0.9, scale=0.5)), LayerNorm()),
@@ -82,9 +82,9 @@ CASES = {
         drawn.convolutional,
         Network(
             Convolution(6, gain="he", bias=0.2),
-            Activation("relu"),
+            Elementwise("relu"),
             Convolution(5, stride=2, padding="periodic"),
-            Activation("tanh"),
+            Elementwise("tanh"),
             Pool(),
             Linear(3),
         ),
@@ -189,15 +189,15 @@ def test_gradients_are_derivatives(name):
 WIDTH = 12
 PARTS = st.sampled_from(
     [
-        (Linear(WIDTH, "he"), Activation("relu")),
-        (Linear(WIDTH, 1.5, bias=0.2), Activation("tanh")),
-        (Residual(RMSNorm(), Linear(20, "he"), Activation("gelu"), Linear(WIDTH)),),
+        (Linear(WIDTH, "he"), Elementwise("relu")),
+        (Linear(WIDTH, 1.5, bias=0.2), Elementwise("tanh")),
+        (Residual(RMSNorm(), Linear(20, "he"), Elementwise("gelu"), Linear(WIDTH)),),
         (LayerNorm(),),
-        (Residual(Activation("relu"), Linear(WIDTH), scale=0.5),),
+        (Residual(Elementwise("relu"), Linear(WIDTH), scale=0.5),),
         (Gated(WIDTH, "gelu", 2.0),),
         (Residual(LayerNorm(), Attention(3, causal=True, gain=1.5), scale=0.7),),
         (Linear(WIDTH, name="shared"),),
-        (repeat(3, Residual(Activation("tanh"), Linear(WIDTH)), tied=True),),
+        (repeat(3, Residual(Elementwise("tanh"), Linear(WIDTH)), tied=True),),
     ]
 )
 
@@ -219,7 +219,7 @@ def test_a_tied_embedding_has_the_gradient_of_both_its_uses():
 
 
 def test_a_gradient_and_its_input_obey_euler_in_every_network_of_rectifiers():
-    network = Network(repeat(6, Linear(32, "he"), Activation("relu")))
+    network = Network(repeat(6, Linear(32, "he"), Elementwise("relu")))
     run = network.sample(INPUTS, 200, 1, at=[0], backward=True, method="lazy")
     last = network.sample(INPUTS, 200, 1, method="lazy")
     product = np.einsum("snm,snm->s", run.gradients[:, 0], run.states[:, 0])
@@ -229,7 +229,7 @@ def test_a_gradient_and_its_input_obey_euler_in_every_network_of_rectifiers():
 @pytest.mark.parametrize(
     "network, mean",
     [
-        (Network(repeat(5, Linear(40, "he"), Activation("relu")), Linear(40)), np.sum(INPUTS**2, 0) / 16),
+        (Network(repeat(5, Linear(40, "he"), Elementwise("relu")), Linear(40)), np.sum(INPUTS**2, 0) / 16),
         (Network(Linear(40), repeat(3, Linear(40)), Linear(40, 2.0, bias=1.0)), 4 * np.sum(INPUTS**2, 0) / 16 + 1),
         (Network(repeat(3, Residual(RMSNorm(0.0), Linear(16, 0.5)))), np.mean(INPUTS**2, 0) + 0.75),
     ],
@@ -240,7 +240,7 @@ def test_mean_squares_are_exact(network, mean):
 
 
 def test_the_norm_of_parameter_gradients_is_that_of_their_outer_products():
-    network = Network(Linear(20, bias=0.3), Activation("tanh"), Linear(7))
+    network = Network(Linear(20, bias=0.3), Elementwise("tanh"), Linear(7))
     run = network.sample(INPUTS, 5, 1, at=[1], backward=True)
     hidden = np.tanh(network.sample(INPUTS, 5, 1, at=[1])[:, 0])
     last = network.sample(INPUTS, 5, 1)

@@ -7,10 +7,10 @@ from scipy import stats
 
 from deeplimits import activations
 from deeplimits.architectures import (
-    Activation,
     Attention,
     ClassToken,
     Convolution,
+    Elementwise,
     Embedding,
     Gated,
     LayerNorm,
@@ -89,14 +89,14 @@ FAMILIES = {
     "pre-norm": (lambda n: pre_norm_mlp(n, 3, 2, scale="1/sqrt(L)"), X),
     "critical": (lambda n: mlp([n, n, 2], "gelu", "critical"), X),
     "gated": (lambda n: Network(Linear(n), Residual(LayerNorm(), Gated(n, "gelu"), Linear(n)), Linear(2)), X),
-    "callable": (lambda n: Network(Linear(n), Activation(np.cos), LayerNorm(), Linear(2)), X),
+    "callable": (lambda n: Network(Linear(n), Elementwise(np.cos), LayerNorm(), Linear(2)), X),
     "tokens": (lambda n: Network(Embedding(5, n, 0.5), Positions(4), LayerNorm(), Pool(), Linear(2)), TOKENS),
     "images": (
         lambda n: Network(
             Convolution(n, 3, padding="zero"),
-            Activation("relu"),
+            Elementwise("relu"),
             Convolution(n, 2, 2, "none"),
-            Activation("relu"),
+            Elementwise("relu"),
             Pool(),
             Linear(2),
         ),
@@ -116,7 +116,7 @@ def test_networks_tend_to_their_kernels(name):
 
 
 def test_kernels_of_layers_follow_the_arc_cosine():
-    network = Network(Linear(10), repeat(4, Activation("relu"), Linear(10, "he")))
+    network = Network(Linear(10), repeat(4, Elementwise("relu"), Linear(10, "he")))
     kernels = network.kernel(X, at=[1, 2, 5])
     rho = kernels[0][0, 1] / np.sqrt(kernels[0][0, 0] * kernels[0][1, 1])
     angle = np.arccos(rho)
@@ -139,14 +139,14 @@ def smallest_p(a, b):
 def test_a_shaped_mlp_is_a_list_of_blocks():
     for phi in (activations.shaped_relu(0, -1), activations.smooth("tanh", a=1.5)):
         c = phi.normaliser(12)
-        network = Network(sequence(Linear(12), Activation(phi)), repeat(5, Linear(12, c**0.5), Activation(phi)))
+        network = Network(sequence(Linear(12), Elementwise(phi)), repeat(5, Linear(12, c**0.5), Elementwise(phi)))
         found = network.sample(X, SAMPLES, 1, observe=lambda state, c=c: c * gram(state), method="lazy")
         assert smallest_p(found, ShapedMLP(phi, 12, 6).sample(X.T @ X / 20, SAMPLES, 2)) > LEVEL / 18
 
 
 def test_a_residual_network_is_a_list_of_blocks():
     inner, outer = activations.plain("tanh"), activations.plain("gelu")
-    branch = Residual(Activation(inner), Linear(20, 0.25**0.5, bias=0.1), Activation(outer))
+    branch = Residual(Elementwise(inner), Linear(20, 0.25**0.5, bias=0.1), Elementwise(outer))
     found = Network(repeat(4, branch)).sample(X, SAMPLES, 1, method="lazy")
     expected = ResNet(Blocks(inner, outer, bias_variance=0.04), 20, 4).sample(X, SAMPLES, 2)
     assert smallest_p(gram(found), gram(expected)) > LEVEL / 18
@@ -156,7 +156,7 @@ def test_a_residual_network_is_a_list_of_blocks():
 def test_a_convolutional_network_is_a_list_of_blocks():
     images = np.random.default_rng(1).standard_normal((6, 3, 4, 1))
     for padding in ("zero", "periodic"):
-        branch = Residual(Activation("relu"), Convolution(6, 3, padding=padding, gain=3 * 0.5))
+        branch = Residual(Elementwise("relu"), Convolution(6, 3, padding=padding, gain=3 * 0.5))
         found = Network(repeat(4, branch)).sample(images, SAMPLES, 1, method="lazy")
         blocks = ConvBlocks(activations.relu(), activations.linear(), kernel=3, padding=padding)
         expected = ResNet(blocks, 6, 4).sample(images, SAMPLES, 2)
@@ -199,13 +199,13 @@ def test_layers_come_in_the_order_asked_for_and_starts_may_differ():
 
 
 def test_a_network_that_overflows_is_infinite_from_there_on():
-    network = Network(repeat(6, Activation(lambda x: x**3, lambda x: 3 * x**2), Linear(20, 1e20)))
+    network = Network(repeat(6, Elementwise(lambda x: x**3, lambda x: 3 * x**2), Linear(20, 1e20)))
     found = network.sample(X, 4, 1, at=[0, 1, 6], backward=True)
     assert np.all(np.isfinite(found.states[:, :2])) and np.all(found.states[:, 2] == np.inf)
     assert not np.any(np.isnan(found.gradients))
 
 
-NET = Network(Linear(6), Activation("relu"), Linear(2))
+NET = Network(Linear(6), Elementwise("relu"), Linear(2))
 
 
 @pytest.mark.parametrize(
@@ -218,8 +218,8 @@ NET = Network(Linear(6), Activation("relu"), Linear(2))
         (lambda: Linear(2, 1.0, std=1.0), "std"),
         (lambda: Linear(2, "critical"), "activation"),
         (lambda: Linear(2, bias="he"), "bias"),
-        (lambda: Activation("no such"), "no such"),
-        (lambda: Activation(3), "activation"),
+        (lambda: Elementwise("no such"), "no such"),
+        (lambda: Elementwise(3), "activation"),
         (lambda: Residual(Linear(2), scale="1/L^2"), "scale"),
         (lambda: repeat(0, Linear(2)), "depth"),
         (lambda: Attention(3, key_heads=2), "key_heads"),
@@ -250,18 +250,18 @@ NET = Network(Linear(6), Activation("relu"), Linear(2))
         (lambda: Network(Embedding(3, 4), Attention(2)).sample([[0.5]], 1, 1), "initial must hold whole"),
         (lambda: Network(Linear(4), Readout(9, "e")).sample(X, 1, 1), "must be that of an Embedding"),
         (lambda: Network(Linear(4, name="w"), Linear(5, name="w")).sample(X, 1, 1), "different laws"),
-        (lambda: Network(Activation(np.sin)).sample(X, 1, 1, backward=True), "derivative"),
+        (lambda: Network(Elementwise(np.sin)).sample(X, 1, 1, backward=True), "derivative"),
         (lambda: Network(Positions(2)).sample(np.ones((2, 3, 1)), 1, 1), "length"),
         (lambda: Network(ClassToken(), Position(4)).sample(np.ones((2, 3, 1)), 1, 1), "place"),
         (lambda: Network(Convolution(2, 3, padding="none")).sample(np.ones((2, 2, 2, 1)), 1, 1), "kernel must fit"),
         (lambda: Network(Attention(2)).kernel(np.ones((4, 2, 1))), "no kernel"),
-        (lambda: Network(Activation("relu")).kernel(X), "Linear first"),
+        (lambda: Network(Elementwise("relu")).kernel(X), "Linear first"),
         (
-            lambda: Network(Residual(Activation("relu"), Linear(20), LayerNorm(), Activation("tanh"))).kernel(X),
+            lambda: Network(Residual(Elementwise("relu"), Linear(20), LayerNorm(), Elementwise("tanh"))).kernel(X),
             "Linear",
         ),
         (lambda: Network(repeat(2, Linear(20), tied=True)).kernel(X), "tied"),
-        (lambda: Network(Gated(4), Activation("relu")).kernel(X), "Linear first"),
+        (lambda: Network(Gated(4), Elementwise("relu")).kernel(X), "Linear first"),
     ],
 )
 def test_bad_input_is_named(call, named):

@@ -9,8 +9,8 @@ from scipy import stats
 
 from deeplimits.architectures import (
     SGD,
-    Activation,
     Adam,
+    Elementwise,
     LayerNorm,
     Linear,
     Network,
@@ -27,7 +27,7 @@ SAMPLES, STEPS = 1500, 3
 X = np.random.default_rng(0).standard_normal((10, 3))
 Y = np.array([[1.0, -1.0, 0.5]])
 NETWORK = Network(
-    Linear(16, "he", bias=0.3), LayerNorm(), repeat(2, Linear(16, 1.4), Activation("tanh"), tied=True), Linear(1)
+    Linear(16, "he", bias=0.3), LayerNorm(), repeat(2, Linear(16, 1.4), Elementwise("tanh"), tied=True), Linear(1)
 )
 RULES = {
     "descent": (SGD(0.3), {}),

@@ -2,9 +2,9 @@
 
 The list reads like the network:
 
->>> from deeplimits.architectures import Activation, Attention, LayerNorm, Linear, Network, Residual, repeat
+>>> from deeplimits.architectures import Elementwise, Attention, LayerNorm, Linear, Network, Residual, repeat
 >>> attention = Residual(LayerNorm(), Attention(heads=4, causal=True))
->>> perceptron = Residual(LayerNorm(), Linear(256, gain="he"), Activation("gelu"), Linear(64))
+>>> perceptron = Residual(LayerNorm(), Linear(256, gain="he"), Elementwise("gelu"), Linear(64))
 >>> network = Network(repeat(12, attention, perceptron), LayerNorm(), Linear(10))
 
 and answers like every process of the package:
@@ -36,13 +36,13 @@ from .linear import Gated, Linear, critical_gain
 from .losses import Loss, cross_entropy, squared
 from .network import Network, gram
 from .optimisers import SGD, Adam
-from .pointwise import Activation, LayerNorm, RMSNorm
+from .pointwise import Elementwise, LayerNorm, RMSNorm
 from .presets import gpt2, gpt3, llama, mlp, pre_norm_mlp, resnet, vit
 from .tokens import Embedding, Positions, Readout
 from .training import Training, train
 
 __all__ = [
-    "Activation",
+    "Elementwise",
     "Adam",
     "Attention",
     "Block",

@@ -71,8 +71,8 @@ class Residual(Sequence):
     """skip x + scale F(x), with F the blocks given one after the other.
 
     A scale is a number, "1/sqrt(L)", "1/L" or "1/sqrt(2L)" with L the depth of the innermost `repeat`, or one number
-    for each of its layers. A branch of one matrix is `Residual(Activation("relu"), Linear(n))`, one of two
-    `Residual(Linear(4 * n), Activation("relu"), Linear(n))`. Pre-norm: a norm begins the branch; post-norm: it
+    for each of its layers. A branch of one matrix is `Residual(Elementwise("relu"), Linear(n))`, one of two
+    `Residual(Linear(4 * n), Elementwise("relu"), Linear(n))`. Pre-norm: a norm begins the branch; post-norm: it
     follows the residual block.
 
     Source: He et al. 2016; Hayou 2023, 1/sqrt(L); Radford et al. 2019, 1/sqrt(2L) for pairs of branches.

@@ -13,7 +13,7 @@ from ..activations import Activation as Given
 from ..kernels import _expectations
 from ._block import Backward, Block, Moments, Size
 from ._parameters import Scope, Weight, columns
-from .pointwise import Activation, _over_positions, _summed, gaussian_moments, resolved
+from .pointwise import Elementwise, _over_positions, _summed, gaussian_moments, resolved
 
 #: Variances of weights by name, of (inputs, outputs) of the matrix.
 GAINS: dict[str, Callable[[int, int], float]] = {
@@ -194,7 +194,7 @@ class Gated(Block):
     "sigmoid" is GLU, "silu" SwiGLU, "gelu" GEGLU.
 
     Source: Dauphin et al. 2017; Shazeer 2020.
-    Raises: as `Linear` and `Activation`.
+    Raises: as `Linear` and `Elementwise`.
     """
 
     width: int
@@ -229,7 +229,7 @@ class Gated(Block):
         """The gated product, and the way back. Both matrices are asked as one, of twice as many rows."""
         both, back = affine(x, scope, 2 * self.width, self.law, rate=self.rate, fan=(x.shape[1], self.width))
         value, gate = both[:, : self.width], both[:, self.width :]
-        phi = Activation(self.function, self.derivative)
+        phi = Elementwise(self.function, self.derivative)
         open_ = phi.value(gate)
 
         def to_input(g: FloatArray) -> FloatArray:

@@ -55,8 +55,8 @@ class Network(Layered):
     the gradients see of them.
 
     >>> import numpy as np
-    >>> from deeplimits.architectures import Activation, Linear, Network, Residual, RMSNorm, repeat
-    >>> branch = RMSNorm(), Linear(256, gain="he"), Activation("relu"), Linear(64)
+    >>> from deeplimits.architectures import Elementwise, Linear, Network, Residual, RMSNorm, repeat
+    >>> branch = RMSNorm(), Linear(256, gain="he"), Elementwise("relu"), Linear(64)
     >>> network = Network(Linear(64), repeat(12, Residual(*branch, scale="1/sqrt(L)")), RMSNorm(), Linear(10))
     >>> network.depth, network.size((784, 2)).parameters
     (15, 444864)

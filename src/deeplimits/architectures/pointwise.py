@@ -48,7 +48,7 @@ def evaluate(activation: Any, x: FloatArray, width: int, *, slope: bool = False)
 
 
 @dataclass(frozen=True)
-class Activation(Block):
+class Elementwise(Block):
     """An activation of every neuron: a name, an activation of the package, or a callable with its derivative.
 
     Shapes: callables map arrays to arrays of the same shape. Shaped activations take the width of the state.
@@ -71,7 +71,7 @@ class Activation(Block):
         if isinstance(function, Given):
             return evaluate(function, x, x.shape[1], slope=slope)
         if slope and self.derivative is None:
-            raise ValueError("Activation needs derivative= for gradients of a callable, got None")
+            raise ValueError("Elementwise needs derivative= for gradients of a callable, got None")
         call = self.derivative if slope and self.derivative is not None else function
         return np.asarray(call(x), np.float64)
 
@@ -82,7 +82,7 @@ class Activation(Block):
     def moments(self, moments: Moments, layer: int = 0, depth: int = 1) -> Moments:
         """E phi and E phi phi for Gaussian neurons."""
         if not moments.gaussian:
-            raise ValueError("Activation has a kernel of infinite width only after Gaussian neurons: put Linear first")
+            raise ValueError("Elementwise has a kernel of infinite width only after Gaussian neurons: put Linear first")
         mean, second = gaussian_moments(resolved(self.function), moments.second, moments.shape[0])
         return Moments(moments.shape, mean, second)
 

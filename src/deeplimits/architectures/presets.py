@@ -13,7 +13,7 @@ from .composite import Residual, repeat
 from .images import ClassToken, Convolution, Flatten, Position
 from .linear import Gated, Linear
 from .network import Network
-from .pointwise import Activation, LayerNorm, RMSNorm
+from .pointwise import Elementwise, LayerNorm, RMSNorm
 from .tokens import Embedding, Positions, Readout
 
 #: GELU by a hyperbolic tangent, as GPT-2 has it. Source: Hendrycks and Gimpel 2016.
@@ -43,14 +43,14 @@ def mlp(
     Each matrix with its activation is a layer; the last has none.
 
     Source: He et al. 2015, the gain of the default.
-    Raises: ValueError as `Linear` and `Activation`, and for no widths.
+    Raises: ValueError as `Linear` and `Elementwise`, and for no widths.
     """
     if not len(widths):
         raise ValueError(f"widths must hold at least one width, got {widths!r}")
     blocks: list[Block] = []
     for width in widths:
         matrix = Linear(width, gain, bias=bias, activation=activation if gain == "critical" else None)
-        blocks += [repeat(1, matrix, Activation(activation))]
+        blocks += [repeat(1, matrix, Elementwise(activation))]
     return Network(
         *blocks[:-1],
         repeat(1, Linear(widths[-1], gain, bias=bias, activation=activation if gain == "critical" else None)),
@@ -68,11 +68,11 @@ def resnet(
     """A residual network x + scale W phi(x) between an input and an output matrix.
 
     Source: Hayou 2023.
-    Raises: ValueError as `Linear`, `Activation` and `Residual`.
+    Raises: ValueError as `Linear`, `Elementwise` and `Residual`.
     """
     return Network(
         Linear(width),
-        repeat(depth, Residual(Activation(activation), Linear(width, gain), scale=scale)),
+        repeat(depth, Residual(Elementwise(activation), Linear(width, gain), scale=scale)),
         Linear(outputs),
     )
 
@@ -89,12 +89,12 @@ def pre_norm_mlp(
     """A residual network of perceptrons after RMSNorm: x + scale W_2 phi(W_1 norm(x)).
 
     Source: the feed-forward half of pre-norm transformers, Xiong et al. 2020.
-    Raises: ValueError as `Linear`, `Activation` and `Residual`.
+    Raises: ValueError as `Linear`, `Elementwise` and `Residual`.
     """
     branch = (
         RMSNorm(),
         Linear(whole("expansion", expansion) * whole("width", width), gain),
-        Activation(activation),
+        Elementwise(activation),
         Linear(width),
     )
     return Network(Linear(width), repeat(depth, Residual(*branch, scale=scale)), RMSNorm(), Linear(outputs))
@@ -157,7 +157,7 @@ def vit(size: str = "base", patch: int = 16, pixels: int = 224, classes: int = 1
         raise ValueError(f"patch must divide pixels={pixels}, got {patch}")
     attention = Residual(LayerNorm(1e-6), Attention(heads, gain="xavier", bias=0.0))
     perceptron = Residual(
-        LayerNorm(1e-6), Linear(hidden, "xavier", bias=1e-6), Activation("gelu"), Linear(width, "xavier", bias=1e-6)
+        LayerNorm(1e-6), Linear(hidden, "xavier", bias=1e-6), Elementwise("gelu"), Linear(width, "xavier", bias=1e-6)
     )
     return Network(
         Convolution(width, patch, patch, "none", bias=0.0),
@@ -175,7 +175,7 @@ def _gpt(depth: int, width: int, heads: int, vocabulary: int, length: int, reado
     last = 0.02 / float(np.sqrt(2 * depth))
     attention = Residual(LayerNorm(), Attention(heads, causal=True, std=0.02, bias=0.0, output_std=last))
     perceptron = Residual(
-        LayerNorm(), Linear(4 * width, std=0.02, bias=0.0), Activation(GELU_TANH), Linear(width, std=last, bias=0.0)
+        LayerNorm(), Linear(4 * width, std=0.02, bias=0.0), Elementwise(GELU_TANH), Linear(width, std=last, bias=0.0)
     )
     blocks = [
         Embedding(vocabulary, width, name="tokens"),
