@@ -5,13 +5,13 @@ import numpy as np
 
 def network_with_weights(network, x0, samples, seed, outer=None):
     """The last state with every weight drawn, in float64."""
-    draw, n, step = np.random.default_rng(seed), network.width, network.time / network.depth
-    outer = network.outer if outer is None else outer
+    draw, n, step = np.random.default_rng(seed), network.width, network.blocks.time / network.depth
+    outer = network.blocks.outer if outer is None else outer
     x = np.broadcast_to(x0, (samples, *x0.shape)).copy()
     for _ in range(network.depth):
-        W = draw.standard_normal((samples, n, n)) * np.sqrt(network.weight_variance * step / n)
-        b = draw.standard_normal((samples, n, 1)) * np.sqrt(network.bias_variance * step)
-        x += outer(W @ network.inner(x, n) + b, n)
+        W = draw.standard_normal((samples, n, n)) * np.sqrt(network.blocks.weight_variance * step / n)
+        b = draw.standard_normal((samples, n, 1)) * np.sqrt(network.blocks.bias_variance * step)
+        x += outer(W @ network.blocks.inner(x, n) + b, n)
     return x
 
 

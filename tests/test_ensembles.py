@@ -353,7 +353,7 @@ def test_unpicklable_statistics_are_named_before_a_process_pool_starts(pool):
 
 @pytest.mark.slow
 def test_errors_of_a_worker_arrive(pool):
-    with pytest.raises(ValueError, match="V0 must be symmetric"):
+    with pytest.raises(ValueError, match="initial must be symmetric"):
         summarise(NETWORK, [[1, 0], [0.5, 1]], 100, 0, ensembles.values, pool)
 
 

@@ -222,7 +222,7 @@ def test_jacobians_have_their_shapes_and_no_nan(n, m, steps, inner, outer, seed)
     process = diffusions.ResidualSDE(Blocks(diffusion_limit(inner, outer), outer), n)
     for found in (
         networks.ResNet(Blocks(inner, outer), n, steps).jacobians(x0, 2, seed, at=[0, steps]),
-        process.sample(x0, 2, seed, at=[0.0, 1.0], steps=steps),
+        process.jacobians(x0, 2, seed, at=[0.0, 1.0], steps=steps),
     ):
         assert found.state.shape == (2, 2, n, m) and found.jacobian.shape == (2, 2, m, n, n)
         assert found.log_determinant.shape == (2, 2, m)

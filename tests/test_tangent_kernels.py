@@ -33,21 +33,28 @@ def matrix_gaussian(width):
 
 def output(network, x0, parameters, readout):
     """<readout, x_T> by plain NumPy, from the standard normals of all layers, (depth, width^2 + width)."""
-    width, step = network.width, network.time / network.depth
+    width, step = network.width, network.blocks.time / network.depth
     identity = np.eye(width)
-    rows = identity if network.row_covariance is None else symmetric_root(network.row_covariance)
+    rows = identity if network.blocks.row_covariance is None else symmetric_root(network.blocks.row_covariance)
     columns = (
-        identity / np.sqrt(width) if network.column_covariance is None else symmetric_root(network.column_covariance)
+        identity / np.sqrt(width)
+        if network.blocks.column_covariance is None
+        else symmetric_root(network.blocks.column_covariance)
     )
     bias = symmetric_root(
-        network.bias_variance * identity if network.bias_covariance is None else network.bias_covariance
+        network.blocks.bias_variance * identity
+        if network.blocks.bias_covariance is None
+        else network.blocks.bias_covariance
     )
-    mean = 0 if network.weight_mean is None else step * network.weight_mean
+    mean = 0 if network.blocks.weight_mean is None else step * network.blocks.weight_mean
     x = x0.copy()
     for one in parameters:
-        W = np.sqrt(network.weight_variance * step) * rows @ one[: width**2].reshape(width, width) @ columns + mean
+        W = (
+            np.sqrt(network.blocks.weight_variance * step) * rows @ one[: width**2].reshape(width, width) @ columns
+            + mean
+        )
         b = np.sqrt(step) * bias @ one[width**2 :]
-        x = x + network.outer(W @ network.inner(x) + b[:, None])
+        x = x + network.blocks.outer(W @ network.blocks.inner(x) + b[:, None])
     return readout @ x
 
 

@@ -45,7 +45,10 @@ def _differs(site: Path, page: str, name: str | None, kind: str, content: Any, p
         return [] if same else [f"figure `{name}`: its table differs from the notebook"]
     if kind == "image/svg+xml" and name:
         shown = pictures((site / page).with_suffix(".html"), name)
-        same = any(picture.exists() and picture.read_text(encoding="utf-8") == text for picture in shown)
+        # MyST-NB writes a picture without the line end that Matplotlib puts last.
+        same = any(
+            picture.exists() and picture.read_text(encoding="utf-8").rstrip() == text.rstrip() for picture in shown
+        )
         return [] if same else [f"figure `{name}`: its picture differs from the notebook"]
     return []
 
