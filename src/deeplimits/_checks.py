@@ -120,22 +120,25 @@ def numbers(name: str, value: ArrayLike, least_axes: int = 0, what: str = "an ar
 
 def _plain(name: str, value: ArrayLike, least_axes: int, what: str) -> tuple[FloatArray, float]:
     """The numbers, and the unit of rounding of the type in which they were given."""
-    wrong = ValueError(f"{name} must be {what}, got {shown(value)}")
+
+    def wrong() -> ValueError:
+        return ValueError(f"{name} must be {what}, got {shown(value)}")
+
     if _has(value, np.ma.isMaskedArray):
         raise ValueError(f"{name} must be {what} without a mask, got {shown(value)}; fill or leave out what is masked")
     if _has(value, lambda entry: isinstance(entry, bool | np.bool)):  # NumPy reads those beside numbers as 0 and 1
-        raise wrong
+        raise wrong()
     try:
         with np.errstate(all="ignore"):  # long doubles beyond 1.8e308 become infinite
             array = np.array(value, ndmin=least_axes)
             if array.dtype.kind == "O" and not all(_is_real(entry) for entry in array.flat):
-                raise wrong
+                raise wrong()
             if array.dtype.kind not in "iufO":
-                raise wrong
+                raise wrong()
             unit = float(np.finfo(array.dtype).eps) if array.dtype.kind == "f" else 0.0
             return array.astype(np.float64), max(unit, float(np.finfo(np.float64).eps))
     except (TypeError, ValueError, OverflowError):
-        raise wrong from None
+        raise wrong() from None
 
 
 def _has(value: object, kind: Callable[[object], bool]) -> bool:
