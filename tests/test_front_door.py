@@ -1,6 +1,7 @@
 """The way in: `import deeplimits`, and everything public is there by name, and light."""
 
 import importlib
+import inspect
 import pkgutil
 import subprocess
 import sys
@@ -53,3 +54,10 @@ def test_a_module_offers_what_it_has(name):
 
 def test_type_checkers_read_the_package():
     assert files("deeplimits").joinpath("py.typed").is_file()
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_no_module_is_hidden_by_a_function_of_its_name(name):
+    module = importlib.import_module(f"deeplimits.{name}")
+    inside = [each.name for each in pkgutil.iter_modules(getattr(module, "__path__", []))]
+    assert [each for each in inside if hasattr(module, each) and not inspect.ismodule(getattr(module, each))] == []

@@ -4,14 +4,14 @@ A shaped network moves its activation towards the identity as the width grows,
 so that each layer changes the covariance by an amount of order 1/width.
 """
 
+from ._plain import Plain, plain
+from ._smooth import Smooth, smooth
 from .base import Activation, Constants
 from .coercion import ActivationLike, activation, shaped, unshaped
 from .derivatives import symbolic
 from .function import Function
 from .geometry import angle_defect, angle_of, correlation_of
-from .plain import Plain, plain
 from .rectifier import Rectifier, leaky_relu, linear, relu, shaped_relu
-from .smooth import Smooth, smooth
 
 __all__ = [
     "Activation",

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._checks import shown
+from ._plain import plain
+from ._smooth import smooth
 from .base import Activation
 from .function import Function
-from .plain import plain
 from .rectifier import leaky_relu, linear, relu
-from .smooth import smooth
 
 #: What calls accept where they want an activation.
 ActivationLike = Activation | str
