@@ -15,9 +15,9 @@ import numpy as np
 
 from .._checks import FloatArray
 from .._jit import FUSED, njit
-from ._smooth import explode, grow, write
 from .lanes import LANES, draw, lanes_wanted
 from .linear import factorise, multiply, shake
+from .smooth import explode, grow, write
 
 
 class Room(NamedTuple):
