@@ -24,6 +24,17 @@ def of(package: metadata.PackageMetadata) -> str:
     return "; ".join(classified) or (text if text and "\n" not in text and len(text) <= 60 else UNNAMED)
 
 
+def title(name: str) -> str:
+    """The first line of the licence that a package brings along, where that is its name."""
+    for file in metadata.files(name) or []:
+        if file.name.upper().startswith(("LICENSE", "LICENCE", "COPYING")):
+            lines = [line.strip() for line in Path(str(file.locate())).read_text(encoding="utf-8").splitlines()]
+            first = next(filter(None, lines), "")
+            if "licen" in first.lower() and len(first) <= 60:
+                return first
+    return UNNAMED
+
+
 def to_markdown() -> str:
     """The generated part of the page on licences: every package of the lock that is installed here."""
     lines = ["| package | version | licence |", "|---|---|---|"]
@@ -32,5 +43,8 @@ def to_markdown() -> str:
             found = metadata.metadata(name)
         except metadata.PackageNotFoundError:
             continue  # of another system or another Python
-        lines.append(f"| {name} | {version} | {of(found).replace('|', '/')} |")
+        licence = of(found)
+        if licence == UNNAMED:
+            licence = title(name)
+        lines.append(f"| {name} | {version} | {licence.replace('|', '/')} |")
     return "\n".join(lines) + "\n"
