@@ -17,8 +17,9 @@ def inventory(site):
     """Where each name of the Python package is explained: what other projects' documentation links to."""
     head, packed = (site / "objects.inv").read_bytes().split(b"zlib.\n", 1)
     assert head.startswith(b"# Sphinx inventory version 2")
-    lines = [line.split(" ") for line in zlib.decompress(packed).decode().splitlines()]
-    return {name: place.replace("$", name) for name, kind, _, place, *_ in lines if kind.startswith("py:")}
+    # A name may hold spaces, as titles of pages do.
+    lines = re.findall(r"^(.+?)\s+(\S+)\s+-?\d+\s+(\S*)\s+.*$", zlib.decompress(packed).decode(), re.MULTILINE)
+    return {name: place.replace("$", name) for name, kind, place in lines if kind.startswith("py:")}
 
 
 def entry(site, place):
