@@ -210,7 +210,7 @@ def mnist(url: str = MNIST_URL, md5: str = MNIST_MD5) -> Pictures:
 
 
 def cache_folder() -> Path:
-    """Where files that cost time are kept: $DEEPLIMITS_CACHE, by default deeplimits in the user's cache.
+    """Where files that cost time are kept: DEEPLIMITS_CACHE, by default deeplimits in the user's cache.
 
     >>> from deeplimits import data
     >>> data.cache_folder().name != ""
