@@ -14,7 +14,20 @@ import sys
 import time
 from pathlib import Path
 
-from bookbuild import BuildError, api, audit, check, citations, claims, figures, licences, pages, provenance, stage
+from bookbuild import (
+    BuildError,
+    api,
+    audit,
+    check,
+    citations,
+    claims,
+    figures,
+    licences,
+    pages,
+    printed,
+    provenance,
+    stage,
+)
 
 SITE = Path("_build/html")
 PREVIOUS = Path("_build/html.previous")
@@ -76,6 +89,8 @@ def build(profile: str, inputs: dict[str, str]) -> None:
     evidence = claims.records(shown)
     listed = claims.load()
     joined = claims.join(listed, evidence, profile)
+    if unfounded := printed.faults(shown, listed, evidence, printed.load(), profile):
+        raise BuildError(*unfounded)
     stage.build(
         shown,
         {
