@@ -132,7 +132,7 @@ def texts(shown: list[Page], listed: list[dict]) -> dict[str, str]:
     """The prose of each page with captions and descriptions of its figures, and each claim in words."""
     found = {path.with_suffix("").as_posix(): path.read_text(encoding="utf-8") for path in sorted(BOOK.rglob("*.md"))}
     for page in shown:
-        parts = []
+        parts: list[str] = []
         for cell in json.loads(page.path.read_text(encoding="utf-8"))["cells"]:
             figure = cell["metadata"].get("mystnb", {})
             told = (figure.get("figure", {}).get("caption", ""), figure.get("image", {}).get("alt", ""))
