@@ -87,9 +87,8 @@ def test_a_caption_is_in_print_as_well(pages):
     notebook = nbformat.read(path, as_version=4)
     notebook.cells[1].metadata["mystnb"] = {"figure": {"name": "fig", "caption": "The line is at 0.777."}}
     nbformat.write(notebook, path)
-    assert faults(pages)[0] == (
-        f"{PAGE}: 0.777 is printed and has no origin in book/numbers.yml: `… 5`, [a](page-1.5.html). The line is at 0.777. …`"
-    )
+    assert faults(pages)[0].startswith(f"{PAGE}: 0.777 is printed and has no origin in book/numbers.yml: `…")
+    assert faults(pages)[0].endswith("The line is at 0.777. …`")
 
 
 def test_in_the_full_profile_cells_may_give_other_numbers_but_formulas_may_not(pages):
