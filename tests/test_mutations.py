@@ -73,15 +73,28 @@ def planted(**changes):
     ],
 )
 def test_the_fate_of_a_mutation(project, changes, fate):
-    assert mutations.run(planted(**changes), project).startswith(fate)
+    found = mutations.run(planted(**changes), project)
+    what, _, why = fate.partition(": ")
+    assert found.what == what and found.by.startswith(why)
     assert "a + b" in (project / "src/sums.py").read_text(), "only a copy is changed"
 
 
-def test_the_table_has_survivors_first_and_the_rate(project):
-    results = mutations.run_all([planted(), planted(name="same", new="b + a")], 2, project)
-    lines = mutations.table(results).splitlines()
-    assert lines[2].startswith("| same | formula | `src/sums.py` | survived") and lines[3].endswith("| killed |")
-    assert lines[-1] == "Noticed: 1 of 2."
+def test_the_test_that_notices_is_named(project):
+    assert mutations.run(planted(), project).by == "tests/test_sums.py::test_add"
+
+
+def test_results_are_kept_beside_those_of_other_runs_until_the_mutation_is_gone(project, tmp_path):
+    path = tmp_path / "results.json"
+    both = [planted(), planted(name="same", new="b + a")]
+    found = dict(mutations.run_all(both, 2, project))
+    mutations.record({both[0]: found[both[0]]}, both, "today", path)
+    mutations.record({both[1]: found[both[1]]}, both, "today", path)
+    kept = mutations.recorded(path)
+    assert {name: entry["fate"] for name, entry in kept.items()} == {"minus": "killed", "same": "survived"}
+    assert mutations.waiting(both, path) == [both[1]], "what is not noticed is run again"
+    assert mutations.waiting([planted(new="a - 2 * b")], path), "and what has changed"
+    mutations.record({}, both[:1], "today", path)
+    assert list(mutations.recorded(path)) == ["minus"]
 
 
 @pytest.mark.parametrize(

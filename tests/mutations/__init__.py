@@ -1,23 +1,41 @@
-"""Planted errors and their runner: `python -m tests.mutations [--only FILE] [--jobs N]`, or `make mutants`."""
+"""Planted errors and their runner: `python -m tests.mutations`, or `make mutants`."""
 
 from __future__ import annotations
 
 import ast
+import hashlib
+import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import yaml
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
+#: What the last runs found; the site shows it.
+RESULTS = ROOT / "book" / "mutations.json"
 #: What a copy of the project needs for its tests.
-COPIED = ("src", "tests", "book", "pyproject.toml", "_toc.yml", "_config.yml", "CITATION.cff", "requirements.txt")
+COPIED = (
+    "src",
+    "tests",
+    "book",
+    "pyproject.toml",
+    "_toc.yml",
+    "_config.yml",
+    "CITATION.cff",
+    "requirements.txt",
+    "explorer",
+    "benchmarks",
+    "Makefile",
+)
 #: Longest run of the tests of one mutation, in seconds.
 LIMIT = 900
 
@@ -90,13 +108,20 @@ def load(only: str = "", folder: Path = HERE) -> list[Mutation]:
     return found
 
 
-def run(mutation: Mutation, root: Path = ROOT) -> str:
-    """What becomes of a mutation: killed, survived, equivalent, or broken, with the reason.
+class Fate(NamedTuple):
+    """What became of a mutation: killed, survived, equivalent, or broken; and by what, or why."""
+
+    what: str
+    by: str = ""
+
+
+def run(mutation: Mutation, root: Path = ROOT) -> Fate:
+    """What becomes of a mutation.
 
     Broken is one whose tests cannot be collected: an error that any import shows proves nothing.
     """
     if mutation.equivalent:
-        return "equivalent"
+        return Fate("equivalent", mutation.equivalent)
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "project"
         copy.mkdir()
@@ -109,30 +134,68 @@ def run(mutation: Mutation, root: Path = ROOT) -> str:
         try:
             mutation.apply(copy)
         except ValueError as error:
-            return f"broken: {error}"
-        environment = os.environ | {"PYTHONPATH": str(copy / "src"), "NUMBA_CACHE_DIR": str(copy / ".numba")}
+            return Fate("broken", str(error))
+        # Machine code is kept by the state of all modules that it comes from, so that no mutation sees that of another.
+        kept = os.environ.get("NUMBA_CACHE_DIR", str(root / "_build" / "numba"))
+        environment = os.environ | {"PYTHONPATH": str(copy / "src"), "NUMBA_CACHE_DIR": kept}
         command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *mutation.tests]
         try:
             done = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, timeout=LIMIT)
         except subprocess.TimeoutExpired:
-            return "killed"
-    if done.returncode in (0, 1):
-        return ("survived", "killed")[done.returncode]
-    return f"broken: {(done.stdout + done.stderr).strip().splitlines()[-1]}"
+            return Fate("killed", f"no end within {LIMIT} s")
+    return _fate(done)
 
 
-def table(results: dict[Mutation, str]) -> str:
-    """The results as a table of Markdown, survivors first, with the rate."""
-    judged = [fate for fate in results.values() if fate in ("killed", "survived")]
-    lines = ["| mutation | kind | where | fate |", "|---|---|---|---|"]
-    for mutation, fate in sorted(results.items(), key=lambda item: (item[1] != "survived", item[0].name)):
-        where = f"`{mutation.file}`" + (f", `{mutation.within}`" if mutation.within else "")
-        told = f"{fate}: {mutation.equivalent}" if fate == "equivalent" else fate
-        lines.append(f"| {mutation.name} | {mutation.kind} | {where} | {told} |")
-    return "\n".join([*lines, "", f"Noticed: {judged.count('killed')} of {len(judged)}."])
+def _fate(done: subprocess.CompletedProcess[str]) -> Fate:
+    """What a run of tests says."""
+    said = (done.stdout + done.stderr).strip().splitlines()
+    if done.returncode == 0:
+        return Fate("survived")
+    failed = [line.split(" ")[1] for line in said if line.startswith("FAILED ")]
+    if done.returncode == 1 and failed:
+        return Fate("killed", failed[0].partition("[")[0])
+    return Fate("broken", said[-1] if said else f"exit status {done.returncode}")
 
 
-def run_all(mutations: list[Mutation], jobs: int, root: Path = ROOT) -> dict[Mutation, str]:
-    """The fate of each mutation, several at a time."""
+def digest(mutation: Mutation) -> str:
+    """A name for what a mutation changes and which tests see it."""
+    parts = (mutation.file, mutation.within, mutation.old, mutation.new, *mutation.tests, mutation.equivalent)
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
+
+
+def recorded(path: Path = RESULTS) -> dict[str, dict[str, str]]:
+    """The results of the last runs, by name."""
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def record(results: dict[Mutation, Fate], known: list[Mutation], when: str, path: Path = RESULTS) -> None:
+    """Keep the results beside those of other runs; what is no longer a mutation is dropped."""
+    found = recorded(path)
+    for mutation, fate in results.items():
+        found[mutation.name] = {
+            "kind": mutation.kind,
+            "file": mutation.file,
+            "within": mutation.within,
+            "digest": digest(mutation),
+            "fate": fate.what,
+            "by": fate.by,
+            "run": when,
+        }
+    names = {mutation.name for mutation in known}
+    kept = {name: found[name] for name in sorted(found) if name in names}
+    path.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def waiting(mutations: list[Mutation], path: Path = RESULTS) -> list[Mutation]:
+    """The mutations that are not recorded as noticed, or have changed since."""
+    known = recorded(path)
+    good = {name for name, entry in known.items() if entry["fate"] in ("killed", "equivalent")}
+    return [each for each in mutations if each.name not in good or known[each.name]["digest"] != digest(each)]
+
+
+def run_all(mutations: list[Mutation], jobs: int, root: Path = ROOT) -> Iterator[tuple[Mutation, Fate]]:
+    """The fate of each mutation, several at a time, as they come."""
     with ThreadPoolExecutor(jobs) as workers:
-        return dict(zip(mutations, workers.map(lambda each: run(each, root), mutations), strict=True))
+        runs = {workers.submit(run, mutation, root): mutation for mutation in mutations}
+        for finished in as_completed(runs):
+            yield runs[finished], finished.result()
