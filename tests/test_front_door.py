@@ -12,6 +12,7 @@ import pytest
 import deeplimits
 
 MODULES = deeplimits.__all__
+CALLS = ["compare", "report"]
 
 
 def fresh(program: str) -> str:
@@ -19,8 +20,13 @@ def fresh(program: str) -> str:
     return subprocess.run([sys.executable, "-c", program], text=True, capture_output=True, check=True).stdout.strip()
 
 
-def test_tab_shows_the_modules_and_nothing_else():
-    assert [name for name in dir(deeplimits) if not name.startswith("_")] == sorted(MODULES)
+def test_tab_shows_the_modules_and_what_a_practitioner_calls():
+    assert [name for name in dir(deeplimits) if not name.startswith("_")] == sorted([*MODULES, *CALLS])
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_what_a_practitioner_calls_is_a_function(name):
+    assert getattr(deeplimits, name) is getattr(deeplimits.own, name)
 
 
 def test_every_module_that_says_what_it_offers_is_public():

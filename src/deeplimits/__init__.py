@@ -24,12 +24,15 @@ if TYPE_CHECKING:
     from . import kernels as kernels
     from . import lazy as lazy
     from . import networks as networks
+    from . import own as own
     from . import reference as reference
     from . import stability as stability
     from . import torch as torch
     from . import training as training
     from . import verdicts as verdicts
     from . import wishart as wishart
+    from .own import compare as compare
+    from .own import report as report
 
 __version__ = "0.3.0"
 __all__ = [
@@ -50,6 +53,7 @@ __all__ = [
     "kernels",
     "lazy",
     "networks",
+    "own",
     "reference",
     "stability",
     "torch",
@@ -57,13 +61,17 @@ __all__ = [
     "verdicts",
     "wishart",
 ]
+#: What a practitioner calls, without the name of a module.
+_CALLS = ("compare", "report")
 
 
 def __getattr__(name: str) -> Any:
+    if name in _CALLS:
+        return getattr(importlib.import_module(".own", __name__), name)
     if name in __all__:
         return importlib.import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*__all__, *(name for name in globals() if name.startswith("__"))])
+    return sorted([*__all__, *_CALLS, *(name for name in globals() if name.startswith("__"))])

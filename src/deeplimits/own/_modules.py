@@ -1,0 +1,213 @@
+"""Modules of PyTorch as a source of measurements: hooks on every matrix and norm, forward and back."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .._checks import FloatArray
+from .._files import Arrays
+from .._optional import found, missing
+from .._torch_laws import Laws, matrices_of
+from ._trace import log10, looked, measured
+
+Law = Callable[[str, Any], float | None]
+#: Networks of a report of a module, if their number is not given.
+SAMPLES = 50
+
+
+class Seen(NamedTuple):
+    """What one pass shows of a layer: of its output, of its input, of the gradient at its output, and of its matrix.
+
+    Shapes: (4,) each, see `looked`, zeros for an input of tokens; `weight` is the logarithm of the norm of the gradient
+        with respect to the matrix of a linear layer, -inf for others.
+    """
+
+    output: FloatArray
+    input: FloatArray
+    gradient: FloatArray
+    weight: float
+
+
+def needed() -> Any:
+    """PyTorch. Raises: ImportError without it."""
+    torch = found("torch")
+    if torch is None:
+        raise missing("a report of a module", "PyTorch", "torch")
+    return torch
+
+
+def layers_of(module: Any) -> dict[str, str]:
+    """The layers that are watched, by name: what they are."""
+    torch = needed()
+    laws = Laws(torch, module, None)
+    matrices = {name: str(laws.kind(part)) for name, part in matrices_of(torch, module, laws)}
+    inside = tuple(f"{name}." for name, kind in matrices.items() if kind == "attention")
+    kinds = {name: "norm" for name, part in module.named_modules() if "Norm" in type(part).__name__}
+    chosen = {**matrices, **kinds}
+    return {
+        name: chosen[name]
+        for name, _ in module.named_modules()
+        if name in chosen and not name.startswith(inside or ("\0",))
+    }
+
+
+def reference(module: Any) -> Any:
+    """The same module in single precision and evaluation mode, with its parameters on the meta device.
+
+    Parameters of a part that cannot initialise itself keep their values.
+    """
+    torch = needed()
+    hub = hasattr(module, "_init_weights")
+    memo: dict[int, Any] = {}
+    laws = Laws(torch, module, None)
+    for part in module.modules():
+        for tensor in part.parameters(recurse=False):
+            if hub or laws.kind(part) or hasattr(part, "reset_parameters"):
+                empty = torch.empty_like(tensor, device="meta")
+                memo[id(tensor)] = torch.nn.Parameter(empty, requires_grad=tensor.requires_grad)
+    return copy.deepcopy(module, memo).float().eval()
+
+
+def arguments(module: Any, batch: Any, *, single: bool) -> tuple[tuple, dict]:
+    """What a module is called with: a tensor, a tuple of them, or names.
+
+    Floating-point inputs of a copy in single precision are single too.
+    """
+    torch = needed()
+
+    def one(value: Any) -> Any:
+        value = torch.as_tensor(value) if isinstance(value, np.ndarray | list) else value
+        if not isinstance(value, torch.Tensor) or not value.is_floating_point():
+            return value
+        if not bool(torch.isfinite(value).all()):
+            raise ValueError("batch must be finite, got infinite or missing numbers")
+        own = next((p.dtype for p in module.parameters() if p.is_floating_point()), torch.float32)
+        return value.detach().to(torch.float32 if single else own).requires_grad_()
+
+    if isinstance(batch, Mapping):
+        return (), {key: one(value) for key, value in batch.items()}
+    many = batch if isinstance(batch, tuple) else (batch,)
+    return tuple(one(value) for value in many), {}
+
+
+class Watch:
+    """A hook that keeps what the first pass through a layer shows."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind, self.output, self.input = kind, np.full(4, np.nan), np.zeros(4)
+        self.gradient, self.weight, self.passed = np.full(4, -np.inf), -np.inf, False
+
+    def __call__(self, part: Any, args: tuple, output: Any) -> None:
+        y = output[0] if isinstance(output, tuple) else output
+        if self.passed or not hasattr(y, "register_hook"):
+            return
+        self.passed, self.output = True, _looked(y, self.kind)
+        x = next((one for one in args if hasattr(one, "is_floating_point") and one.is_floating_point()), None)
+        if x is not None:
+            self.input = _looked(x, self.kind)
+        if y.requires_grad:
+            y.register_hook(lambda g: self.back(g, x))
+
+    def back(self, g: Any, x: Any) -> None:
+        """Look at the gradient at the output."""
+        self.gradient = _looked(g, self.kind)
+        if self.kind == "linear" and x is not None:
+            G, X = (one.detach().double().reshape(-1, one.shape[-1]) for one in (g, x))
+            self.weight = float(log10(np.array(float(((G @ G.T) * (X @ X.T)).sum().clamp(min=0)))) / 2)
+
+    @property
+    def seen(self) -> Seen:
+        """What was kept."""
+        return Seen(self.output, self.input, self.gradient, self.weight)
+
+
+def watched(
+    module: Any, batch: tuple[tuple, dict], layers: Mapping[str, str], seed: int
+) -> tuple[list[Seen], FloatArray]:
+    """One pass forward and back: what is seen of each layer, and the size of the outputs with the loss.
+
+    Raises: ValueError for a batch that does not fit the module.
+    """
+    watches = {name: Watch(kind) for name, kind in layers.items()}
+    hooks = [module.get_submodule(name).register_forward_hook(watch) for name, watch in watches.items()]
+    try:
+        y = _called(module, batch)
+        value = _loss(y, seed)
+        if value.requires_grad:
+            value.backward()
+    finally:
+        for hook in hooks:
+            hook.remove()
+        module.zero_grad(set_to_none=True)
+    last = _looked(y, "linear")
+    return [watch.seen for watch in watches.values()], np.array([last[0], float(value.detach()), y.shape[-1]])
+
+
+def _called(module: Any, batch: tuple[tuple, dict]) -> Any:
+    torch = needed()
+    try:
+        y = module(*batch[0], **batch[1])
+    except (RuntimeError, TypeError, ValueError, IndexError, AssertionError) as error:
+        text = " ".join(str(error).split())
+        raise ValueError(f"batch must fit the module, which refused it: {text[:300]}") from None
+    y = getattr(y, "logits", y)
+    y = next((one for one in y if isinstance(one, torch.Tensor)), None) if isinstance(y, tuple | list) else y
+    y = getattr(y, "last_hidden_state", y)
+    if not isinstance(y, torch.Tensor) or y.dim() < 2:
+        raise ValueError(f"module must return a tensor (batch, ..., outputs), got {type(y).__name__}")
+    return y
+
+
+def _loss(y: Any, seed: int) -> Any:
+    """Cross entropy against labels drawn at random, or the squared error to 1 of a single output."""
+    torch, flat = needed(), y.reshape(-1, y.shape[-1]).float()
+    if flat.shape[1] == 1:
+        return ((flat - 1) ** 2).mean() / 2
+    labels = np.random.default_rng([seed, 1]).integers(0, flat.shape[1], len(flat))
+    return torch.nn.functional.cross_entropy(flat, torch.from_numpy(labels).to(flat.device))
+
+
+def _looked(tensor: Any, kind: str) -> FloatArray:
+    """See `looked`: the last positions of the first and the second input; whole images."""
+    y = tensor.detach().double().cpu().numpy()
+    flat = y.reshape(len(y), -1) if kind == "convolution" or y.ndim > 3 else y.reshape(len(y), -1, y.shape[-1])[:, -1]
+    return looked(flat[None, [0, min(1, len(flat) - 1)]], y[None])[0]
+
+
+class Module:
+    """A module whose matrices are drawn anew for each network: a source of measurements."""
+
+    chunk = 1
+
+    def __init__(self, module: Any, batch: Any, seed: int, law: Law | None) -> None:
+        from ..torch import weightless
+
+        self.kinds = layers_of(module)
+        self.layers = tuple(name or "module" for name in self.kinds)
+        self.fingerprint = f"{module!r} {batch!r}"
+        self.module = weightless(reference(module), 0, law=law)
+        self.batch, self.seed, self.outputs = batch, seed, 1
+
+    def __repr__(self) -> str:
+        return self.fingerprint
+
+    def networks(self, first: int, count: int, seed: int) -> Iterator[tuple[list[Seen], FloatArray]]:
+        """What is seen of some networks, one after the other."""
+        from ..torch import redraw
+
+        for number in range(first, first + count):
+            redraw(self.module, int(np.random.SeedSequence([seed, number]).generate_state(1)[0]))
+            yield watched(self.module, arguments(self.module, self.batch, single=True), self.kinds, self.seed)
+
+    def draw(self, first: int, count: int, seed: int) -> Arrays:
+        """Measurements of some networks."""
+        passes = list(self.networks(first, count, seed))
+        outputs, gradients = (np.array([[one[k] for one in seen] for seen, _ in passes]) for k in (0, 2))
+        weights = np.array([[one.weight for one in seen] for seen, _ in passes])
+        last = np.array([end for _, end in passes])
+        self.outputs = int(last[0, 2])
+        return measured(outputs, gradients, weights, last[:, 0], last[:, 1])

@@ -1,0 +1,222 @@
+"""The law over seeds of one design: what is measured, what infinite width says, and what to change."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .._checks import FloatArray, real, whole
+from .._checks import seed as checked_seed
+from ..architectures import Network
+from ..gaussian import MOST_SAMPLES
+from ._advice import Advice, advise, checked_target, span
+from ._infinite import Infinite, holds_until, infinite
+from ._networks import Blocks, inputs_for
+from ._trace import Trace, band, collect
+from ._words import sentences, table
+from .designs import named
+
+#: The largest number of a format and the smallest that is not 0.
+FORMATS = {
+    "float16": (65504.0, 2.0**-24),
+    "bfloat16": (3.3895313892515355e38, 2.0**-133),
+    "float32": (3.4028234663852886e38, 2.0**-149),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """What the initialisation of a design does, over many networks.
+
+    Shapes: `trace` holds the measurements, `infinite` what infinite width says, both by layer; `holds` is the place of
+        the last layer where infinite width holds, -1 for none, None without a limit. `span` are the places of the first
+        and the last hidden layer.
+    Law: quantiles of `trace.samples` networks; sizes are decimal logarithms.
+    """
+
+    design: str
+    parameters: int
+    seed: int
+    trace: Trace
+    infinite: Infinite
+    holds: int | None
+    tolerance: float
+    span: tuple[int, int]
+    outputs: int
+    advice: list[Advice] = field(default_factory=list)
+    label: str | None = None
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The names of the layers."""
+        return self.trace.layers
+
+    def bands(self, name: str) -> FloatArray:
+        """The 5, 50 and 95 % of a measurement at each layer; NaN where there is none.
+
+        Shapes: (3, layers). Raises: ValueError for another name.
+        """
+        known = ("norm", "correlation", "gradient", "parameters")
+        if name not in known:
+            raise ValueError(f"name must be one of {', '.join(known)}, got {name!r}")
+        return np.transpose([band(column) for column in getattr(self.trace, name).T])
+
+    def beyond(self, number_format: str, *, gradients: bool = False) -> FloatArray:
+        """The share of networks whose states at a layer, or gradients, overflow or vanish altogether in a format.
+
+        Shapes: (layers,). Raises: ValueError for an unknown format.
+        """
+        if number_format not in FORMATS:
+            raise ValueError(f"number_format must be one of {', '.join(FORMATS)}, got {number_format!r}")
+        most, least = np.log10(FORMATS[number_format])
+        largest = self.trace.largest_gradient if gradients else self.trace.largest
+        return np.mean((largest > most) | (largest < least - np.log10(2)), axis=0)
+
+    @property
+    def dead(self) -> FloatArray:
+        """The share of networks in which all neurons of a layer are 0. Shapes: (layers,)."""
+        return np.mean(np.isneginf(self.trace.norm), axis=0)
+
+    @property
+    def sentences(self) -> list[str]:
+        """The report in words."""
+        return sentences(self)
+
+    def __str__(self) -> str:
+        return "\n".join([*self.sentences, "", table(self)])
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report as JSON holds it: see `schema`."""
+        from ._json import report
+
+        return report(self)
+
+    def html(self) -> str:
+        """The report as one page that needs nothing else."""
+        from ._page import report
+
+        return report(self)
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write the report, whole at every moment, as a page or as JSON by the end of the name.
+
+        Raises: ValueError for another end than .html and .json.
+        """
+        save(path, self)
+
+
+def save(path: str | os.PathLike, what: Any) -> None:
+    """Write what has `html` and `as_dict`. Raises: ValueError for another end than .html and .json."""
+    path = Path(path)
+    if path.suffix not in (".html", ".json"):
+        raise ValueError(f"path must end in .html or .json, got {os.fspath(path)!r}")
+    text = what.html() if path.suffix == ".html" else json.dumps(what.as_dict(), indent=1, allow_nan=False) + "\n"
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        os.replace(partial, path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of reports."""
+    return json.loads(Path(__file__).with_name("report.schema.json").read_text(encoding="utf-8"))
+
+
+def report(
+    design: Any,
+    initial: ArrayLike | None = None,
+    samples: int | None = None,
+    seed: int = 1,
+    *,
+    target: Mapping[str, float] | None = None,
+    correlation: float = 0.5,
+    tolerance: float = 0.2,
+    checkpoint: str | os.PathLike | None = None,
+    progress: bool = True,
+) -> Report:
+    """What the initialisation of a network does: norms, correlations and gradients of many networks, by layer.
+
+    >>> import deeplimits
+    >>> from deeplimits.architectures import mlp
+    >>> found = deeplimits.report(mlp([256] * 20 + [10], "gelu"), samples=20, target={"norm": 1.0})
+    >>> found.bands("norm").shape
+    (3, 22)
+    >>> print(found.advice[0].torch.splitlines()[0])
+    def initialise(model):
+
+    Shapes: design is a list of blocks, the name of a preset such as "gpt2-xl", or a module of PyTorch (on the meta
+        device if it is large). `initial` is a batch of at least two inputs as `Network.sample` takes it, or as the
+        module does; by default two inputs with a `correlation`, or sequences of four tokens that share the first half.
+        A module needs its batch. `target` maps "norm", "gradient" or "correlation" to a number to be met.
+    Law: exact, for networks drawn independently from the initialisation: see `architectures.Network.sample` and
+        `torch.weightless`. By default 100 networks, fewer of very large ones, and at least 3; the number is said.
+        Infinite width holds at a layer where nine of ten networks differ from it by at most the tolerance, relative for
+        the root mean square and absolute for the correlation. A `checkpoint` is the path of a file where an interrupted
+        run goes on.
+    Source: ours.
+    Raises: ValueError for an unknown preset, inputs of another shape, an unknown target, tolerances out of range.
+    """
+    whole("samples", 1 if samples is None else samples, most=MOST_SAMPLES)
+    real("tolerance", tolerance, above=0, most=1)
+    wanted, where = checked_target(target or {}), None if checkpoint is None else Path(checkpoint)
+    name, network = named(design)
+    if not isinstance(network, Network):
+        if wanted:
+            raise ValueError("target needs a list of blocks or a preset: changes of a module are not known")
+        return _of_module(name, network, initial, samples, checked_seed(seed), where, progress)
+    x = inputs_for(network, correlation, checked_seed(seed)) if initial is None else np.asarray(initial)
+    if x.ndim != network.axes or x.shape[-1] < 2:
+        raise ValueError(f"initial must have {network.axes} axes and at least two inputs, got shape {x.shape}")
+    source = Blocks(network, x, seed)
+    trace = collect(source, samples or source.samples, seed, where, progress)
+    limit = infinite(source)
+    found = Report(
+        name,
+        source.size.parameters,
+        seed,
+        trace,
+        limit,
+        holds_until(trace, limit, tolerance),
+        tolerance,
+        span(network, source.layers),
+        source.last[0],
+        advise(source, trace, wanted, seed) if wanted else [],
+    )
+    finished(where)
+    return found
+
+
+def _of_module(
+    name: str, module: Any, batch: Any, samples: int | None, seed: int, where: Path | None, progress: bool
+) -> Report:
+    from ._modules import SAMPLES, Module  # PyTorch is imported for modules only
+
+    if batch is None:
+        raise ValueError("initial must be a batch for a module, got None")
+    source = Module(module, batch, seed, None)
+    trace = collect(source, samples or SAMPLES, seed, where, progress)
+    places = [k for k, column in enumerate(trace.norm.T) if not np.isnan(column).any()]
+    if not places:
+        raise ValueError("module must call at least one of its layers, it called none")
+    trace = trace.only(places)
+    count = sum(parameter.numel() for parameter in module.parameters())
+    limit = Infinite(None, None, "a module of PyTorch says what it does and not what its kernel is")
+    finished(where)
+    ends = (0, max(len(places) - 2, 0))
+    return Report(name, count, seed, trace, limit, None, 1.0, ends, source.outputs)
+
+
+def finished(checkpoint: Path | None) -> None:
+    """Remove the checkpoint of a run that has ended."""
+    if checkpoint is not None:
+        checkpoint.unlink(missing_ok=True)

@@ -1,0 +1,125 @@
+"""The command line: what it writes, and that what cannot be done is one sentence and leaves nothing."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from deeplimits import own
+from deeplimits.own import _commands, _networks
+
+SMALL = ["--width", "16", "--depth", "4", "--samples", "5"]
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def names():
+    return sorted(path.name for path in Path.cwd().iterdir())
+
+
+def test_a_report_is_a_page_and_data(capsys):
+    assert _commands.main(["report", *SMALL, "--activation", "gelu", "--target", "norm=1"]) == 0
+    assert names() == ["report.html", "report.json"]
+    data = json.loads(Path("report.json").read_text())
+    pytest.importorskip("jsonschema").validate(data, own.schema())
+    assert data["networks"] == 5 and data["advice"][0]["lever"] == "gain"
+    printed = capsys.readouterr()
+    assert "root mean square" in printed.out and printed.err == ""
+
+
+def test_two_designs_are_compared():
+    a, b = "width=8,depth=2", "width=8,depth=6,init=1.4,activation=tanh"
+    assert _commands.main(["compare", a, b, "--samples", "5", "--output", "both"]) == 0
+    assert names() == ["both.html", "both.json"]
+    assert json.loads(Path("both.json").read_text())["labels"] == [a, b]
+
+
+def test_a_function_of_a_module_gives_the_design():
+    sys.modules.pop("mine", None)
+    Path("mine.py").write_text("from deeplimits.architectures import mlp\ndef make():\n    return mlp([8, 8, 2])\n")
+    assert _commands.main(["report", "--module", "mine:make", "--samples", "3"]) == 0
+    assert json.loads(Path("report.json").read_text())["networks"] == 3
+
+
+def test_the_command_is_there_from_a_shell():
+    source = str(Path(own.__file__).parents[2])
+    call = [sys.executable, "-m", "deeplimits", "--help"]
+    done = subprocess.run(call, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": source})
+    assert done.returncode == 0 and "report" in done.stdout and "compare" in done.stdout
+
+
+@pytest.mark.parametrize("command", ["report", "compare"])
+def test_help_names_the_presets(command, capsys):
+    with pytest.raises(SystemExit) as caught:
+        _commands.main([command, "--help"])
+    assert caught.value.code == 0 and "gpt2-xl" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["report", "--preset", "gpt2-xxl"], "did you mean 'gpt2-xl'?"),
+        (["report", *SMALL, "--init", "hee"], "did you mean 'he'?"),
+        (["report", *SMALL, "--activation", "gellu"], "did you mean gelu?"),
+        (["report", *SMALL, "--norm", "layers"], "did you mean 'layer'?"),
+        (["report", *SMALL, "--residual", "1/sqrt(l)"], "did you mean '1/sqrt(L)'?"),
+        (["report", *SMALL, "--target", "norm"], "NAME=VALUE"),
+        (["report", *SMALL, "--target", "norm=one"], "must be a number"),
+        (["report", *SMALL, "--target", "size=1"], "target must be among norm"),
+        (["report", "--width", "16"], "depth must be given"),
+        (["report", "--width", "0", "--depth", "2"], "width must be"),
+        (["report", "--module", "absent:make"], "could not be made"),
+        (["report", "--module", "absent"], "PACKAGE.MODULE:FUNCTION"),
+        (["report", *SMALL, "--output", "none/here"], "a folder that exists"),
+        (["report", *SMALL, "--samples", "0"], "samples must be"),
+        (["compare", "gpt2", "width=3"], "must give depth"),
+        (["compare", "gpt2", "width=3,depth=2,heads=4"], "must be made of"),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence_and_leaves_nothing(arguments, said, capsys):
+    assert _commands.main(arguments) == 2
+    printed = capsys.readouterr()
+    assert said in printed.err and printed.err.count("\n") == 1 and printed.out == ""
+    assert names() == []
+
+
+def test_a_module_that_does_not_fit_its_batch_is_one_sentence(capsys):
+    pytest.importorskip("torch")
+    Path("mine.py").write_text("import torch\ndef make():\n    return torch.nn.Linear(3, 2), torch.ones(2, 4)\n")
+    sys.modules.pop("mine", None)
+    assert _commands.main(["report", "--module", "mine:make"]) == 2
+    assert "batch must fit the module" in capsys.readouterr().err
+    assert [name for name in names() if "report" in name] == []
+
+
+def test_no_pytorch_is_one_sentence(monkeypatch, capsys):
+    text = "class Model:\n    def named_modules(self):\n        return []\ndef make():\n    return Model(), 1\n"
+    Path("other.py").write_text(text)
+    monkeypatch.setattr("deeplimits.torch.torch", None)
+    monkeypatch.setattr("deeplimits.own._modules.found", lambda name: None)
+    assert _commands.main(["report", "--module", "other:make"]) == 2
+    assert "pip install torch" in capsys.readouterr().err
+
+
+def test_an_interrupt_keeps_what_was_measured(monkeypatch, capsys):
+    monkeypatch.setattr(_networks, "PIECE", 1)
+    draw = _networks.Blocks.draw
+
+    def interrupted(self, first, count, seed):
+        if first == 3:
+            raise KeyboardInterrupt
+        return draw(self, first, count, seed)
+
+    monkeypatch.setattr(_networks.Blocks, "draw", interrupted)
+    assert _commands.main(["report", *SMALL]) == 130
+    assert names() == [".report.checkpoint"] and "goes on" in capsys.readouterr().err
+    monkeypatch.setattr(_networks.Blocks, "draw", draw)
+    assert _commands.main(["report", *SMALL]) == 0
+    assert names() == ["report.html", "report.json"]
