@@ -11,6 +11,8 @@ from ._checks import FloatArray
 TOLERANCE = 1e-12
 #: Below this remainder a question counts as nearly known, and is orthogonalised on its own, twice.
 SOUND = 1e-4
+#: Up to this condition number of the Gram matrix one pass leaves directions orthogonal to 2e-13; else there are two.
+SETTLED = 1e3
 
 
 def new_directions(basis: FloatArray, questions: FloatArray) -> FloatArray:
@@ -27,12 +29,15 @@ def new_directions(basis: FloatArray, questions: FloatArray) -> FloatArray:
         return rest[:, :0]
     if not new.all():
         rest = rest[:, new]
-    triangle, sound = _triangle(rest @ rest.swapaxes(1, 2))
-    rows = np.linalg.inv(triangle) @ rest
+    gram = rest @ rest.swapaxes(1, 2)
+    triangle, sound = _triangle(gram)
+    inverse = np.linalg.inv(triangle)
+    rows = inverse @ rest
     if not sound.all():
         rows[~sound] = _one_by_one(basis if len(basis) == 1 else basis[~sound], rest[~sound])
-    rows = _beside(basis, rows)
-    rows = np.linalg.inv(_triangle(rows @ rows.swapaxes(1, 2))[0]) @ rows
+    if not sound.all() or _condition(gram, inverse) > SETTLED:
+        rows = _beside(basis, rows)
+        rows = np.linalg.inv(_triangle(rows @ rows.swapaxes(1, 2))[0]) @ rows
     present = rows.any(axis=(0, 2))
     return rows if present.all() else rows[:, present]
 
@@ -45,6 +50,14 @@ def _size(rows: FloatArray) -> FloatArray:
 def _beside(basis: FloatArray, rows: FloatArray) -> FloatArray:
     """Rows without their parts along the basis."""
     return rows - (rows @ basis.swapaxes(1, 2)) @ basis if basis.shape[1] else rows
+
+
+def _condition(gram: FloatArray, inverse: FloatArray) -> float:
+    """A bound of the condition numbers of Gram matrices, from sums over rows and columns."""
+    size = np.abs(inverse)
+    return float(
+        (np.abs(gram).sum(axis=2).max(axis=1) * size.sum(axis=1).max(axis=1) * size.sum(axis=2).max(axis=1)).max()
+    )
 
 
 def _triangle(gram: FloatArray) -> tuple[FloatArray, NDArray[np.bool_]]:
