@@ -132,5 +132,11 @@ def peak_memory(run: Callable[[], object]) -> float:
     return max(_kibibytes(status, "VmHWM") - before, 0) / 1024
 
 
+def largest_memory() -> float:
+    """Bytes that this process has held at most so far (Linux; NaN elsewhere)."""
+    status = Path("/proc/self/status")
+    return 1024 * _kibibytes(status, "VmHWM") if status.exists() else math.nan
+
+
 def _kibibytes(status: Path, name: str) -> int:
     return next(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith(name + ":"))

@@ -62,6 +62,30 @@ TABLES = {
             "memory_slope": "slope of memory",
         },
     ),
+    "crossing": (
+        "One matrix, lazy and dense",
+        {
+            "what": "asked",
+            "inputs": "inputs m",
+            "sizes": "width",
+            "seconds": "lazy",
+            "dense": "dense, PyTorch",
+            "faster": "times faster",
+            "crossing": "faster from width",
+        },
+    ),
+    "large": (
+        "Networks whose weights would not fit",
+        {
+            "network": "network",
+            "weights": "weights in single precision",
+            "what": "pass",
+            "ours": "time",
+            "within": "goal",
+            "peak": "memory of the process",
+            "room": "goal",
+        },
+    ),
     "start": ("Start of a fresh process", {"what": "what", "cold": "empty cache", "warm": "filled cache"}),
 }
 
@@ -78,6 +102,10 @@ def _rate(value: float) -> str:
 
 def _bound(value: float) -> str:
     return f"at least {value:.0%}" if value < 1 else f"at least {value:g}"
+
+
+def _gigabytes(value: float) -> str:
+    return "not measured" if math.isnan(value) else f"{value / 1e9:,.1f} GB"
 
 
 def _memory(peaks: list[float]) -> str:
@@ -102,6 +130,13 @@ FORMATS: dict[str, Callable] = {
     "memory_slope": lambda value: f"{value:.2f}",
     "sizes": lambda values: ", ".join(f"{value:,}" for value in values),
     "seconds": lambda values: ", ".join(map(_seconds, values)),
+    "dense": lambda values: ", ".join(map(_seconds, values)),
+    "faster": lambda values: "**" + ", ".join(f"{value:.2g}" for value in values) + "**",
+    "crossing": lambda value: f"{value:,}" if value else "nowhere here",
+    "weights": _gigabytes,
+    "peak": _gigabytes,
+    "room": lambda value: f"at most {_gigabytes(value)}",
+    "within": lambda value: f"at most {_seconds(value)}",
     "memory": _memory,
 }
 

@@ -156,10 +156,16 @@ def test_draws_depend_on_seed_name_and_sample_only():
 
 def test_a_small_matrix_turns_dense_by_itself():
     W = GaussianMatrix(40, 30, 1.0, 1, "w")
-    W @ np.eye(30, 10)
-    assert W.rank == 10
-    W @ np.eye(30, 30)
-    assert W.rank == 70
+    W @ np.eye(30, 5)
+    assert W.rank == 5 and not W.is_dense
+    W @ np.eye(30, 11)
+    assert W.rank == 70 and W.is_dense
+
+
+def test_a_first_question_that_is_wide_draws_the_matrix_at_once():
+    W = GaussianMatrix(40, 30, 1.0, 1, "w")
+    W @ np.eye(30, 6)
+    assert W.is_dense
 
 
 @pytest.mark.parametrize(

@@ -54,10 +54,8 @@ def _beside(basis: FloatArray, rows: FloatArray) -> FloatArray:
 
 def _condition(gram: FloatArray, inverse: FloatArray) -> float:
     """A bound of the condition numbers of Gram matrices, from sums over rows and columns."""
-    size = np.abs(inverse)
-    return float(
-        (np.abs(gram).sum(axis=2).max(axis=1) * size.sum(axis=1).max(axis=1) * size.sum(axis=2).max(axis=1)).max()
-    )
+    size, sums = np.abs(inverse), np.abs(gram).sum(axis=2).max(axis=1)
+    return float((sums * size.sum(axis=1).max(axis=1) * size.sum(axis=2).max(axis=1)).max())
 
 
 def _triangle(gram: FloatArray) -> tuple[FloatArray, NDArray[np.bool_]]:

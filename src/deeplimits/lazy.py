@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _checks
+from ._blas import combined, one_blas_thread
 from ._checks import FloatArray, real, whole
 from ._directions import new_directions
 from ._jit import njit
@@ -29,7 +30,7 @@ from .gaussian import LAZY, MOST_SAMPLES, Address, fill, u64
 __all__ = ["GaussianMatrix", "Transposed"]
 
 #: A matrix is drawn whole before more than this share of its smaller side is known.
-DENSE_SHARE = 0.5
+DENSE_SHARE = 1 / 3
 
 #: Questions with larger entries than this are refused.
 LARGEST = 1e150
@@ -121,7 +122,8 @@ class GaussianMatrix:
     Shapes: without `samples`, X is (inputs,) or (inputs, m) and W @ X (outputs, m). With them there is one matrix a
         sample: X is (samples, inputs, m), or (inputs, m) for all, and W @ X (samples, outputs, m).
     Law: exact, whichever `method` is used: "lazy" keeps directions, "dense" draws all at once, None is lazy until
-        more than half of the smaller side is known, and then dense. The normals have single precision, or double
+        more than a third of the smaller side is known or would be after a second question like the first, and then
+        dense. The normals have single precision, or double
         with `precision="double"`; all algebra is double. A unit vector counts as known when at most 1e-12 of it
         lies beside the known directions, so that nearly parallel questions keep their difference down to there. The
         draw for the j-th direction from one side depends on (seed, name, first + sample, j) and nothing else, and
@@ -225,20 +227,21 @@ class GaussianMatrix:
         return Y[0] if self.samples is None else Y
 
     def _answer(self, X: FloatArray, *, from_left: bool) -> FloatArray:
-        if self._whole is None and self._turns_dense(X.shape[-1]):
-            self._draw_whole()
         finite = np.isfinite(np.einsum("snm,snm->s", X, X))
         if not finite.all():
             answers = self._answer(np.where(finite[:, None, None], X, 0.0), from_left=from_left)
             return np.where(finite[:, None, None], answers, np.nan)
-        if self._whole is not None:
-            return self.std * ((self._whole.swapaxes(1, 2) if from_left else self._whole) @ X)
         side, other = (self._left, self._right) if from_left else (self._right, self._left)
-        new = new_directions(side.basis, X.swapaxes(1, 2))
-        if new.shape[1]:
-            side.extend(new, self._draw(new, side, other))
-        known = side.answers.astype(np.float64, copy=False)  # by itself: a product of mixed types is slower
-        return known.swapaxes(1, 2) @ (self.std * (side.basis @ X))
+        with one_blas_thread():
+            if self._whole is None and self._turns_dense(X.shape[-1]):
+                self._draw_whole()
+            if self._whole is not None:
+                rows = self._whole if from_left else self._whole.swapaxes(1, 2)
+                return combined(rows, self.std * X, self._threads)
+            new = new_directions(side.basis, X.swapaxes(1, 2))
+            if new.shape[1]:
+                side.extend(new, self._draw(new, side, other))
+            return combined(side.answers, self.std * (side.basis @ X), self._threads)
 
     def _sides(self, samples: int) -> tuple[_Side, _Side]:
         """Both sides, with nothing known."""
@@ -247,7 +250,9 @@ class GaussianMatrix:
     def _turns_dense(self, asked: int) -> bool:
         if self._method is not None:
             return self._method == "dense"
-        return self._right.rank + self._left.rank + asked > DENSE_SHARE * min(self.shape)
+        known = self._right.rank + self._left.rank
+        # The first question decides for two: as many directions may be asked from the other side.
+        return (known or asked) + asked > DENSE_SHARE * min(self.shape)
 
     def _draw(self, new: FloatArray, side: _Side, other: _Side) -> NDArray:
         """The answers of the matrix with std 1 to new directions."""

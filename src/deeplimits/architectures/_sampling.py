@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .._blas import one_blas_thread
 from .._checks import FloatArray
 from .._parallel import cores, over_samples
 from .._run import Run
@@ -85,6 +86,14 @@ class Sampler:
 
     def all(self) -> FloatArray | Gradients:
         """All samples, chunk by chunk."""
+        with one_blas_thread():
+            self._fill()
+        states = self.run.shown(self.kept["states"])
+        if not self.task.backward:
+            return states
+        return Gradients(states, self.run.shown(self.kept["gradients"]), self.parameters)
+
+    def _fill(self) -> None:
         # The first network alone: it tells the shape of what is kept.
         self._chunk(slice(0, 1), self.run.first)
 
@@ -95,10 +104,6 @@ class Sampler:
         if self.run.samples > 1:
             # A network that fills the room has all threads for itself.
             over_samples(piece, self.run.samples - 1, self.run.threads if self.rows > 1 else 1)
-        states = self.run.shown(self.kept["states"])
-        if not self.task.backward:
-            return states
-        return Gradients(states, self.run.shown(self.kept["gradients"]), self.parameters)
 
     def _chunk(self, rows: slice, first: int) -> None:
         with np.errstate(over="ignore", invalid="ignore"):  # a network that overflows is marked, not a warning

@@ -50,10 +50,10 @@ def train(
     Shapes: initial as for `Network.sample`, the same for all networks; `watched` likewise, by default `initial`; `at`,
         steps to record, 0 = before training, by default the last without an axis.
     Law: exact, jointly over all steps: a step asks each matrix about the inputs and the gradients it meets, and adds
-        outer products. With `SGD` a matrix stays lazy until its rank passes half its smaller side, and is then drawn
-        whole, in the same law; with `Adam` all are drawn whole at once. Without `batch` each step sees all inputs; with
-        it, that many in their order, round and round. Sample i depends only on (seed, first + i), to rounding, and
-        begins as the networks of `Network.sample` do with this seed.
+        outer products. With `SGD` a matrix stays lazy until its rank passes a third of its smaller side, and is then
+        drawn whole, in the same law; with `Adam` all are drawn whole at once. Without `batch` each step sees all
+        inputs; with it, that many in their order, round and round. Sample i depends only on (seed, first + i), to
+        rounding, and begins as the networks of `Network.sample` do with this seed.
     Source: ours; see `deeplimits.lazy`.
     Raises: ValueError for arguments out of range, a loss for other inputs, a start for each network;
         FloatingPointError when training diverges.
