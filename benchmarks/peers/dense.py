@@ -91,3 +91,35 @@ def residual_with_torch(depth: int, x0: NDArray, networks: int, seed: int) -> ND
                 state.baddbmm_(weights.normal_(), state.relu(), alpha=scale)
             out.append(state)
     return torch.cat(out).numpy()
+
+
+def many_with_numpy(activation, width: int, depth: int, V0: NDArray, networks: int, seed: int) -> NDArray:
+    """Covariances at the last layer for any number of inputs, double precision, one network after the other.
+
+    Shapes: (networks, m, m).
+    """
+    rng = np.random.default_rng(seed)
+    plus, minus = activation.slopes(width)
+    scale = (activation.normaliser(width) / width) ** 0.5
+    x, out = np.linalg.cholesky(V0).T, np.empty((networks, *V0.shape))
+    for one in out:
+        state = x
+        for _ in range(depth):
+            z = rng.standard_normal((width, len(state))) @ state
+            state = np.where(z > 0, z * (scale * plus), z * (scale * minus))
+        one[:] = state.T @ state
+    return out
+
+
+def residual_with_numpy(depth: int, x0: NDArray, networks: int, seed: int) -> NDArray:
+    """Last states of x + W relu(x), the weights of variance 1/(width depth), double precision, one after the other.
+
+    Shapes: x0 (width, m) -> (networks, width, m).
+    """
+    rng = np.random.default_rng(seed)
+    width, out = len(x0), np.empty((networks, *x0.shape))
+    for state in out:
+        state[:] = x0
+        for _ in range(depth):
+            state += (rng.standard_normal((width, width)) * (width * depth) ** -0.5) @ np.maximum(state, 0)
+    return out

@@ -21,9 +21,13 @@ from ..gaussian import LAYERS, Address
 from ..loops import fields, narrow, wide
 from ..loops.branches import Branches, Layer
 from ..loops.elementwise import function
+from ._dense import cheaper, residual_states
 
 #: What the one tap of a dense layer sees from its one position.
 DENSE = np.zeros((1, 1), np.int64)
+
+#: Nanoseconds of the factor of a row, for each cube of inputs.
+ROWS_FACTOR = 0.4
 
 #: Ways to draw the field of a convolutional layer.
 METHODS = {None: None, "field": False, "filters": True}
@@ -97,17 +101,22 @@ def states(blocks: Blocks, width: int, initial: ArrayLike, run: Run, method: str
     Shapes: initial is (*state, m) or (samples, *state, m), returns (samples, times?, *state, m).
     """
     x0 = start(initial, blocks.state(width), run.samples)
-    if method not in METHODS:
-        raise ValueError(f"method must be 'field', 'filters' or None, got {method!r}")
     if isinstance(blocks, ConvBlocks):
+        if method not in METHODS:
+            raise ValueError(f"method must be 'field', 'filters' or None, got {method!r}")
         rows, columns, inputs = x0.states.shape[2:]
         flat = x0._replace(states=x0.states.reshape(len(x0.states), width, rows * columns * inputs))
         seen = neighbours(rows, columns, blocks.kernel, blocks.padding)
         out = _fields(blocks, flat, seen, run, METHODS[method], limit)
         return out.reshape(*out.shape[:-1], rows, columns, inputs)
-    if method is not None:
-        raise ValueError(f"method must be None for blocks without a convolution, got {method!r}")
-    return _dense(blocks, x0, run, limit) if blocks.independent else _fields(blocks, x0, DENSE, run, None, limit)
+    if not blocks.independent:
+        if method is not None:
+            raise ValueError(f"method must be None for blocks with dependent weights, got {method!r}")
+        return _fields(blocks, x0, DENSE, run, None, limit)
+    if method not in ("rows", "weights", None):
+        raise ValueError(f"method must be 'rows', 'weights' or None for blocks without a convolution, got {method!r}")
+    many = cheaper(width, x0.states.shape[2], ROWS_FACTOR) if method is None else method == "weights"
+    return residual_states(blocks, x0, run, limit=limit) if many else _dense(blocks, x0, run, limit)
 
 
 def _dense(blocks: Blocks, x0: Start, run: Run, limit: bool) -> FloatArray:

@@ -108,9 +108,11 @@ class ResNet(Network):
         Law: exact at any width and depth. Given a layer, the pre-activations of the m inputs are one Gaussian row
             for each neuron, so m normals a neuron are drawn and no weights. Normals and activations have single
             precision, states and sums over neurons double; `precision="double"` draws and evaluates in double.
-            With independent weights each input is carried as the difference from the nearest one before it, in the
-            state and through both activations, so that nearly parallel inputs keep their distance, however small,
-            to 1e-7 of itself (rectifiers) or 1e-5 (others) in a layer.
+            Where inputs outnumber neurons, about, independent weights are drawn after all, which is cheaper then:
+            `method` "rows" or "weights" forces one. Weights come with double states and activations: distances
+            below 1e-16 of the state are rounding. Rows carry each input as the difference from the nearest one
+            before it, in the state and through both activations, so that nearly parallel inputs keep their distance,
+            however small, to 1e-7 of itself (rectifiers) or 1e-5 (others) in a layer.
             Correlated weights carry no differences: distances below 1e-7 of the state are rounding.
             Sample i depends only on (seed, first + i) and the start. With `noise_depth`, a multiple of `depth`, each
             layer uses the normalised sum of the normals of several layers of a network so deep: both then follow

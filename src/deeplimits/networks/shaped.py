@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Unpack
 
 import numpy as np
@@ -19,6 +20,7 @@ from ..loops import program_pairs as _program_pairs
 from ..loops import program_rows as _program_rows
 from ..loops import rows as _rows
 from ..wishart import bartlett, factor_of
+from ._dense import cheaper, shaped_states
 from ._gradients import Gradients, backpropagate
 from ._tangents import tangent_chain, tangent_rows
 
@@ -76,10 +78,12 @@ class ShapedMLP(Network):
             `at`, in their order; layer 0 is the start, layer `depth` the last.
         Law: exact at any width, whichever method is used: `method` is "chain" (one input: a binomial
             and two chi-squared draws a layer, whatever the width), "wishart" (linear network: Bartlett
-            factors) or "rows" (any number of inputs: one Gaussian row for each neuron); None picks
-            the fastest that applies; "chain" and "wishart" are for rectifiers. "rows" draws in single
+            factors), "rows" (any number of inputs: one Gaussian row for each neuron) or "weights" (all of
+            them drawn: cheaper where inputs outnumber neurons, about); None picks the fastest that applies;
+            "chain" and "wishart" are for rectifiers. "rows" and "weights" draw in single
             precision, with sums in double; `precision="double"` draws in double, as a reference.
-            Nearly parallel inputs are carried as differences from the closest input before them. Two
+            Rows carry nearly parallel inputs as differences from the closest input before them, weights carry
+            states in double precision: both keep 1 - correlation down to the rounding of V. Two
             inputs, for speed, are summed in single precision over blocks of 512 neurons: rounding of
             about 1e-7 a layer, relative in each norm and in that of their difference.
             A norm that explodes beyond the range of floating-point numbers makes its covariance
@@ -109,8 +113,9 @@ class ShapedMLP(Network):
             (samples, 1 + k, 1 + k), the Gram of the activations sqrt(c/n) phi(z) and of their derivatives
             along each u: entry [0, 0] is V, [j, j] the squared norm |J u|^2. Layers `at` as for `sample`.
         Law: exact at any width. Given a layer, the pre-activation z and its derivatives v of a neuron are one
-            Gaussian row: `method` "rows" draws them. "chain" (rectifiers, the default for them) multiplies by Wishart
-            matrices, whatever the width. Normals have single precision, sums double; `precision="double"`
+            Gaussian row: `method` "rows" draws them. "weights" draws these instead, cheaper for very many directions.
+            "chain" (rectifiers, the default for them) multiplies by Wishart matrices, whatever the width. Normals have
+            single precision, sums double; `precision="double"`
             draws in double. For rectifiers E|J u|^2 is conserved, and |J u|^2 has exactly the law of the norm V.
             Sample i depends only on (seed, first + i). Overflow: every entry is +inf from its layer on.
         Source: ours, after the conditional Gaussianity of the layers in Li, Nica and Roy 2022.
@@ -118,8 +123,11 @@ class ShapedMLP(Network):
         """
         gram = _checks.covariance("initial", initial)
         run = self._run(samples, seed, at, how, Precise)
-        applies = {"chain": self.activation.rectifier is not None, "rows": True}
-        return _choose(method, applies, {"chain": tangent_chain, "rows": tangent_rows})(self, gram, run)
+        applies = {"chain": self.activation.rectifier is not None, **_any(self.width, len(gram))}
+        weights = partial(shaped_states, tangents=True)
+        return _choose(method, applies, {"chain": tangent_chain, "rows": tangent_rows, "weights": weights})(
+            self, gram, run
+        )
 
     def gradients(
         self, initial: ArrayLike, samples: int, seed: int, at: Sequence[int] | None = None, **how: Unpack[Precise]
@@ -157,9 +165,18 @@ class ShapedMLP(Network):
         """The sampler asked for, or the fastest that applies."""
         rectifier = self.activation.rectifier is not None
         straight = rectifier and len(set(self.slopes)) == 1
-        applies = {"wishart": straight, "chain": rectifier and inputs == 1, "rows": True}
+        applies = {"wishart": straight, "chain": rectifier and inputs == 1, **_any(self.width, inputs)}
         rows = gaussian_rows if rectifier else program_rows
-        return _choose(method, applies, {"wishart": wishart_products, "chain": norm_chain, "rows": rows})
+        return _choose(
+            method,
+            applies,
+            {"wishart": wishart_products, "chain": norm_chain, "rows": rows, "weights": shaped_states},
+        )
+
+
+def _any(width: int, inputs: int) -> dict[str, bool]:
+    """The methods that always apply, the cheaper one first."""
+    return dict.fromkeys(("weights", "rows") if cheaper(width, inputs) else ("rows", "weights"), True)
 
 
 def _choose(method: str | None, applies: dict[str, bool], samplers: dict[str, Sampler]) -> Sampler:
