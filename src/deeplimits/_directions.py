@@ -35,7 +35,7 @@ def new_directions(basis: FloatArray, questions: FloatArray) -> FloatArray:
     rows = inverse @ rest
     if not sound.all():
         rows[~sound] = _one_by_one(basis if len(basis) == 1 else basis[~sound], rest[~sound])
-    if not sound.all() or _condition(gram, inverse) > SETTLED:
+    if not sound.all() or _condition(gram, np.asarray(inverse, np.float64)) > SETTLED:
         rows = _beside(basis, rows)
         rows = np.linalg.inv(_triangle(rows @ rows.swapaxes(1, 2))[0]) @ rows
     present = rows.any(axis=(0, 2))
