@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import factorial
+from typing import Any
 
 import numpy as np
 from scipy.integrate import solve_ivp
@@ -102,7 +103,7 @@ def normal_start(
     nodes, weights = np.polynomial.hermite_e.hermegauss(5)
     weights = weights / weights.sum()
 
-    def moments(_, state):
+    def moments(_: float, state: FloatArray) -> list[Any]:
         spread = np.sqrt(max(state[1], 0))
         rates = weights * drift(state[0] + spread * nodes)
         return [rates.sum(), 1 + 2 * spread * np.sum(nodes * rates)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -19,7 +20,7 @@ ATOM = 2e-3
 #: The widest stretch, and move in interquartile ranges, that are tried.
 WIDEST = 16.0
 
-Law = Callable | ArrayLike
+Law = Callable[..., Any] | ArrayLike
 
 
 def sample(name: str, values: ArrayLike) -> FloatArray:

@@ -6,7 +6,7 @@ import os
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -181,7 +181,7 @@ class Summary:
         }
         return pandas.DataFrame(columns, index=pandas.Index(t.names or range(len(finite)), name="statistic"))
 
-    def save(self, path: str | os.PathLike) -> None:
+    def save(self, path: str | os.PathLike[str]) -> None:
         """Write the summary to a file, whole at every moment; `Summary.load` reads it.
 
         Law: exact: what is loaded answers and merges as what was saved.
@@ -204,7 +204,7 @@ class Summary:
         keep(Path(path), SCHEMA, arrays)
 
     @classmethod
-    def load(cls, path: str | os.PathLike) -> Summary:
+    def load(cls, path: str | os.PathLike[str]) -> Summary:
         """The summary that `save` wrote.
 
         Raises: FileNotFoundError; ValueError for any other file, a damaged one, and one of another version.
@@ -253,7 +253,7 @@ class Summary:
             )
         return "\n".join(lines)
 
-    def _shaped(self, array: NDArray) -> NDArray:
+    def _shaped(self, array: NDArray[Any]) -> NDArray[Any]:
         return array[0] if self.tally.single else array
 
     def _enough(self) -> NDArray[np.int64]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from . import _checks
 from ._checks import FloatArray, real, whole
-from .activations import Activation
+from .activations import Activation, ActivationLike
 from .activations.coercion import keep_unshaped
 
 __all__ = ["Blocks", "ConvBlocks"]
@@ -52,6 +53,22 @@ class Blocks:
     row_covariance: ArrayLike | None = None
     column_covariance: ArrayLike | None = None
     bias_covariance: ArrayLike | None = None
+
+    if TYPE_CHECKING:  # a string may stand for an activation
+
+        def __init__(
+            self,
+            inner: ActivationLike,
+            outer: ActivationLike,
+            weight_variance: float = 1.0,
+            bias_variance: float = 0.0,
+            time: float = 1.0,
+            weight_mean: ArrayLike | None = None,
+            bias_mean: ArrayLike | None = None,
+            row_covariance: ArrayLike | None = None,
+            column_covariance: ArrayLike | None = None,
+            bias_covariance: ArrayLike | None = None,
+        ) -> None: ...
 
     #: Parameters that make weights or biases depend on each other, or that are no mean of zero.
     DEPENDENT = ("weight_mean", "bias_mean", "row_covariance", "column_covariance", "bias_covariance")
@@ -159,6 +176,26 @@ class ConvBlocks(Blocks):
     padding: str = "zero"
     vertical_covariance: ArrayLike | None = None
     horizontal_covariance: ArrayLike | None = None
+
+    if TYPE_CHECKING:  # a string may stand for an activation
+
+        def __init__(
+            self,
+            inner: ActivationLike,
+            outer: ActivationLike,
+            weight_variance: float = 1.0,
+            bias_variance: float = 0.0,
+            time: float = 1.0,
+            weight_mean: ArrayLike | None = None,
+            bias_mean: ArrayLike | None = None,
+            row_covariance: ArrayLike | None = None,
+            column_covariance: ArrayLike | None = None,
+            bias_covariance: ArrayLike | None = None,
+            kernel: int = 3,
+            padding: str = "zero",
+            vertical_covariance: ArrayLike | None = None,
+            horizontal_covariance: ArrayLike | None = None,
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -275,11 +275,11 @@ def _judge(
     control: Any,
     bias: FloatArray,
     limit: float,
-    criterion: str | Callable,
+    criterion: str | Callable[..., Any],
     part: str,
     reason: str,
     seed: Seed,
-    moves: dict | None = None,
+    moves: dict[str, Any] | None = None,
 ) -> Check:
     """Hold prediction and control to one criterion: every component's score within the limit.
 
@@ -351,7 +351,7 @@ def _interval(kind: str, observed: FloatArray, radius: FloatArray) -> Ends:
     return {"below": (high, None), "above": (None, low)}.get(kind, (low, high))
 
 
-def _sharpness(kind: str, accepts: dict, expected: FloatArray, control: Control) -> tuple[float | None, str]:
+def _sharpness(kind: str, accepts: dict[str, Any], expected: FloatArray, control: Control) -> tuple[float | None, str]:
     """Half the widest interval that is accepted, and what it is relative to.
 
     That is the largest prediction; where all are 0, the way from there to the control. Exponents

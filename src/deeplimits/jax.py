@@ -98,7 +98,7 @@ def _layer(equinox: Any) -> type:
     return WeightlessLinear
 
 
-def _vjp(function: Callable) -> Any:
+def _vjp(function: Callable[..., Any]) -> Any:
     """Leave a function alone without JAX, so that this module can be imported."""
     return function if jax is None else partial(jax.custom_vjp, nondiff_argnums=(2,))(function)
 
@@ -148,7 +148,7 @@ def _key(data: Any) -> Any:
 
 
 @cache
-def _ask(axes: int, outputs: int) -> Callable:
+def _ask(axes: int, outputs: int) -> Callable[..., Any]:
     """`_answered` for keys with so many axes in front. A batch of rows with one key is more rows of one matrix."""
     plain = _mapped(partial(_answered, outputs), axes)
     asked = jax.custom_batching.custom_vmap(plain)
@@ -165,7 +165,7 @@ def _ask(axes: int, outputs: int) -> Callable:
 
 
 @cache
-def _ask_left(axes: int) -> Callable:
+def _ask_left(axes: int) -> Callable[..., Any]:
     """`_answered_left` for keys with so many axes in front."""
     asked = jax.custom_batching.custom_vmap(_mapped(_answered_left, axes))
 
@@ -182,7 +182,7 @@ def _ask_left(axes: int) -> Callable:
     return asked
 
 
-def _mapped(function: Callable, axes: int) -> Callable:
+def _mapped(function: Callable[..., Any], axes: int) -> Callable[..., Any]:
     for _ in range(axes):
         function = jax.vmap(function)
     return function

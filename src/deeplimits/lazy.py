@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -67,7 +68,7 @@ def key_of(seed: int, name: str) -> int:
 
 def draw_rows(
     index: NDArray[np.int64], count: int, side: int, first: int, key: int, kind: type, threads: int | None = None
-) -> NDArray:
+) -> NDArray[Any]:
     """Standard normals, one row for each index.
 
     Shapes: index (samples, rows), -1 for a row of zeros -> (samples, rows, count).
@@ -94,7 +95,7 @@ class _Side:
     def rank(self) -> int:
         return self.basis.shape[1]
 
-    def extend(self, rows: FloatArray, answers: NDArray) -> None:
+    def extend(self, rows: FloatArray, answers: NDArray[Any]) -> None:
         if not self.rank:
             self.basis, self.answers = rows, answers
             return
@@ -158,7 +159,7 @@ class GaussianMatrix:
             raise ValueError(f"method must be 'lazy', 'dense' or None, got {method!r}")
         self._kind, self._method, self._threads = PRECISIONS[precision], method, threads
         self._right, self._left = self._sides(count)
-        self._whole: NDArray | None = None
+        self._whole: NDArray[Any] | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -254,7 +255,7 @@ class GaussianMatrix:
         # The first question decides for two: as many directions may be asked from the other side.
         return (known or asked) + asked > DENSE_SHARE * min(self.shape)
 
-    def _draw(self, new: FloatArray, side: _Side, other: _Side) -> NDArray:
+    def _draw(self, new: FloatArray, side: _Side, other: _Side) -> NDArray[Any]:
         """The answers of the matrix with std 1 to new directions."""
         present = np.broadcast_to(new.any(axis=-1), (len(side.known), new.shape[1]))
         index = np.where(present, side.known[:, None] + np.cumsum(present, axis=1) - 1, -1)

@@ -367,12 +367,14 @@ def recentred(name: str, centres: ArrayLike) -> Recentred:
     return Recentred(kappa, thresholds, stable)
 
 
-def _stable_intervals(curvature: Callable, kinks: FloatArray) -> tuple[tuple, tuple]:
+def _stable_intervals(
+    curvature: Callable[..., Any], kinks: FloatArray
+) -> tuple[tuple[float, ...], tuple[tuple[float, float], ...]]:
     """Centres at which kappa changes sign, and intervals between them in which it is not positive."""
     ends = np.concatenate([[-formula.REACH], kinks, [formula.REACH]])
     grid = np.linspace(ends[0], ends[-1], 60001)
     steepest = np.abs(curvature(grid)[0]).max()
-    segments: list[list] = []  # of low, high and whether stable
+    segments: list[list[Any]] = []  # of low, high and whether stable
     for low, high in zip(ends[:-1], ends[1:], strict=True):
         inside = grid[(grid > low) & (grid < high)]
         slope, power = curvature(inside)

@@ -209,6 +209,6 @@ class Scope:
         return self.store.vector(key, size, std, start, rate)
 
 
-def columns(x: NDArray) -> NDArray:
+def columns(x: NDArray[Any]) -> NDArray[Any]:
     """A state with one axis for positions and inputs. Shapes: (samples, width, ...) -> (samples, width, m)."""
     return x.reshape(len(x), x.shape[1], -1)

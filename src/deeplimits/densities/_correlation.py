@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -148,7 +149,7 @@ def _solve(gap2: float, rho0: float, end: float, spacing: float) -> CorrelationD
 
 
 def _reach(
-    drift: Callable, scale: tuple[float, float, float], mean: float, variance: float, time: float
+    drift: Callable[..., Any], scale: tuple[float, float, float], mean: float, variance: float, time: float
 ) -> tuple[float, float]:
     """An interval of y, z = origin + unit y, that the process, near `mean` at a time, does not leave up to the end."""
     repulsion, origin, unit = scale

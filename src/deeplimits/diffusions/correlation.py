@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Unpack
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 
 from .._checks import FloatArray, real
 from .._run import Diffusion, Steps
-from ..activations import Activation
+from ..activations import Activation, ActivationLike
 from ..gaussian import CORRELATION_PATHS, Address
 from ..loops.correlation import Flow, walk
 from ..loops.flow import displacement_tables
@@ -44,6 +44,10 @@ class CorrelationSDE(Diffusion):
 
     activation: Activation
     time: float
+
+    if TYPE_CHECKING:  # a string may stand for an activation
+
+        def __init__(self, activation: ActivationLike, time: float) -> None: ...
 
     def __post_init__(self) -> None:
         keep_limit(self)

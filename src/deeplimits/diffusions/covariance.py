@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from .. import _checks
 from .._checks import FloatArray, real
 from .._run import Diffusion, Run, Steps
-from ..activations import Activation, correlation_of
+from ..activations import Activation, ActivationLike, correlation_of
 from ..gaussian import COVARIANCE_PATHS, TANGENT_PATHS, Address
 from ..loops import matrices, pairs, smooth, tangents
 from ..loops.flow import BOUNDED_CELLS, decrement_table, ratio_flow
@@ -38,6 +38,10 @@ class CovarianceSDE(Diffusion):
 
     activation: Activation
     time: float
+
+    if TYPE_CHECKING:  # a string may stand for an activation
+
+        def __init__(self, activation: ActivationLike, time: float) -> None: ...
 
     def __post_init__(self) -> None:
         keep_limit(self)
@@ -187,7 +191,7 @@ class CovarianceSDE(Diffusion):
 
         return run.paths(kernel, V0.shape, LANES), times
 
-    def _pair(self, V0: FloatArray, run: Run) -> tuple:
+    def _pair(self, V0: FloatArray, run: Run) -> tuple[Any, ...]:
         """The loop for two inputs, the type of its state and its own arguments."""
         step = self.time / run.count
         epsilon = 1 - correlation_of(V0)[0, 1]
@@ -204,7 +208,7 @@ class CovarianceSDE(Diffusion):
         )
         return pairs.walk, state, (start.astype(state), step, kick)
 
-    def _matrix(self, V0: FloatArray, run: Run) -> tuple:
+    def _matrix(self, V0: FloatArray, run: Run) -> tuple[Any, ...]:
         """The loop for any number of inputs, the type of its state and its own arguments."""
         step = self.time / run.count
         largest = np.sqrt(step / 2) * FARTHEST + len(V0) * step / 2

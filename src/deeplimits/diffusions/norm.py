@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Unpack
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 
 from .._checks import FloatArray, real
 from .._run import Diffusion, Run, Steps
-from ..activations import Activation
+from ..activations import Activation, ActivationLike
 from ..gaussian import NORM_PATHS, Address
 from ..loops.lanes import FARTHEST, LANES, noise, squarings
 from ..loops.norm import walk
@@ -36,6 +36,10 @@ class NormSDE(Diffusion):
 
     activation: Activation
     time: float
+
+    if TYPE_CHECKING:  # a string may stand for an activation
+
+        def __init__(self, activation: ActivationLike, time: float) -> None: ...
 
     def __post_init__(self) -> None:
         keep_limit(self)

@@ -195,7 +195,7 @@ class Flow:
             power = self.bias_variance + self.weight_variance * self.inner.power(m, max(k, 0))
             return power, min(power * abs(self.second * m + self.slope**2) / (1 + m * m + k), 1e30)
 
-        def slope(_, state):
+        def slope(_: float, state: FloatArray) -> FloatArray:
             power, rate = growth(*state[1:])
             power = min(power, 1e150)
             return np.array([1, self.second / 2 * power, self.slope**2 * power]) / (1 + max(rate, power / 1e150))

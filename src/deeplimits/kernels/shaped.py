@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.integrate import solve_ivp
 
 from .._checks import FloatArray, covariance, layers, reals, whole
-from ..activations import Activation, angle_defect, angle_of, shaped
+from ..activations import Activation, ActivationLike, angle_defect, angle_of, shaped
 from ._expectations import Function, pair, single
 
 #: Relative error of one step of the ODE, near the limit of double precision.
@@ -39,6 +40,10 @@ class CovarianceODE:
     """
 
     activation: Activation
+
+    if TYPE_CHECKING:  # a string may stand for an activation
+
+        def __init__(self, activation: ActivationLike) -> None: ...
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "activation", shaped(self.activation))
@@ -152,7 +157,7 @@ def angle_flow(epsilon: FloatArray, grid: FloatArray) -> FloatArray:
     if grid[-1] == 0 or not np.any(moving):
         return path
 
-    def slope(_, u):
+    def slope(_: float, u: FloatArray) -> FloatArray:
         return angle_defect(angle_of(np.minimum(u**-2, 2))) * u**3 / (4 * np.pi)
 
     state, before = epsilon[moving] ** -0.5, 0.0
@@ -204,7 +209,7 @@ def _curved(epsilon: FloatArray, variance: FloatArray, b: float, bend: float, en
     if end == 0 or not np.any(both):
         return epsilon.copy() if end == 0 else found
 
-    def slope(time, e):
+    def slope(time: float, e: FloatArray) -> FloatArray:
         root = np.sqrt(_variance(variance[alive], b, time))
         place = np.cumsum(alive) - 1
         r1, r2 = root[place[first[both]]], root[place[second[both]]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Unpack
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,7 +14,7 @@ from .. import _checks
 from .._checks import FloatArray, whole
 from .._parallel import BLOCK
 from .._run import Network, Precise, Run
-from ..activations import Activation, shaped
+from ..activations import Activation, ActivationLike, shaped
 from ..gaussian import LAYERS, SPLITS, Address, block_generator
 from ..loops import program_pairs as _program_pairs
 from ..loops import program_rows as _program_rows
@@ -54,6 +54,10 @@ class ShapedMLP(Network):
     activation: Activation
     width: int
     depth: int
+
+    if TYPE_CHECKING:  # a string may stand for an activation
+
+        def __init__(self, activation: ActivationLike, width: int, depth: int) -> None: ...
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "activation", shaped(self.activation))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from functools import lru_cache
 from importlib.resources import files
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -72,7 +72,7 @@ def neural_tangents() -> Recorded:
     return Recorded(_fixed(record.pop("inputs")), networks=networks, **record)
 
 
-def _fixed(numbers: list) -> FloatArray:
+def _fixed(numbers: list[Any]) -> FloatArray:
     array = np.array(numbers, dtype=np.float64)
     array.setflags(write=False)
     return array

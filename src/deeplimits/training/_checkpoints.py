@@ -34,7 +34,7 @@ def fingerprint(*parts: object) -> str:
 class Checkpoint:
     """The file of one run in a folder, or nothing where no folder is given."""
 
-    def __init__(self, folder: str | os.PathLike | None, name: str) -> None:
+    def __init__(self, folder: str | os.PathLike[str] | None, name: str) -> None:
         self.name = name
         self.path = None if folder is None else Path(folder) / f"{name[:32]}.npz"
 

@@ -84,7 +84,7 @@ def train(
     at: Sequence[int] | None = None,
     *,
     watched: ArrayLike | None = None,
-    folder: str | os.PathLike | None = None,
+    folder: str | os.PathLike[str] | None = None,
     progress: bool = True,
 ) -> History:
     """Train independent networks on the loss |f - y|^2 / (2 N).
@@ -240,7 +240,7 @@ class Run:
         found = self.task.indices(step, stop)
         return np.pad(found, ((0, 0), (0, self.task.chunk - (stop - step)), (0, 0)))
 
-    def _record(self, step: int, parameters: dict[str, Any], look: Callable) -> None:
+    def _record(self, step: int, parameters: dict[str, Any], look: Callable[..., Any]) -> None:
         moved = np.sqrt(
             sum(
                 np.sum((np.asarray(p, np.float64) - self.start[name]) ** 2, axis=tuple(range(1, p.ndim)))
@@ -259,7 +259,7 @@ class Run:
 
 
 @lru_cache(maxsize=32)
-def _advance(model: Model, optimiser: Optimiser) -> Callable:
+def _advance(model: Model, optimiser: Optimiser) -> Callable[..., Any]:
     """The compiled steps from one state to a later one."""
     library, transformation, full = jax(), optimiser.transformation(), optimiser.batch is None
     gradient = library.grad(partial(_loss, model))
@@ -283,7 +283,7 @@ def _advance(model: Model, optimiser: Optimiser) -> Callable:
 
 
 @lru_cache(maxsize=32)
-def _look(model: Model) -> Callable:
+def _look(model: Model) -> Callable[..., Any]:
     """The compiled look at losses and outputs."""
 
     def look(parameters: Any, inputs: Any, targets: Any, watched: Any) -> tuple[Any, Any]:
