@@ -2,102 +2,21 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import random
 import signal
-import subprocess
 import sys
 import threading
-import time
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
+from tallies import BOTH, CHUNK, EDGES, NETWORK, PAIR, SAMPLES, Indices, Shuffled, bits, expected, reference
 
 from deeplimits import ensembles, evidence
 from deeplimits._tally import tally
-from deeplimits.activations import shaped_relu
 from deeplimits.ensembles import Summary, summarise
-from deeplimits.networks import ShapedMLP
-
-PAIR = np.array([[1, 0.3], [0.3, 2]])
-NETWORK = ShapedMLP(shaped_relu(0, -1), 10, 3)
-EDGES = np.linspace(-1, 1, 41)
-SAMPLES, CHUNK = 20_000, 1024
-BOTH = {"correlation": ensembles.correlation(0, 1), "log variance": ensembles.log_variance(0)}
-
-
-class Indices:
-    """A process whose sample i is the number i, with infinities and NaN where asked for."""
-
-    def __init__(self, infinite_from=None, nan_at=None):
-        self.infinite_from, self.nan_at = infinite_from, nan_at
-
-    def sample(self, initial, samples, seed, at=None, *, first=0, threads=None):
-        x = initial + np.arange(first, first + samples, dtype=np.float64)
-        x[x >= (self.infinite_from or np.inf)] = np.inf
-        x[x == self.nan_at] = np.nan
-        return x
-
-
-class Shuffled(Executor):
-    """Computes what is submitted only when a result is waited for, in a random order, and counts what is open."""
-
-    def __init__(self, seed):
-        self.draw, self.open, self.most_open = random.Random(seed), [], 0
-
-    def submit(self, work, /, *arguments, **options):
-        future = Future()
-        self.open.append((future, work, arguments, options))
-        self.most_open = max(self.most_open, len(self.open))
-        waited_for = future.result
-
-        def result(timeout=None):
-            while not future.done():
-                self.compute(self.draw.randrange(len(self.open)))
-            return waited_for(timeout)
-
-        future.result = result
-        return future
-
-    def compute(self, place):
-        future, work, arguments, options = self.open.pop(place)
-        if future.set_running_or_notify_cancel():
-            future.set_result(work(*arguments, **options))
-
-
-def bits(summary: Summary) -> dict[str, bytes]:
-    """Everything a summary holds, to the last bit."""
-    parts = ("pairs", "means", "products", "minimum", "maximum", "histogram")
-    return {"count": summary.count} | {part: getattr(summary.tally, part).tobytes() for part in parts}
-
-
-def reference(executor=None, **options) -> Summary:
-    return summarise(NETWORK, PAIR, SAMPLES, 3, BOTH, executor, edges=EDGES, chunk=CHUNK, **options)
-
-
-@pytest.fixture(scope="module")
-def expected():
-    return bits(reference(threads=1))
-
-
-@pytest.fixture
-def bounded_in_time():
-    """What waits for other processes is interrupted in the end."""
-
-    def stop(*_):
-        raise TimeoutError("the workers did not answer")
-
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.alarm(300)
-    yield
-    signal.alarm(0)
-    signal.signal(signal.SIGALRM, before)
-
 
 # ---------------------------------------------------------------- right
 
@@ -164,23 +83,23 @@ def test_every_number_of_a_sample_is_a_statistic_of_its_own():
 
 @settings(max_examples=15, deadline=None, derandomize=True)
 @given(seed=st.integers(0, 2**32), in_flight=st.integers(1, 30))
-def test_any_order_of_completion_gives_the_same_bits(expected, seed, in_flight):
+def test_any_order_of_completion_gives_the_same_bits(seed, in_flight):
     executor = Shuffled(seed)
-    assert bits(reference(executor, in_flight=in_flight)) == expected
+    assert bits(reference(executor, in_flight=in_flight)) == expected()
     assert executor.most_open <= in_flight
 
 
-def test_any_number_of_threads_gives_the_same_bits(expected):
-    assert bits(reference(threads=8)) == bits(reference()) == expected
+def test_any_number_of_threads_gives_the_same_bits():
+    assert bits(reference(threads=8)) == bits(reference()) == expected()
     with ThreadPoolExecutor(3) as executor:
-        assert bits(reference(executor)) == expected
+        assert bits(reference(executor)) == expected()
 
 
-def test_another_seed_gives_other_bits(expected):
-    assert bits(summarise(NETWORK, PAIR, SAMPLES, 4, BOTH, edges=EDGES, chunk=CHUNK)) != expected
+def test_another_seed_gives_other_bits():
+    assert bits(summarise(NETWORK, PAIR, SAMPLES, 4, BOTH, edges=EDGES, chunk=CHUNK)) != expected()
 
 
-def test_another_chunk_changes_rounding_only(expected):
+def test_another_chunk_changes_rounding_only():
     coarse = summarise(NETWORK, PAIR, SAMPLES, 3, BOTH, edges=EDGES, chunk=7001)
     fine = reference()
     np.testing.assert_allclose(coarse.mean.value, fine.mean.value, rtol=1e-13)
@@ -299,180 +218,6 @@ def test_progress_is_shown_on_a_terminal_only(capsys, monkeypatch):
     summarise(Indices(), 0.0, 100, 0, ensembles.values, chunk=10)
     out, err = capsys.readouterr()
     assert out == "" and "10%  10 of 100 samples" in err and err.endswith("\r\x1b[K")
-
-
-# ---------------------------------------------------------------- other processes
-
-
-def in_another_process(batch):
-    """A statistic that a pool can pickle, and proof of where it ran."""
-    return np.full(len(batch), float(os.getpid()))
-
-
-class Deadly(Indices):
-    """Kills the process it runs in when sample 3000 is asked for there, unless that is `spared`."""
-
-    def __init__(self):
-        super().__init__()
-        self.spared = os.getpid()
-
-    def sample(self, initial, samples, seed, at=None, *, first=0, threads=None):
-        if first <= 3000 < first + samples and os.getpid() != self.spared:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return super().sample(initial, samples, seed, first=first)
-
-
-@pytest.fixture
-def pool(bounded_in_time):
-    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as executor:
-        yield executor
-
-
-@pytest.mark.slow
-def test_process_pool_gives_the_same_bits(expected, pool):
-    assert bits(reference(pool)) == expected
-    where = summarise(Indices(), 0.0, 100, 0, in_another_process, pool)
-    assert where.minimum != os.getpid()
-
-
-@pytest.mark.slow
-def test_pool_that_loses_a_worker_changes_nothing_but_a_warning(pool):
-    with pytest.warns(RuntimeWarning, match="worker of the executor died"):
-        got = summarise(Deadly(), 0.0, 10**5, 0, ensembles.values, pool, edges=EDGES, chunk=500, in_flight=8)
-    assert bits(got) == bits(summarise(Indices(), 0.0, 10**5, 0, ensembles.values, edges=EDGES, chunk=500))
-
-
-def test_unpicklable_statistics_are_named_before_a_process_pool_starts(pool):
-    with pytest.raises(ValueError, match="statistics must be picklable for a process pool"):
-        summarise(Indices(), 0.0, 100, 0, lambda x: x, pool)
-    with pytest.raises(ValueError, match="statistics must be picklable for a process pool"):
-        summarise(Indices(), 0.0, 100, 0, {"x": lambda x: x}, pool)
-    with ThreadPoolExecutor(1) as executor:
-        assert summarise(Indices(), 0.0, 100, 0, lambda x: x, executor).count == 100
-
-
-@pytest.mark.slow
-def test_errors_of_a_worker_arrive(pool):
-    with pytest.raises(ValueError, match="initial must be symmetric"):
-        summarise(NETWORK, [[1, 0], [0.5, 1]], 100, 0, ensembles.values, pool)
-
-
-def test_cancelling_executor_is_an_error():
-    class Cancelling(Shuffled):
-        def submit(self, work, /, *arguments, **options):
-            future = Future()
-            future.cancel()
-            return future
-
-    with pytest.raises(RuntimeError, match="executor cancelled the chunk from sample 0 on"):
-        summarise(Indices(), 0.0, 100, 0, ensembles.values, Cancelling(0))
-
-
-# ---------------------------------------------------------------- a cluster
-
-
-class Slow(Indices):
-    """Long enough in all for a worker to be killed in the middle."""
-
-    def sample(self, initial, samples, seed, at=None, *, first=0, threads=None):
-        time.sleep(0.02)
-        return super().sample(initial, samples, seed, first=first)
-
-
-class Cluster:
-    """A scheduler and worker processes of Dask, reached by the loopback only."""
-
-    def __init__(self, folder):
-        self.folder, self.processes, self.client = folder, [], None
-        self.environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-
-    def run(self, program, *options):
-        command = [
-            sys.executable,
-            "-m",
-            f"distributed.cli.{program}",
-            "--scheduler-file",
-            "scheduler",
-            *options,
-            "--host",
-            "127.0.0.1",
-            "--dashboard-address",
-            "127.0.0.1:0",
-        ]
-        with (self.folder / "log").open("ab") as log:
-            process = subprocess.Popen(command, cwd=self.folder, env=self.environment, stdout=log, stderr=log)
-        self.processes.append(process)
-
-    def executor(self, workers):
-        """The executor, once there are so many workers."""
-        import distributed  # not with the other imports: the workers of a pool import this module too
-
-        self.run("dask_scheduler", "--port", "0")
-        for _ in range(workers):
-            self.run("dask_worker", "--nthreads", "1", "--no-nanny")
-        address = str(self.folder / "scheduler")
-        self.client = distributed.Client(scheduler_file=address, timeout=60, set_as_default=False)
-        self.client.wait_for_workers(workers, timeout=60)
-        return self.client.get_executor()
-
-    def close(self):
-        if self.client is not None:
-            self.client.close()
-        for process in self.processes:
-            process.kill()
-            process.wait(30)
-
-
-@pytest.fixture
-def cluster(tmp_path, bounded_in_time):
-    cluster = Cluster(tmp_path)
-    try:
-        yield cluster
-    finally:
-        cluster.close()
-
-
-class Watched(Executor):
-    """Hands on to an executor, and does something before the submission of one chunk."""
-
-    def __init__(self, executor, first, act):
-        self.executor, self.first, self.act = executor, first, act
-
-    def submit(self, work, first, /):
-        if first == self.first:
-            self.act()
-        return self.executor.submit(work, first)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("workers", [1, 3])
-def test_any_number_of_cluster_workers_gives_the_same_bits(expected, cluster, workers):
-    import psutil
-
-    assert bits(reference(cluster.executor(workers), in_flight=5)) == expected
-    pids = [process.pid for process in cluster.processes]
-    sockets = [one for pid in pids for one in psutil.Process(pid).net_connections("inet")]
-    assert {one.laddr.ip for one in sockets if one.status == psutil.CONN_LISTEN} == {"127.0.0.1"}
-
-
-@pytest.mark.slow
-def test_killed_cluster_worker_changes_nothing(cluster):
-    executor = cluster.executor(2)
-    victim = cluster.processes[-1]
-    # A chunk in the middle: the worker that dies holds chunks that are done and one that is not.
-    watched = Watched(executor, 40 * 500, victim.kill)
-    got = summarise(Slow(), 0.0, 50_000, 0, ensembles.values, watched, edges=EDGES, chunk=500, in_flight=12)
-    assert victim.wait(10) == -signal.SIGKILL and not got.partial
-    assert bits(got) == bits(summarise(Indices(), 0.0, 50_000, 0, ensembles.values, edges=EDGES, chunk=500))
-
-
-@pytest.mark.slow
-def test_interrupted_cluster_stays_usable(expected, cluster):
-    executor = cluster.executor(2)
-    watched = Watched(executor, 10 * 500, lambda: signal.raise_signal(signal.SIGINT))
-    got = summarise(Slow(), 0.0, 50_000, 0, ensembles.values, watched, edges=EDGES, chunk=500, in_flight=4)
-    assert got.partial and got.count == 7 * 500
-    assert bits(reference(executor)) == expected
 
 
 # ---------------------------------------------------------------- bad input
