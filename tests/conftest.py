@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
 
 import pytest
+
+# Tests run side by side: threads of linear algebra would wait for cores on which another test runs.
+os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"))
 
 # A shell starts background jobs with the interrupt ignored, and children inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -128,6 +128,7 @@ def smallest_p(a, b):
     return min(stats.ks_2samp(a[:, k].round(9), b[:, k].round(9)).pvalue for k in range(a.shape[1]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_states_and_gradients_have_the_law_of_networks_with_weights(name, twin):
     _, network, start = CASES[name]
@@ -152,6 +153,7 @@ WRONG = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WRONG)
 def test_the_test_rejects(name, twin):
     case, variant = WRONG[name]
@@ -212,6 +214,7 @@ def test_any_stack_of_blocks_has_the_law_of_its_weights(parts):
     )
 
 
+@pytest.mark.slow
 def test_a_tied_embedding_has_the_gradient_of_both_its_uses():
     run = language_model().sample(TOKENS, SAMPLES, 1, backward=True, method="lazy")
     found = np.log(np.stack([np.sum(run.states**2, (1, 2, 3)), run.parameters["=tokens"]], axis=1))

@@ -131,6 +131,7 @@ def smallest_p(a, b):
     return min(stats.ks_2samp(a[:, k], b[:, k]).pvalue for k in range(a.shape[1]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", ["descent", "decay"])
 def test_trained_networks_have_the_law_of_networks_with_weights(rule, monkeypatch):
     expected = trained_twin(rule)
@@ -149,6 +150,7 @@ def test_trained_networks_have_the_law_of_networks_with_weights(rule, monkeypatc
         assert smallest_p(trained(RULES[rule][0], method="lazy"), expected) < 1e-9
 
 
+@pytest.mark.slow
 def test_adam_trains_matrices_that_are_drawn_whole():
     assert smallest_p(trained(Adam(0.05, decay=0.5)), trained_twin(None)) > LEVEL / 60
 

@@ -61,6 +61,7 @@ def test_drift_has_its_tabulated_values():
     assert drift[np.triu_indices(3)] == pytest.approx(expected, abs=6e-5)
 
 
+@pytest.mark.slow
 def test_one_layer_moves_by_the_drift():
     n, samples = 512, 200_000
     network = ShapedAttention(n, 1, GAMMA, TEMPERATURE, key_width=64)
@@ -93,6 +94,7 @@ def test_one_layer_has_the_noise():
     assert np.abs(observed - noise(1e6)).max() > 0.04 * noise(TEMPERATURE).max()  # without attention
 
 
+@pytest.mark.slow
 def test_networks_approach_the_limit_and_steps_converge():
     def statistics(V):
         kept = np.trace(V, axis1=1, axis2=2) < 30  # a few paths explode

@@ -63,6 +63,7 @@ def test_the_formula_of_gelu_is_its_mean():
     assert plain("gelu")(1.0) == pytest.approx(float(mp.ncdf(1)), rel=1e-14)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("b", LARGE)
 def test_the_scale_function_at_both_ends(b):
     found, x = stability.feller_test(b) if b < 1e10 else None, mp.mpf(b)

@@ -79,6 +79,7 @@ def test_two_methods_make_an_activation(written):
         _ = phi.limit
 
 
+@pytest.mark.slow
 def test_a_function_and_its_derivative_make_one_too(written):
     found = networks.ShapedMLP(written["phi"], 30, 20).sample(1.0, 10_000, 7)[:, 0, 0]
     same, other = (

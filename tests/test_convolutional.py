@@ -87,6 +87,7 @@ def test_independent_filters_have_the_exact_second_moments(padding, method):
     assert np.abs(z_scores(moments, padded)).max() > limit_for(18 * 19)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["network", "diffusion"])
 def test_factorised_filters_have_the_exact_second_moments(kind):
     depth, law = 15, covariances()
@@ -159,6 +160,7 @@ def test_filter_of_one_tap_on_one_position_is_a_dense_layer():
     assert stats.ks_2samp((other**2).mean((1, 2)), (image[:, :, 0, 0] ** 2).mean((1, 2))).pvalue < LEVEL
 
 
+@pytest.mark.slow
 def test_second_moments_of_tanh_networks_tend_to_the_limit_as_one_over_depth():
     exact = second_moments(IMAGE[..., 0], 4000, "zero", np.eye(2), 0.05 * np.eye(18), 0.3 * np.eye(2))[8, 8]
     gaps = []
@@ -170,6 +172,7 @@ def test_second_moments_of_tanh_networks_tend_to_the_limit_as_one_over_depth():
     assert 2 < gaps[0] / gaps[1] < 8
 
 
+@pytest.mark.slow
 def test_coarse_and_fine_diffusions_converge_on_the_same_path():
     sde, errors = ResidualSDE(ConvBlocks(plain("tanh"), plain("silu"), **covariances()), 2), []
     fine = sde.sample(IMAGE, 400, 3, steps=256)
@@ -181,6 +184,7 @@ def test_coarse_and_fine_diffusions_converge_on_the_same_path():
     assert np.sqrt(np.mean((apart - fine) ** 2)) > 5 * errors[-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["field", "filters"])
 def test_same_bits_for_any_threads_and_chunks(method):
     network = ResNet(ConvBlocks(relu(), plain("tanh"), bias_variance=1, padding="periodic"), 3, 4)

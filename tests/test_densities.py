@@ -51,6 +51,7 @@ def test_the_cotangent_of_the_angle_grows_exponentially_in_a_linear_network(rho0
     assert grown == pytest.approx(np.exp(time) * rho0 / np.sqrt(1 - rho0**2), rel=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rho0", [0.5, -0.2])
 def test_a_very_deep_linear_network_aligns_or_opposes_by_the_angle(rho0):
     law = densities.correlation(LINEAR, rho0, 100.0)
@@ -98,6 +99,7 @@ def simulate(x, time, steps, paths):
     return (x - 1) / (x + 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rho0", [0.3, -0.9, -1.0])
 def test_simulated_paths_follow_the_law(rho0):
     rho = simulate(np.full(20000, (1 + rho0) / (1 - rho0)), 1.0, 200, 20000)
@@ -114,6 +116,7 @@ def test_opposite_inputs_leave_at_once_and_by_a_continuous_law():
     assert soon.mean() + 1 == pytest.approx(0.01 / 2, rel=0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rho0, order", [(0.3, 1.85), (-0.9, 1.85), (-1.0, 1.75)])
 def test_the_error_falls_with_the_square_of_the_cell(rho0, order):
     rho = np.tanh(np.linspace(-4, 6, 200))
@@ -156,6 +159,7 @@ def test_quantiles_invert_the_distribution_function():
     assert LAW.cdf(LAW.ppf(p)) == pytest.approx(p, abs=1e-10)
 
 
+@pytest.mark.slow
 @given(rho0=st.floats(-1, 1 - 1e-12), gap=st.floats(0.1, 5), time=st.floats(0.01, 20))
 @settings(max_examples=25, deadline=None, derandomize=True)
 def test_every_law_is_a_law(rho0, gap, time):

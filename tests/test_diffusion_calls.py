@@ -27,6 +27,7 @@ PROCESSES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PROCESSES)
 def test_samples_do_not_depend_on_threads_or_chunks(name):
     process, initial = PROCESSES[name]
@@ -109,6 +110,7 @@ def test_bad_states_and_processes_are_named():
             process(relu(), 1)
 
 
+@pytest.mark.slow
 @given(st.floats(-1, 1), st.floats(-3, 3), st.floats(0.01, 20), st.integers(1, 40), st.integers(0, 2**40))
 @settings(max_examples=40, deadline=None, derandomize=True)
 @example(-1.0, 1e-8, 1e-6, 1, 0)

@@ -106,6 +106,7 @@ def test_correlation_has_the_known_mean_spread_and_quantiles():
     assert score(rho, 0.3830) > SIGMAS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "phi, start",
     [
@@ -168,6 +169,7 @@ def test_correlation_scheme_has_weak_order_two_and_strong_order_one(start):
     assert abs(strong[0] - 1) < 5 * error[0] + 0.15
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "V0, samples, coarse", [(PAIR, 600_000, (4, 8)), (TRIPLE, 200_000, (2, 4))], ids=["two inputs", "three inputs"]
 )
@@ -307,6 +309,7 @@ def test_the_loop_for_two_inputs_is_the_general_loop(phi, monkeypatch):
         assert np.abs((pair - general) / (size[..., None] * size[..., None, :])).max() < tolerance
 
 
+@pytest.mark.slow
 def test_two_inputs_have_the_same_law_in_single_and_double_precision():
     # Also where 1 - rho spans many decades, and beyond the time for which the single state suffices.
     epsilon = 1e-9

@@ -61,6 +61,7 @@ def test_mean_of_the_scheme_is_exact():
     assert np.abs(z_scores(x, np.array([1.0, 2.0]) * (1 + 0.5 / steps) ** steps)).max() < limit_for(2)
 
 
+@pytest.mark.slow
 def test_strong_order_is_one_half():
     equation, steps = Geometric(0.5, 1.0), [8, 32, 128]
     fine = equation.sample([1.0], 4000, 1, steps=1024)
@@ -74,6 +75,7 @@ def test_sources_may_be_fewer_than_the_state():
     assert np.std(np.log(length)) < 0.1 and np.std(np.arctan2(x[:, 1], x[:, 0])) > 0.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["single", "double"])
 def test_same_bits_for_any_threads_and_chunks(precision):
     equation = Geometric(0.1, 2.0)

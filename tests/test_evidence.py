@@ -436,6 +436,7 @@ def test_atoms_and_explosions_are_part_of_the_law():
     assert check.passed and check.control.rejected
 
 
+@pytest.mark.slow
 def test_false_alarms_keep_to_the_level(monkeypatch):
     # At a level of 5 % instead of 1e-5, so that 2000 repetitions can tell.
     monkeypatch.setattr(evidence, "LEVEL", 0.05)

@@ -72,6 +72,7 @@ def test_one_half_is_independent_and_one_is_constant():
     assert np.ptp(fractional_noise(0.99, 33, 2, 100, 3), axis=2).max() > 0.1
 
 
+@pytest.mark.slow
 def test_same_bits_for_any_threads_and_chunks():
     whole = fractional_noise(0.7, 12, 3, 200, 5, threads=1)
     assert np.array_equal(whole, fractional_noise(0.7, 12, 3, 200, 5, threads=3))

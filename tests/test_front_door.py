@@ -41,6 +41,7 @@ def test_the_package_alone_is_light():
     assert fresh(f"import sys, deeplimits; print({heavy})") == "[]"
 
 
+@pytest.mark.slow
 def test_a_module_comes_when_it_is_asked_for():
     assert fresh("import deeplimits; print(float(deeplimits.growth.active_probability(1)))") == "1.0"
     assert fresh("from deeplimits import *; print(float(growth.active_probability(1)))") == "1.0"

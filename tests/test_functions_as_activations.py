@@ -50,6 +50,7 @@ FUNCTIONS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", FUNCTIONS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_a_function_runs_in_compiled_loops_with_the_numbers_of_python(kind, dtype):
@@ -73,6 +74,7 @@ def test_what_is_derived_from_a_function_is_that_of_the_formula():
     assert activation(lambda x: x * np.abs(x), lambda x: 2 * np.abs(x), kinks=0, continuous=1).slope0 == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("inputs", "precision"), [(1, "single"), (2, "single"), (3, "double")])
 def test_networks_of_a_function_are_those_of_its_formula(inputs, precision):
     V0 = 0.4 * np.eye(inputs) + 0.6

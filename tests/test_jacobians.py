@@ -139,6 +139,7 @@ def test_second_moments_of_the_jacobian_are_exact():
     assert abs(size.mean() - np.exp(-1)) > limit_for(3) * size.std() / np.sqrt(2000) + 10 / steps  # entries inverted
 
 
+@pytest.mark.slow
 def test_norm_of_a_fixed_direction_is_log_normal():
     width = 4
     g = ResidualSDE(Blocks(linear(), linear()), width).jacobians(np.ones((width, 1)), 5000, 2, steps=200).jacobian[:, 0]

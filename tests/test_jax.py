@@ -53,11 +53,13 @@ def smallest_p(a, b):
     return min(stats.ks_2samp(a[:, k], b[:, k]).pvalue for k in range(a.shape[1]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mapped", [False, True])
 def test_outputs_and_gradients_have_the_law_of_layers_with_weights(mapped, expected):
     assert smallest_p(drawn(weightless_dense, mapped=mapped), expected) > LEVEL / 12
 
 
+@pytest.mark.slow
 def test_the_test_sees_a_transpose_that_is_drawn_anew(expected):
     @jax.custom_vjp
     def unconditioned(key, x, W):
@@ -75,6 +77,7 @@ def test_the_test_sees_a_transpose_that_is_drawn_anew(expected):
     assert smallest_p(drawn(dense), expected) < 1e-9
 
 
+@pytest.mark.slow
 def test_rows_keys_and_cotangents_can_be_mapped_in_any_order():
     keys = jax.random.split(jax.random.key(3), 4)
     whole = jax.vmap(lambda key: weightless_dense(key, X, 20))(keys)
@@ -96,6 +99,7 @@ def test_nearly_parallel_and_equal_rows_keep_what_they_share():
     assert float(jnp.linalg.norm(y[1] - y[0])) == pytest.approx(expected, rel=0.05)
 
 
+@pytest.mark.slow
 def test_models_of_equinox_lose_their_weights():
     eqx = pytest.importorskip("equinox")
     model = eqx.nn.MLP(10, 2, 64, 2, key=jax.random.key(0))

@@ -102,6 +102,7 @@ def test_an_absolute_import_would_be_seen():
     assert list(absolute_imports(text)) == [2, 4]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chosen", [True, False], ids=["folder chosen", "folder of the user"])
 def test_loops_run_where_no_folder_can_be_written(tmp_path, chosen):
     blocked = tmp_path / "file"

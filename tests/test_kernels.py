@@ -82,6 +82,7 @@ def test_nearly_parallel_inputs_move_by_the_right_amount():
     assert moved == pytest.approx(1e3 * np.sqrt(2) / (3 * np.pi) * 1e-9**1.5, rel=0.02)
 
 
+@pytest.mark.slow
 @given(rho=st.floats(-1, 1), scale=st.floats(1e-3, 1e3), time=st.floats(0, 1e4))
 @settings(max_examples=60, deadline=None, derandomize=True)
 def test_the_correlation_grows_and_keeps_its_range(rho, scale, time):

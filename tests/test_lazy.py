@@ -51,6 +51,7 @@ def test_answers_from_both_sides_have_the_law_of_one_matrix(method, precision):
     assert smallest_p(looks(W.ask, W.ask_left, NETWORKS)) > LEVEL / (6 * len(NAMES))
 
 
+@pytest.mark.slow
 def test_the_test_sees_a_transpose_that_is_drawn_anew():
     W, other = (GaussianMatrix(OUT, IN, STD, 1, name, samples=NETWORKS, method="lazy") for name in "ab")
     assert smallest_p(looks(W.ask, other.ask_left, NETWORKS)) < 1e-9

@@ -56,6 +56,7 @@ def planted(**changes):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "fate"),
     [

@@ -62,6 +62,7 @@ def program_angle_growth(phi, width, layers, samples, seed):
     return factor
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "phi",
     [smooth("tanh", a=0.3), plain("gelu"), plain("elu"), plain("relu(x) - 0.3*relu(-x)")],
@@ -94,6 +95,7 @@ def test_three_ways_to_a_difference_agree_where_they_meet(phi, monkeypatch):
     assert found[0] == pytest.approx(found[1], rel=2e-4)
 
 
+@pytest.mark.slow
 def test_norms_far_below_single_precision_are_those_of_a_linear_network():
     width, depth = 3, 900
     V = np.log(ShapedMLP(smooth("gelu", a=1e4), width, depth).sample(1e-10, 4000, 1)[:, 0, 0])

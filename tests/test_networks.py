@@ -54,6 +54,7 @@ FAMILY = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("phi", FAMILY, ids=lambda phi: f"{type(phi).__name__} {phi.name}")
 def test_row_sampler_has_the_law_of_networks_with_weight_matrices(phi):
     explicit = statistics_of(network_with_weights(phi, 30, 12, TRIPLE, 3000, 1))
@@ -101,6 +102,7 @@ def test_pair_loop_of_programs_is_the_general_loop(phi, dtype):
     assert pair == pytest.approx(general, rel=2e-6 if dtype == np.float32 else 1e-12)
 
 
+@pytest.mark.slow
 def testprogram_rows_of_a_linear_activation_have_exact_determinants():
     width, depth = 15, 6
     limit = stats.norm.isf(LEVEL / 4)
@@ -214,6 +216,7 @@ def test_tanh_networks_with_a_stationary_norm_are_near_its_gamma_law():
     assert stats.kstest(V, stats.gamma(7, scale=1 / 7).cdf).statistic > 0.08  # mean 1 instead of 7/8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("phi", "V0"),
     [

@@ -57,6 +57,7 @@ def test_networks_with_shared_weights_approach_it_at_order_one():
     assert np.log2(np.divide(errors[:-1], errors[1:])) == pytest.approx([1, 1], abs=0.1)
 
 
+@pytest.mark.slow
 def test_diffrax_and_torchdiffeq_agree():
     torch = pytest.importorskip("torch")
     torchdiffeq = pytest.importorskip("torchdiffeq")

@@ -34,6 +34,7 @@ def test_published_explosion_probabilities_before_a_time(b, V0, time, probabilit
     assert 0 < law.error < 2e-5
 
 
+@pytest.mark.slow
 def test_a_norm_that_starts_far_above_1_has_exploded_at_once():
     law = densities.norm(20, 20, 0.1)
     assert law.explosion_probability == 1 and law.ppf(0.01) == np.inf and law.cdf(1e9) == 0
@@ -46,6 +47,7 @@ def test_published_tails_of_silu():
     assert 1 - law.cdf([8, 0.5]) == pytest.approx([0.1255, 0.392], abs=6e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("b, V0", [(1, 1), (0.5, 2), (3, 0.4)])
 def test_in_the_end_the_closed_form_has_exploded(b, V0):
     law = densities.norm(b, V0, 40.0)
@@ -114,6 +116,7 @@ def test_a_norm_that_can_explode_has_no_mean_and_an_atom_at_infinity():
     assert law.pdf(300.0) * 300**2 == pytest.approx((later - sooner) / 0.01, rel=0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("b, V0, time", [(1, 1, 1), (-3, 2, 0.7), (3, 0.5, 0.5)])
 def test_the_error_falls_with_the_square_of_the_cell_and_is_what_is_stated(b, V0, time):
     V = np.geomspace(0.02, 20, 100)
@@ -133,6 +136,7 @@ def test_the_density_is_the_slope_and_the_quantile_the_inverse():
     assert law.expect(lambda V: V**2) == pytest.approx(law.var() + law.mean() ** 2)
 
 
+@pytest.mark.slow
 @given(b=st.floats(-10, 5), V0=st.floats(0.01, 20), time=st.floats(0.01, 3))
 @settings(max_examples=20, deadline=None, derandomize=True)
 def test_every_law_is_a_law(b, V0, time):

@@ -176,6 +176,7 @@ def grown(inside):
 expressions = st.recursive(leaves, grown, max_leaves=6).filter(lambda text: len(text) <= 200)
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None, derandomize=True)
 @given(text=expressions)
 def test_any_expression_runs_as_its_formula_says(text):

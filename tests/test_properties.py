@@ -170,6 +170,7 @@ PROCESSES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PROCESSES)
 def test_every_process_has_its_shapes_and_no_nan(name):
     @EXAMPLES
@@ -251,6 +252,7 @@ def test_infinite_width_keeps_covariances(V0, phi, time, width, depth):
         assert np.all(np.abs(ratio) <= 1 + 1e-9) and np.all(np.isinf(V[0][~alive]))
 
 
+@pytest.mark.slow
 @EXAMPLES
 @given(
     grams(st.integers(1, 3)),
@@ -272,6 +274,7 @@ def test_residual_kernels_have_their_shapes_and_no_nan(K0, inner, outer, weights
         assert tangent.total.shape == (m, m) and not np.isnan(tangent.total).any()
 
 
+@pytest.mark.slow
 @EXAMPLES
 @given(
     st.one_of(rectifiers, st.just(smooth("tanh"))),

@@ -24,6 +24,7 @@ def views(x):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("inner", "outer", "bias"),
     [(relu(), linear(), 0.0), (plain("tanh"), plain("silu"), 0.5), (plain("erf"), relu(), 0.2)],
@@ -228,6 +229,7 @@ def test_identity_covariances_give_the_law_of_independent_weights():
 # Nearly parallel inputs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("inner", "outer"), [(relu(), linear()), (plain("tanh"), plain("silu"))], ids=str)
 @pytest.mark.parametrize("distance", [1e-3, 1e-9])
 def test_nearly_parallel_inputs_move_by_the_derivative(inner, outer, distance, loops):

@@ -44,6 +44,7 @@ PROCESSES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PROCESSES)
 @pytest.mark.parametrize("random", [False, True], ids=["shared start", "random starts"])
 def test_same_bits_for_any_threads_and_chunks(name, random):

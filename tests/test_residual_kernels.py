@@ -59,6 +59,7 @@ def test_the_mean_is_not_zero_as_the_equation_without_drift_would_have_it():
     assert ResidualKernel(Blocks(linear(), SILU, 1.0, 1.0)).at(0.0, 0.0).mean[0] == pytest.approx(0.29093, abs=6e-6)
 
 
+@pytest.mark.slow
 @given(
     m=st.floats(-3, 3),
     k=st.floats(0, 4),
@@ -200,6 +201,7 @@ def test_general_explosions_agree_with_the_closed_form_where_there_is_one():
     assert np.isinf(ResidualKernel(Blocks(TANH, SILU)).explosion_time(0.0, 1.0)[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "inner, outer", [("tanh", "sin(x) + x"), ("relu", "tanh"), ("x", "silu"), ("tanh", "silu"), ("softsign", "asinh")]
 )
@@ -300,6 +302,7 @@ def test_a_wide_network_has_these_moments():
 # -- properties and bad input
 
 
+@pytest.mark.slow
 @given(
     z=st.lists(st.floats(-5, 5), min_size=2, max_size=2),
     k=st.floats(0, 9),

@@ -88,6 +88,7 @@ def test_outer_activation_matters_by_order_one_over_root_depth_on_the_same_path(
     assert np.polyfit(np.log([25, 100, 400]), np.log(errors), 1)[0] == pytest.approx(-0.5, abs=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("inner", [linear(), plain("tanh")], ids=lambda phi: phi.name)
 def test_coarse_and_fine_diffusions_converge_on_the_same_path(inner, loops):
     x0, errors = np.ones((3, 2)) * [1, 0.5], []

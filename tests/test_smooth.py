@@ -227,6 +227,7 @@ def test_plain_values_at_zero():
             getattr(relu(), missing)
 
 
+@pytest.mark.slow
 def test_elu_moves_the_norm_at_a_scale_of_its_own():
     nodes, weights = np.polynomial.legendre.leggauss(4000)
     x, weights = 12 * nodes, 12 * weights * np.exp(-72 * nodes**2) / np.sqrt(2 * np.pi)

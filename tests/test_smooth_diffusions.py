@@ -134,6 +134,7 @@ def test_odd_activations_have_the_correlations_of_a_linear_network():
     assert stats.kstest(softplus, cdf).pvalue < LEVEL
 
 
+@pytest.mark.slow
 def test_smooth_schemes_have_weak_order_two():
     process = CovarianceSDE(smooth("tanh", a=0.5, centre=0.3), 0.5)
     differences = coupled(

@@ -103,6 +103,7 @@ def test_explosion_probabilities_are_below_one_and_tend_to_one_half():
     assert stability.classify(smooth("silu")).explosion_probability == pytest.approx(gammainc(1.75, 0.75))
 
 
+@pytest.mark.slow
 def test_before_a_time_the_probability_grows_to_the_closed_form():
     probabilities = [stability.explosion_probability(1, [0.5, 1.0], time) for time in (0.5, 1, 4, 40)]
     assert np.all(np.diff(probabilities, axis=0) > 0)
@@ -228,6 +229,7 @@ def test_without_a_slope_kappa_is_infinite():
 # -- properties and bad input
 
 
+@pytest.mark.slow
 @given(b=st.floats(-50, 50), V=st.floats(1e-6, 1e6))
 @settings(max_examples=60, deadline=None, derandomize=True)
 def test_no_answer_is_nan(b, V):

@@ -58,6 +58,7 @@ def output(network, x0, parameters, readout):
     return readout @ x
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "law", [{"weight_variance": 1.5, "bias_variance": 0.5}, matrix_gaussian(3)], ids=["iid", "matrix"]
 )
@@ -95,6 +96,7 @@ def test_what_comes_before_the_blocks_is_carried_by_the_jacobian():
     assert np.all(network.ntk(x0, 5, 1).inputs == 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [1, 3])
 def test_mean_kernel_of_linear_networks_is_that_of_infinite_width_at_every_width(width):
     outer, x0 = plain("x/2"), np.ones((width, 2)) * [1.0, 2.0]

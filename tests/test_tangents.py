@@ -117,6 +117,7 @@ def test_tangents_of_rectifiers_have_exactly_the_law_of_the_norm(name, correlati
     assert stats.ks_2samp(U, deeper).pvalue < LEVEL
 
 
+@pytest.mark.slow
 def test_tangents_of_linear_networks_have_the_law_of_two_inputs_and_a_log_normal_limit():
     network = ShapedMLP(linear(), 100, 100)
     M = network.tangents(GRAM, 20_000, 1)
@@ -145,6 +146,7 @@ def test_small_inputs_keep_their_digits():
     assert small == pytest.approx(1e-28 * straight, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_precisions_agree_in_law():
     network = ShapedMLP(smooth("silu", a=2.0), 12, 10)
     single, double = (network.tangents(GRAM, 20_000, 1, precision=p) for p in ("single", "double"))

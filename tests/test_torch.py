@@ -117,6 +117,7 @@ def weightless():
     return statistics_of
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.parametrize("weights", ["Gaussian", "as PyTorch draws them"])
 def test_outputs_and_gradients_have_the_law_of_the_module(name, weights, weightless):
@@ -129,6 +130,7 @@ def test_outputs_and_gradients_have_the_law_of_the_module(name, weights, weightl
     assert smallest_p(weightless(name), expected) > LEVEL / 42
 
 
+@pytest.mark.slow
 def test_the_test_sees_layers_that_are_not_shared(weightless):
     def untied(seed):
         module = gaussian(with_weights(Recurrent, seed))
@@ -139,6 +141,7 @@ def test_the_test_sees_layers_that_are_not_shared(weightless):
     assert smallest_p(weightless("recurrent"), statistics(untied, ROWS)) < 1e-6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["gpt2", "llama"])
 def test_models_of_transformers_keep_their_law_and_their_tied_read_out(name):
     hub = pytest.importorskip("transformers")

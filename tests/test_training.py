@@ -45,6 +45,7 @@ def test_a_dense_model_is_the_recursion_of_the_book():
     assert np.allclose(model.apply(p, X), x @ p["output"].T * np.sqrt(3 / 6), atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("padding, boundary", [("zero", "fill"), ("periodic", "wrap")])
 def test_a_convolutional_model_is_the_recursion_of_the_book(padding, boundary):
     blocks = ConvBlocks(plain("sin"), plain("tanh"), bias_variance=0.3, padding=padding)
@@ -60,6 +61,7 @@ def test_a_convolutional_model_is_the_recursion_of_the_book(padding, boundary):
     assert np.allclose(model.apply(p, IMAGES), expected, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_untrained_outputs_have_the_covariance_of_the_kernel():
     blocks = networks.ResNet(Blocks(inner=linear(), outer=linear(), weight_variance=0.5, bias_variance=0.4), 5, 4)
     history = train(Model(blocks, 4, 2, 0.8, 1.5), X[:3], Y[:3], Optimiser("sgd", 0.1), 0, samples=20_000, seed=3)
@@ -106,6 +108,7 @@ def test_the_tangent_kernel_of_the_output_layer_is_that_of_the_hidden_states(blo
         assert np.allclose(found, phi @ phi.T, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_linear_networks_have_the_tangent_kernel_of_their_depth_in_the_mean():
     blocks, depth, variance = networks.ResNet(Blocks(linear(), linear(), weight_variance=0.8), 6, 3), 3, 0.8
     found = {trained: Model(blocks, 4, 1, trained=trained) for trained in ("all", "blocks", "output")}
@@ -133,6 +136,7 @@ def hidden(model, p, x):
     return np.asarray(model.apply(p | {"output": identity}, x))
 
 
+@pytest.mark.slow
 def test_training_the_output_layer_alone_is_linear_regression_on_the_hidden_states():
     model, at = Model(TANH, 4, 2, trained="output"), [0, 1, 30, 60]
     history = train(model, X, Y, Optimiser("sgd", 0.1), 60, samples=2, seed=4, at=at, watched=WATCHED)
@@ -149,6 +153,7 @@ def test_training_the_output_layer_alone_is_linear_regression_on_the_hidden_stat
         assert np.array_equal(history.parameters["weights"][i], p["weights"])
 
 
+@pytest.mark.slow
 def test_a_wide_network_follows_its_own_tangent_kernel():
     def gap(width):
         blocks = Blocks(plain("sin"), plain("tanh"), bias_variance=0.3)
@@ -187,6 +192,7 @@ def test_batches_go_through_all_inputs_in_each_epoch():
     assert np.array_equal(task.indices(3, 5), indices[:, 3:5])
 
 
+@pytest.mark.slow
 def test_a_network_does_not_depend_on_those_trained_beside_it():
     runs = [train(MODEL, X, Y, Optimiser("adam", 0.01, batch=4), 20, samples, 7) for samples in (1, 3)]
     assert np.array_equal(runs[0].outputs[0], runs[1].outputs[0])

@@ -25,6 +25,7 @@ def recompiled():
     descent._look.cache_clear()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("blocks, inputs", [(TANH, X), (FILTERS, IMAGES)])
 def test_many_images_are_looked_at_in_blocks_with_the_same_outputs(blocks, inputs, monkeypatch, recompiled):
     run = Model(blocks, inputs.shape[-1], 2), inputs, Y[: len(inputs)], Optimiser("sgd", 0.1), 2, 2, 3
@@ -38,6 +39,7 @@ def test_many_images_are_looked_at_in_blocks_with_the_same_outputs(blocks, input
     assert np.allclose(found.losses, expected.losses, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_long_steps_are_done_one_by_one_so_that_a_run_can_be_saved(monkeypatch, tmp_path):
     def task(width, samples=2):
         blocks = networks.ResNet(Blocks(linear(), plain("tanh")), width, width)
@@ -124,6 +126,7 @@ descent.train(*pickle.load(sys.stdin.buffer), folder=sys.argv[1])
 """
 
 
+@pytest.mark.slow
 def test_a_killed_run_resumes(tmp_path):
     run, environment = RUNS["adam on batches"], os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     killed = subprocess.run([sys.executable, "-c", KILLED, tmp_path], input=pickle.dumps(run), env=environment)
@@ -205,6 +208,7 @@ def test_in_a_notebook_progress_is_one_line_that_changes_in_place_and_is_cleared
 # ------------------------------------------------------------------ libraries
 
 
+@pytest.mark.slow
 def test_the_package_does_without_jax_until_it_trains():
     program = "import sys; import deeplimits.training; sys.exit('jax' in sys.modules or 'optax' in sys.modules)"
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}

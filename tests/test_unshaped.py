@@ -62,6 +62,7 @@ def test_singular_sde_has_its_tabulated_means_and_needs_the_plus_one():
     assert np.all(abs(np.log(q).mean(axis=0) - without) > limit * np.hypot(error, 0.01))
 
 
+@pytest.mark.slow
 def test_singular_sde_converges_in_the_step_and_forgets_its_start():
     coarse, middle, fine = (np.log(SingularSDE(1.0).sample(PLATEAU, 20_000, seed=4, steps=s)) for s in (4, 16, 1024))
     error = np.hypot(middle.std(), fine.std()) / np.sqrt(20_000)
@@ -71,6 +72,7 @@ def test_singular_sde_converges_in_the_step_and_forgets_its_start():
     assert abs(late.mean() - early.mean()) < 4.5 * np.hypot(late.std(), early.std()) / np.sqrt(20_000) + 5e-3
 
 
+@pytest.mark.slow
 def test_chain_tends_to_the_singular_sde_as_the_width_grows():
     sde = np.log(SingularSDE(0.25).sample(PLATEAU, 8000, seed=1))
     gaps = []
@@ -82,6 +84,7 @@ def test_chain_tends_to_the_singular_sde_as_the_width_grows():
     assert abs(gaps[0]) > 4.5 * error
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("process", [UnshapedChain(50, 6), SingularSDE(1.0)], ids=["chain", "singular"])
 def test_same_bits_for_any_threads_and_chunks(process):
     at = [0, 3, 6] if isinstance(process, UnshapedChain) else [0.5, 1.0]

@@ -97,6 +97,7 @@ def test_its_law_is_normal_in_its_coordinate(alpha, beta, mean, variance):
     assert law.pdf(x) == pytest.approx((law.cdf(x + 1e-5) - law.cdf(x - 1e-5)) / 2e-5, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_deep_networks_follow_it_and_the_rate_depends_on_alpha():
     phi = OrnsteinUhlenbeck(0.5, 0.3)
     x, law = network(phi, 1.0, 500, 10000), width_one(phi, 1.0)
@@ -157,6 +158,7 @@ def test_a_constant_activation_gives_brownian_motion():
     assert law.cdf(x) == pytest.approx(stats.norm.cdf(x, 1, 1), abs=law.error + 1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name, x0", [("silu", 1.0), ("sin", 1.0), ("elu", -1.0), ("softplus", 0.0), ("x + sin(x)**2", -0.3)]
 )
@@ -172,6 +174,7 @@ def test_where_the_activation_vanishes_a_neuron_stays():
     assert isinstance(width_one(plain("x**2 - x"), 1.0), densities.Atom)
 
 
+@pytest.mark.slow
 @given(
     x0=st.floats(-5, 5), time=st.floats(0.01, 2), name=st.sampled_from(["tanh", "silu", "softsign", "x", "softplus"])
 )
