@@ -49,7 +49,7 @@ def one_blas_thread() -> Iterator[None]:
                 _inside.pop("limit").restore_original_limits()
 
 
-def combined(answers: NDArray, coefficients: FloatArray, threads: int | None) -> FloatArray:
+def combined(answers: NDArray[Any], coefficients: FloatArray, threads: int | None) -> FloatArray:
     """Sums of rows with coefficients, in double precision; the cut into pieces does not depend on the threads.
 
     Shapes: answers (samples, k, n), coefficients (samples, k, m) -> (samples, n, m).

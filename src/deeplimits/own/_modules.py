@@ -72,7 +72,7 @@ def reference(module: Any) -> Any:
     return copy.deepcopy(module, memo).float().eval()
 
 
-def arguments(module: Any, batch: Any, *, single: bool) -> tuple[tuple, dict]:
+def arguments(module: Any, batch: Any, *, single: bool) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """What a module is called with: a tensor, a tuple of them, or names.
 
     Floating-point inputs of a copy in single precision are single too.
@@ -101,7 +101,7 @@ class Watch:
         self.kind, self.output, self.input = kind, np.full(4, np.nan), np.zeros(4)
         self.gradient, self.weight, self.passed = np.full(4, -np.inf), -np.inf, False
 
-    def __call__(self, part: Any, args: tuple, output: Any) -> None:
+    def __call__(self, part: Any, args: tuple[Any, ...], output: Any) -> None:
         y = output[0] if isinstance(output, tuple) else output
         if self.passed or not hasattr(y, "register_hook"):
             return
@@ -126,7 +126,7 @@ class Watch:
 
 
 def watched(
-    module: Any, batch: tuple[tuple, dict], layers: Mapping[str, str], seed: int
+    module: Any, batch: tuple[tuple[Any, ...], dict[str, Any]], layers: Mapping[str, str], seed: int
 ) -> tuple[list[Seen], FloatArray]:
     """One pass forward and back: what is seen of each layer, and the size of the outputs with the loss.
 
@@ -147,7 +147,7 @@ def watched(
     return [watch.seen for watch in watches.values()], np.array([last[0], float(value.detach()), y.shape[-1]])
 
 
-def _called(module: Any, batch: tuple[tuple, dict]) -> Any:
+def _called(module: Any, batch: tuple[tuple[Any, ...], dict[str, Any]]) -> Any:
     torch = needed()
     try:
         y = module(*batch[0], **batch[1])

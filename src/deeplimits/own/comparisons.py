@@ -49,7 +49,7 @@ class Comparison:
 
         return comparison(self)
 
-    def save(self, path: str | os.PathLike) -> None:
+    def save(self, path: str | os.PathLike[str]) -> None:
         """Write the comparison, as a page or as JSON by the end of the name.
 
         Raises: ValueError for another end than .html and .json.

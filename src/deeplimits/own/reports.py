@@ -104,7 +104,7 @@ class Report:
 
         return report(self)
 
-    def save(self, path: str | os.PathLike) -> None:
+    def save(self, path: str | os.PathLike[str]) -> None:
         """Write the report, whole at every moment, as a page or as JSON by the end of the name.
 
         Raises: ValueError for another end than .html and .json.
@@ -112,7 +112,7 @@ class Report:
         save(path, self)
 
 
-def save(path: str | os.PathLike, what: Any) -> None:
+def save(path: str | os.PathLike[str], what: Any) -> None:
     """Write what has `html` and `as_dict`. Raises: ValueError for another end than .html and .json."""
     path = Path(path)
     if path.suffix not in (".html", ".json"):
@@ -141,7 +141,7 @@ def report(
     target: Mapping[str, float] | None = None,
     correlation: float = 0.5,
     tolerance: float = 0.2,
-    checkpoint: str | os.PathLike | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
     progress: bool = True,
 ) -> Report:
     """What the initialisation of a network does: norms, correlations and gradients of many networks, by layer.
