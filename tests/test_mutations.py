@@ -21,6 +21,11 @@ def test_each_expression_stands_exactly_once_where_it_should(mutation, tmp_path)
     assert all((mutations.ROOT / test).exists() for test in mutation.tests if test.startswith("tests/"))
 
 
+@pytest.mark.parametrize("mutation", [each for each in ALL if each.of_text], ids=lambda each: each.name)
+def test_an_error_in_what_is_printed_is_noticed(mutation):
+    assert mutations.run(mutation).what == "killed"
+
+
 @pytest.fixture
 def project(tmp_path):
     """A project of one function and one test."""

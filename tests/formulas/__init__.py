@@ -80,9 +80,13 @@ def of_book() -> list[Formula]:
     found: list[Formula] = []
     for source in notebooks.find():
         found += of_page(source.with_suffix("").as_posix().removeprefix("book/"), notebooks.read(source).cells)
-    for claim in claims.load():
-        found += _inline(f"claims/{claim['id']}", f"{claim['title']}\n{claim['statement']}")
-    return found
+    return found + list(of_claims(claims.load()))
+
+
+def of_claims(listed: list[dict]) -> Iterator[Formula]:
+    """The formulas in the words of claims."""
+    for claim in listed:
+        yield from _inline(f"claims/{claim['id']}", f"{claim['title']}\n{claim['statement']}")
 
 
 TIES: dict[tuple[str, str], Callable[[np.random.Generator], Drawn]] = {}

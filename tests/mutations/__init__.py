@@ -18,24 +18,14 @@ from typing import NamedTuple
 
 import yaml
 
+from tests.mutations import text
+
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
 #: What the last runs found; the site shows it.
 RESULTS = ROOT / "book" / "mutations.json"
-#: What a copy of the project needs for its tests.
-COPIED = (
-    "src",
-    "tests",
-    "book",
-    "pyproject.toml",
-    "_toc.yml",
-    "_config.yml",
-    "CITATION.cff",
-    "requirements.txt",
-    "explorer",
-    "benchmarks",
-    "Makefile",
-)
+#: What is not copied with the project: what was built, and what belongs to the machine.
+LEFT = shutil.ignore_patterns(".git", ".venv*", "_build", "__pycache__", "node_modules", "*_cache", "shared")
 #: Longest run of the tests of one mutation, in seconds.
 LIMIT = 900
 
@@ -53,20 +43,28 @@ class Mutation:
     tests: tuple[str, ...] = ()
     equivalent: str = ""
 
-    def apply(self, root: Path) -> None:
-        """Change the file below a root.
+    def changed(self, text: str) -> str:
+        """The text of the file with the error in it.
 
         Raises: ValueError unless the expression occurs exactly once, where it should.
         """
-        path = root / self.file
-        text = path.read_text(encoding="utf-8")
         first, last = span(text, self.within) if self.within else (0, len(text))
         count = text.count(self.old, first, last)
         if count != 1:
             place = f"`{self.within}` of {self.file}" if self.within else self.file
             raise ValueError(f"{self.name}: the expression occurs {count} times in {place}: {self.old!r}")
         at = text.index(self.old, first)
-        path.write_text(text[:at] + self.new + text[at + len(self.old) :], encoding="utf-8")
+        return text[:at] + self.new + text[at + len(self.old) :]
+
+    def apply(self, root: Path) -> None:
+        """Change the file below a root."""
+        path = root / self.file
+        path.write_text(self.changed(path.read_text(encoding="utf-8")), encoding="utf-8")
+
+    @property
+    def of_text(self) -> bool:
+        """Whether the error is in what is printed, not in a program."""
+        return self.kind == "text" and self.file.startswith("book/")
 
 
 def span(text: str, name: str) -> tuple[int, int]:
@@ -122,15 +120,12 @@ def run(mutation: Mutation, root: Path = ROOT) -> Fate:
     """
     if mutation.equivalent:
         return Fate("equivalent", mutation.equivalent)
+    if mutation.of_text:
+        by = text.noticed(mutation, root)
+        return Fate("killed", by) if by else Fate("survived")
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "project"
-        copy.mkdir()
-        for name in COPIED:
-            source = root / name
-            if source.is_dir():
-                shutil.copytree(source, copy / name, ignore=shutil.ignore_patterns("__pycache__", "_build"))
-            elif source.exists():
-                shutil.copy2(source, copy / name)
+        shutil.copytree(root, copy, ignore=LEFT, symlinks=True)
         try:
             mutation.apply(copy)
         except ValueError as error:
