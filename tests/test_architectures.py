@@ -160,6 +160,7 @@ def test_the_test_rejects(name, twin):
     assert smallest_p(variant(), twin(case)) < 1e-9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["perceptron", "recurrent", "transformer"])
 def test_the_test_rejects_a_way_back_with_other_matrices(name, twin, monkeypatch):
     right = GaussianMatrix.ask_left
@@ -204,6 +205,7 @@ PARTS = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(PARTS, min_size=1, max_size=4))
 @settings(max_examples=12, deadline=None, derandomize=True, database=None)
 def test_any_stack_of_blocks_has_the_law_of_its_weights(parts):

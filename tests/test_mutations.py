@@ -85,10 +85,12 @@ def test_the_fate_of_a_mutation(project, changes, fate):
     assert "a + b" in (project / "src/sums.py").read_text(), "only a copy is changed"
 
 
+@pytest.mark.slow
 def test_the_test_that_notices_is_named(project):
     assert mutations.run(planted(), project).by == "tests/test_sums.py::test_add"
 
 
+@pytest.mark.slow
 def test_results_are_kept_beside_those_of_other_runs_until_the_mutation_is_gone(project, tmp_path):
     path = tmp_path / "results.json"
     both = [planted(), planted(name="same", new="b + a")]
