@@ -18,19 +18,6 @@ const HEIGHT = 240;
 const MARGIN = { left: 52, right: 10, top: 8, bottom: 40 };
 const FONT = "12px system-ui, sans-serif";
 
-/** Round numbers within a range, at most `most` of them. */
-export function round([low, high]: readonly [number, number], most: number): [number, string][] {
-  const rough = Math.max(high - low, 1e-12) / most;
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const step = power * [1, 2, 5, 10].find((factor) => factor * power >= rough)!;
-  const digits = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
-  const marks: [number, string][] = [];
-  for (let k = Math.ceil(low / step - 1e-9); k * step <= high + 1e-9 * step; k++) {
-    marks.push([k * step, (k * step).toFixed(digits).replace("-", "−")]);
-  }
-  return marks;
-}
-
 export abstract class Plot {
   private readonly canvas = document.createElement("canvas");
   protected readonly context = this.canvas.getContext("2d")!;

@@ -2,7 +2,7 @@
 import {
   ACTIVATIONS, CONSTANTS, CORRELATIONS, NORMS, PAIRS, SHAPES, type State, correlation, nearest, settle, sizes,
 } from "./state";
-import { number } from "./words";
+import { number } from "./numbers";
 
 /** An element with attributes and children. */
 export function element<K extends keyof HTMLElementTagNameMap>(

@@ -1,7 +1,7 @@
 /** Two kinds of plots: paths along the depth, and a law at the last layer. */
-import { type Axis, Plot, round } from "./canvas";
+import { type Axis, Plot } from "./canvas";
 import type { Comparison, Report } from "./experiment";
-import { superscript } from "./words";
+import { round, superscript } from "./numbers";
 
 /** Errors are shown as this many standard errors to either side. */
 const ERRORS = 2;

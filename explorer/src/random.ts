@@ -43,7 +43,7 @@ export class Normals {
   }
 
   /** A number strictly between 0 and 1. */
-  private uniform(): number {
+  uniform(): number {
     return ((this.bits() >>> 0) + 0.5) / 4294967296;
   }
 

@@ -2,10 +2,11 @@
 import { controls, element } from "./controls";
 import { EXPLODED, type Report } from "./experiment";
 import { CORRELATION_SCALE, Density, NORM_SCALE, Paths } from "./plots";
+import { number } from "./numbers";
 import type { Estimate } from "./statistics";
 import { Simulation } from "./simulation";
 import { DEFAULTS, PRESETS, type State, fromText, isState, toText } from "./state";
-import { type Finding, aboutCorrelation, aboutNorm, estimate, near1, number, percent, sentence, setting } from "./words";
+import { type Finding, aboutCorrelation, aboutNorm, estimate, near1, percent, sentence, setting } from "./words";
 
 const CONTROLS = ["network", "activation", "width", "depth", "plus", "minus", "a", "digits", "rho", "norm"];
 const PANELS = ["paths", "correlation", "norm"] as const;

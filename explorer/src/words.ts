@@ -2,6 +2,7 @@
 import { type Comparison, EXPLODED, type Report } from "./experiment";
 import { time } from "./pairs";
 import type { State } from "./state";
+import { number } from "./numbers";
 import type { Estimate } from "./statistics";
 
 /**
@@ -17,21 +18,6 @@ export function judge({ enough, distance, chance, finite }: Comparison): Verdict
   if (!enough) return "empty";
   if (distance <= chance) return "agrees";
   return distance <= chance + Math.min(finite, NEAR) ? "near" : "differs";
-}
-
-/** A power of ten in the exponent, or another whole number. */
-export const superscript = (power: number) => String(power).replace(/[-\d]/g, (c) => (c === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[Number(c)]));
-
-/** A number with few digits and a true minus sign. */
-export function number(value: number, digits = 3): string {
-  if (Number.isNaN(value)) return "–";
-  if (!Number.isFinite(value)) return value > 0 ? "∞" : "−∞";
-  const size = Math.abs(value);
-  if (size >= 1e4 || (size < 1e-3 && size > 0)) {
-    const [head, power] = value.toExponential(1).split("e");
-    return `${head.replace("-", "−")} × 10${superscript(Number(power))}`;
-  }
-  return value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : digits).replace("-", "−");
 }
 
 /** Decimals that show two digits of something small; at least 3, as far as numbers go. */

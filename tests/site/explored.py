@@ -4,6 +4,8 @@ from pathlib import Path
 
 PAGE = "book/explore.html"
 BUNDLE = Path("book/_static/explorer/explorer.js")
+#: The live figures of chapters: what pages load, and what they hold before that.
+LIVE, TWINS = Path("book/_static/live"), Path("book/_live")
 #: Networks of an explorer.
 NETWORKS = 4000
 FINISHED = "[...document.querySelectorAll('.deep-limits-explorer')].every(e => e.dataset.done === 'yes')"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from explored import BUNDLE, FINISHED, NETWORKS, PAGE, go, verdicts
+from explored import BUNDLE, FINISHED, LIVE, NETWORKS, PAGE, TWINS, go, verdicts
 from inspection import PATIENCE, VIEWS, Inspector
 from scipy import stats
 
@@ -16,14 +16,23 @@ from deeplimits.activations import shaped_relu
 SOURCES = Path("explorer")
 
 
-def test_the_bundle_is_made_from_these_sources():
+def test_the_bundles_are_made_from_these_sources():
     digest = hashlib.sha256()
     names = ["build.mjs", "package.json", "package-lock.json"]
-    names += sorted(f"src/{path.name}" for path in (SOURCES / "src").iterdir())
+    names += sorted(path.relative_to(SOURCES).as_posix() for path in (SOURCES / "src").rglob("*") if path.is_file())
     for name in names:
         digest.update(f"{name}\n".encode() + (SOURCES / name).read_bytes())
-    stored = re.search(r"Sources sha256 (\w+)", BUNDLE.read_text())[1]
-    assert stored == digest.hexdigest(), "rebuild the explorer: see explorer/README.md"
+    figures = {path.stem for path in (SOURCES / "src/live/figures").iterdir()}
+    assert {path.stem for path in LIVE.glob("*.js")} == {path.stem for path in TWINS.glob("*.html")} == figures
+    for bundle in (BUNDLE, *LIVE.glob("*.js")):
+        stored = re.search(r"Sources sha256 (\w+)", bundle.read_text())[1]
+        assert stored == digest.hexdigest(), f"{bundle} is old, rebuild: see explorer/README.md"
+    assert (LIVE / "live.css").read_bytes() == (SOURCES / "src/live/live.css").read_bytes()
+
+
+def test_a_live_figure_is_small_and_asks_for_nothing():
+    for path in LIVE.iterdir():
+        assert path.stat().st_size < 25_000 and not re.search(r"https?://|fetch\(|import\(", path.read_text()), path
 
 
 def test_the_bundle_is_small_and_whole():
