@@ -34,7 +34,10 @@ def test_it_stands_below_the_question_and_moves(page, inspector, site):
     assert host.bounding_box()["y"] < 900
     above = opened.evaluate("document.querySelector('figure.live').previousElementSibling.tagName")
     assert above == "P" and opened.locator("article h1").count() == 1
-    assert all(len(each) > 80 for each in host.get_by_role("img").evaluate_all("all => all.map(e => e.ariaLabel)"))
+    assert all(
+        len(each) > 80
+        for each in host.get_by_role("img").evaluate_all("all => all.map(e => e.getAttribute('aria-label'))")
+    )
     host.scroll_into_view_if_needed()
     controls = host.locator("[data-key]")
     assert controls.count() == 2
@@ -92,8 +95,8 @@ def test_it_fits_a_phone_and_follows_the_theme(name, alone):
 
 def test_frames_stay_short_while_it_works(alone):
     """A slice of work is cut off: the piece that is being done when its time is over is the only excess."""
-    page = alone("infinite-width")
-    page.add_script_tag(path=LIVE / "infinite-width.js")
+    page = alone("limits-commute")
+    page.add_script_tag(path=LIVE / "limits-commute.js")
     frames = page.evaluate("""() => new Promise(told => {
       let frames = 0;
       const count = () => {
@@ -101,7 +104,7 @@ def test_frames_stay_short_while_it_works(alone):
         if (document.querySelector('figure.live').dataset.done === 'yes') told(frames);
         else requestAnimationFrame(count);
       };
-      const slider = document.querySelector("[data-key=depth]");
+      const slider = document.querySelector("[data-key=width]");
       slider.value = slider.max;
       slider.dispatchEvent(new Event("input"));
       requestAnimationFrame(count);

@@ -1,4 +1,4 @@
-/*! Deep Limits, the live explorer: MIT licence. Sources sha256 5028a55b737ba45d56e23a28f764a21597940d57146c9c3b1ae7ab8401d1f4f9. */
+/*! Deep Limits, the live explorer: MIT licence. Sources sha256 84331ef66030a0741b799cc030b4a967f535fcaa2ab8895926a4bced956f4a78. */
 "use strict";(()=>{var it=`.deep-limits-explorer {
   --dlx-network: #0072b2;
   --dlx-limit: #d55e00;

@@ -131,5 +131,5 @@ export function svg(panel: Panel, width: number, description: string): string {
     (picture ? "" : words(panel.x.label, (left + right) / 2, HEIGHT - 5, "middle")) +
     (picture || !panel.y.label ? "" : words(panel.y.label, 12, (top + bottom) / 2, "middle", ` transform="rotate(-90 12 ${fixed((top + bottom) / 2)})"`)) +
     (panel.title ? words(panel.title, picture ? left + side / 2 : (left + right) / 2, 13, "middle", ' class="title"') : "") +
-    `<svg x="${left}" y="${top}" width="${box[0]}" height="${box[1]}" viewBox="${left} ${top} ${box.join(" ")}">${panel.marks.map((mark) => draw(mark, x, y)).join("")}</svg></svg>`;
+    `<svg role="none" x="${left}" y="${top}" width="${box[0]}" height="${box[1]}" viewBox="${left} ${top} ${box.join(" ")}">${panel.marks.map((mark) => draw(mark, x, y)).join("")}</svg></svg>`;
 }

@@ -45,8 +45,8 @@ export const figure: Figure = {
   title: "Which pixels move together in a network that nobody has trained?",
   alt: "A handwritten 3 of eight by eight pixels, and the correlation of the pixel with the cross with all others after a convolutional residual network. With filters of one pixel it is one or minus one or nothing; with filters of three by three it spreads over the neighbourhood, around the edge if the picture is continued there.",
   controls: [
-    { key: "kernel", label: "size of the filters", values: [1, 3, 5], names: ["1 × 1", "3 × 3", "5 × 5"], initial: 3 },
     { key: "edge", label: "beyond the edge stand", values: [0, 1], names: EDGES, initial: 0 },
+    { key: "kernel", label: "size of the filters", values: [1, 3, 5], names: ["1 × 1", "3 × 3", "5 × 5"], initial: 3 },
   ],
   keys: [["box", "network", "positive"], ["box", "data", "grey values of the digit"]],
   *run({ kernel, edge }) {
