@@ -265,6 +265,9 @@ def test_attention(gamma, temperature, numbers):
     share = 1 - V.mean(axis=2).sum(axis=1) / np.trace(V, axis1=1, axis2=2)
     assert agrees(found["shaped"], found["error"], share)
     assert found["softmax"] < 0.2 < found["shaped"]
+    sizes = np.trace(V, axis1=1, axis2=2) / 4
+    assert found["size"] == pytest.approx(np.median(sizes), rel=0.25)
+    assert found["large"] == pytest.approx(np.mean(sizes > 4), abs=0.15)
 
 
 @pytest.mark.parametrize("b, start", [(0.75, 1.0), (2.0, 0.5), (-0.5, 2.0), (-4.0, 1.0)])

@@ -1,4 +1,4 @@
-/*! Deep Limits, the live explorer: MIT licence. Sources sha256 84331ef66030a0741b799cc030b4a967f535fcaa2ab8895926a4bced956f4a78. */
+/*! Deep Limits, the live explorer: MIT licence. Sources sha256 252e92c53bf0cb23a3c4805233b8fa09c802283ff0142c7c01ddcc868bae241c. */
 "use strict";(()=>{var it=`.deep-limits-explorer {
   --dlx-network: #0072b2;
   --dlx-limit: #d55e00;

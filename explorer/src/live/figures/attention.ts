@@ -1,7 +1,7 @@
 import { number } from "../../numbers";
 import { Normals } from "../../random";
 import type { Figure, View } from "../figure";
-import { gather, grid, percent, plusMinus, quantiles, told } from "../tools";
+import { gather, grid, percent, plusMinus, quantiles, sorted, told } from "../tools";
 
 const TOKENS = 4;
 const WIDTH = 32;
@@ -9,6 +9,8 @@ const KEYS = 16;
 const DEPTH = WIDTH;
 const NETWORKS = 200;
 const MARKS = 32;
+/** Mean sizes of the tokens above this are counted. */
+const LARGE = 4;
 /** Correlation of any two tokens at the start. */
 const RHO = 0.3;
 
@@ -40,6 +42,11 @@ class Tokens {
       for (let b = 0; b < TOKENS; b++) sum += V[a * TOKENS + b];
     }
     return 1 - sum / TOKENS / trace;
+  }
+
+  /** The mean squared size of a token; 1 at the start. */
+  size(): number {
+    return this.V.reduce((sum, each, i) => (i % (TOKENS + 1) ? sum : sum + each / TOKENS), 0);
   }
 
   /** Seen through the tokens the weights are normal numbers: X W / sqrt(n) = L G with V = L L^T. */
@@ -119,24 +126,28 @@ export const figure: Figure = {
   alt: "Share of the covariance that tells the tokens apart along the layers, for networks of width 32: median and band of 90 percent with shaped attention, and the median with plain softmax and the same skip connection, which falls to zero in a few layers.",
   controls: [
     { key: "gamma", label: "size γ of a branch", values: [0.1, 0.2, 0.3, 0.5, 0.7, 0.9], initial: 0.5 },
-    { key: "temperature", label: "temperature τ₀", values: [0.3, 0.5, 1, 2, 4], initial: 1 },
+    { key: "temperature", label: "temperature τ₀", values: [0.1, 0.2, 0.3, 0.5, 1, 2], initial: 0.5 },
   ],
   keys: [["band", "network", "shaped attention: 90 % of the networks, and their median"], ["line", "control", "softmax and skip connection: median"], ["dash", "data", "softmax that sees all tokens alike: (1 − γ²) a layer"]],
   *run({ gamma, temperature }) {
     const kinds = [true, false].map((shaped) => new Tokens(gamma, temperature, shaped, new Normals(13, Number(shaped))));
     const rows = kinds.map(() => new Float64Array(NETWORKS * (MARKS + 1)));
     const ends = kinds.map(() => new Float64Array(NETWORKS));
+    const sizes = new Float64Array(NETWORKS);
     const layers = grid(0, DEPTH, MARKS);
     const start = 1 - RHO;
     const view = (done: number): View => {
       const [low, middle, high] = quantiles(rows[0], MARKS + 1, done, [0.05, 0.5, 0.95]);
       const [plain] = quantiles(rows[1], MARKS + 1, done, [0.5]);
       const [own, other] = ends.map((each) => told(each, done));
+      const size = sorted(sizes, done)[Math.floor(done / 2)];
+      const large = sizes.subarray(0, done).filter((each) => each > LARGE).length / done;
       const half = plain.findIndex((each) => each < plain[0] / 2);
       return {
-        numbers: { shaped: own.value, error: own.error, softmax: other.value },
+        numbers: { shaped: own.value, error: own.error, softmax: other.value, size, large },
         headline: `After ${DEPTH} layers ${percent(own.value)} of the covariance tells the tokens apart; with plain softmax ${percent(other.value, other.value < 0.01 ? 2 : 0)}`,
-        reasons: `It was ${percent(plain[0])} at the start, and with shaped attention it is ${plusMinus(own)} in the mean of ${done} networks as deep as they are wide. ` + (half > 0 ? `Plain softmax averages the tokens: half of the difference is gone after ${half} ${half === 1 ? "layer" : "layers"}.` : `With γ = ${number(gamma, 1)} plain softmax averages the tokens too slowly to see it here.`),
+        reasons: `It was ${percent(plain[0])} at the start, and with shaped attention it is ${plusMinus(own)} in the mean of ${done} networks as deep as they are wide. ` + (half > 0 ? `Plain softmax averages the tokens: half of the difference is gone after ${half} ${half === 1 ? "layer" : "layers"}.` : `With γ = ${number(gamma, 1)} plain softmax averages the tokens too slowly to see it here.`) +
+          ` The tokens of the typical shaped network have changed in size by a factor of ${number(size)}; those of ${percent(large, 1)} of the networks are above ${LARGE}, the more the lower the temperature.`,
         panels: [{
           x: { label: "layer", range: [0, DEPTH] }, y: { label: "share that tells tokens apart", range: [0, 0.8] },
           marks: [
@@ -157,6 +168,7 @@ export const figure: Figure = {
         row[k] = tokens.share();
       }
       ends[kind][i] = row[MARKS];
+      if (kind === 0) sizes[i] = tokens.size();
     }), view);
   },
 };
