@@ -12,7 +12,7 @@ import pytest
 import deeplimits
 
 MODULES = deeplimits.__all__
-CALLS = ["compare", "report"]
+CALLS = ["compare", "diagnose", "report"]
 
 
 def fresh(program: str) -> str:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from . import verdicts as verdicts
     from . import wishart as wishart
     from .own import compare as compare
+    from .own import diagnose as diagnose
     from .own import report as report
 
 __version__ = "0.3.0"
@@ -62,7 +63,7 @@ __all__ = [
     "wishart",
 ]
 #: What a practitioner calls, without the name of a module.
-_CALLS = ("compare", "report")
+_CALLS = ("compare", "diagnose", "report")
 
 
 def __getattr__(name: str) -> Any:

@@ -11,6 +11,18 @@ On the command line: `deeplimits report --preset gpt2`.
 
 from .comparisons import Comparison, compare
 from .designs import perceptron, preset
+from .diagnoses import Diagnosis, Finding, diagnose
 from .reports import Report, report, schema
 
-__all__ = ["Comparison", "Report", "compare", "perceptron", "preset", "report", "schema"]
+__all__ = [
+    "Comparison",
+    "Diagnosis",
+    "Finding",
+    "Report",
+    "compare",
+    "diagnose",
+    "perceptron",
+    "preset",
+    "report",
+    "schema",
+]

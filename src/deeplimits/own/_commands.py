@@ -1,4 +1,4 @@
-"""The command line: `deeplimits report` and `deeplimits compare`."""
+"""The command line: `deeplimits report`, `deeplimits diagnose` and `deeplimits compare`."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"deeplimits {__version__}")
     commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _report(_command(commands, "report", "what the initialisation of a network does, over many networks", reported))
+    _diagnose(_command(commands, "diagnose", "whether weights have the law of their initialisation", diagnosed))
     compare = _command(commands, "compare", "two designs side by side", compared)
     compare.add_argument("a", help="a design: see below")
     compare.add_argument("b", help="another, or the same with another depth")
@@ -77,6 +78,15 @@ def _report(to: argparse.ArgumentParser) -> None:
     _common(to, "report")
 
 
+def _diagnose(to: argparse.ArgumentParser) -> None:
+    to.add_argument(
+        "--module", required=True, metavar="PACKAGE.MODULE:FUNCTION", help="a function that returns (module, batch)"
+    )
+    to.add_argument("--law", help="he, xavier, lecun or torch, if not each layer's own default")
+    to.add_argument("--level", type=float, default=0.01, help="how often sound weights are suspected (default: 0.01)")
+    _common(to, "diagnosis")
+
+
 def reported(asked: argparse.Namespace) -> Any:
     """The report that was asked for."""
     from .reports import report
@@ -94,6 +104,14 @@ def reported(asked: argparse.Namespace) -> Any:
     numbers = {name: _number(f"target {name}", value) for name, value in target.items()}
     where = Path(asked.output).with_name(f".{Path(asked.output).name}.checkpoint")
     return report(design, batch, asked.samples, asked.seed, target=numbers, checkpoint=where)
+
+
+def diagnosed(asked: argparse.Namespace) -> Any:
+    """The diagnosis that was asked for."""
+    from .diagnoses import diagnose
+
+    module, batch = loaded(asked.module)
+    return diagnose(module, batch, asked.samples, asked.seed, law=asked.law, level=asked.level)
 
 
 def compared(asked: argparse.Namespace) -> Any:
