@@ -132,20 +132,23 @@ def test_the_table_of_a_figure_holds_what_is_drawn():
     comments, rows = rows_of(figure)
     plt.close(figure)
 
-    def of(kind, series=""):
+    def of(kind, series=None):
         return [
             [float(row[name]) if row[name] else None for name in ("x", "y", "low", "high")]
             for row in rows
-            if (row["kind"], row["series"]) == (kind, series)
+            if row["kind"] == kind and row["series"] == (series or kind)
         ]
 
     assert comments == ["# panel 1: title = curves; x = time", "# panel 2: no labels"]
     assert of("line", "square") == [[0, 0, None, None], [1, 1, None, None], [2, 4, None, None]]
     assert of("errors", "estimate") == [[0, 0, -0.5, 0.5], [1, 1, 0.5, 1.5], [2, 2, 1.5, 2.5]]
     assert of("histogram", "bars") == [[0.25, pytest.approx(4 / 3), 0, 0.5], [0.75, pytest.approx(2 / 3), 0.5, 1]]
-    assert of("line") == [[None, 3, None, None]]
-    assert of("band") == [[0, None, -1, 1], [1, None, 0, 2], [2, None, 1, 3]]
-    assert of("map") == [[0.5, 0.5, 1, None], [1.5, 0.5, None, None]]
+    assert {float(row["standard error"]) for row in rows if row["kind"] == "errors"} == {0.25}
+    assert {(row["x name"], row["y name"]) for row in rows if row["panel"] == "1"} == {("time", "")}
+    assert of("line", "network") == [[None, 3, None, None]]
+    assert of("band", "network") == [[0, None, -1, 1], [1, None, 0, 2], [2, None, 1, 3]]
+    assert of("map") == [[0.5, 0.5, None, None], [1.5, 0.5, None, None]]
+    assert [row["value"] for row in rows if row["kind"] == "map"] == ["1", ""]
 
 
 @pytest.mark.parametrize(("shading", "x"), [("flat", [0.5, 1.5]), ("gouraud", [0.0, 1.0, 2.0])])
@@ -155,5 +158,37 @@ def test_the_table_of_a_map_has_its_values_where_they_are_drawn(shading, x):
     ax.pcolormesh([0, 1, 2], [0, 1], values, shading=shading)
     rows = [row for row in rows_of(figure)[1] if row["kind"] == "map"]
     plt.close(figure)
-    assert [float(row["low"]) for row in rows] == values.ravel().tolist()
+    assert [float(row["value"]) for row in rows] == values.ravel().tolist()
     assert [float(row["x"]) for row in rows] == x * len(values)
+
+
+def test_panels_of_the_same_variables_name_their_columns():
+    figure, axes = figures.panels(1, 2)
+    for ax in axes:
+        figures.curve(ax, [0, 1], [1, 2], "limit")
+        figures.curve(ax, [0, 1], [1, 3], "limit")
+        ax.set(xlabel=r"$d/n$", ylabel=r"$\log \rho_L$")
+    _, rows = rows_of(figure)
+    plt.close(figure)
+    assert [row["log rho_L"] for row in rows][:4] == ["1", "2", "1", "3"]
+    assert [row["series"] for row in rows[::2]] == ["limit", "limit 2"] * 2
+
+
+def test_a_correlation_is_told_as_a_correlation():
+    figure, ax = figures.panels()
+    figures.histogram(ax, np.arctanh([0.5, 0.9]), bins=[0.0, 1.0, 2.0], label="networks")
+    figures.correlation_ticks(ax)
+    ax.set_ylabel("density on this axis")
+    _, rows = rows_of(figure)
+    plt.close(figure)
+    assert float(rows[0]["low"]) == 0 and float(rows[0]["high"]) == pytest.approx(np.tanh(1.0))
+    assert float(rows[0]["correlation"]) == pytest.approx(np.tanh(0.5))
+
+
+def test_the_cells_of_a_map_are_called_as_on_its_axes():
+    figure, ax = figures.panels()
+    ax.imshow([[1.0, 2.0]])
+    ax.set(xticks=[0, 1], xticklabels=["three", "$7$"], yticks=[0], yticklabels=["all"], xlabel="digit", ylabel="of")
+    _, rows = rows_of(figure)
+    plt.close(figure)
+    assert [(row["digit"], row["of"], row["value"]) for row in rows] == [("three", "all", "1"), ("7", "all", "2")]

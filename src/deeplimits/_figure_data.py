@@ -4,77 +4,145 @@ from __future__ import annotations
 
 import csv
 import io
+import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.collections import LineCollection, PathCollection, PolyCollection, QuadMesh
+from matplotlib.colors import to_hex
 from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
 from matplotlib.patches import Polygon, Rectangle, StepPatch
+from matplotlib.ticker import FixedFormatter, FuncFormatter
 
 from ._checks import FloatArray
 
 #: The media type under which a notebook carries the table beside the picture.
 MIME = "application/vnd.deeplimits.figure+csv"
 
-COLUMNS = ("panel", "series", "kind", "x", "y", "low", "high")
+#: What each row tells beside the names of its panel's variables.
+BEFORE, AFTER = ("panel", "series", "kind"), ("value", "low", "high", "standard error")
+#: Under what names an axis keeps what undoes a change of scale, and error bars how many errors they show.
+SCALE, ERRORS = "deeplimits_scale", "deeplimits_errors"
 
 Row = tuple[float | None, float | None, float | None, float | None]
+Back = Callable[[FloatArray], FloatArray]
 
 
-def table(figure: Figure) -> str:
-    """All that a figure shows, as CSV with a comment line for each panel.
+def table(figure: Figure, roles: dict[str, str]) -> str:
+    """All that a figure shows, as tidy CSV with a comment line for each panel.
 
-    Shapes: one row for each point: x and y; `low` and `high` are the ends of an error bar, of a band or of a bar
-        of a histogram along x; the value of a cell of a map stands in `low`.
+    Shapes: one row for each point, under the names of the two variables; where the panels have different ones, these
+        stand in columns of their own. `value` is that of a cell of a map; `low` and `high` are the ends of an error
+        bar, of a band or of a bar of a histogram. `roles` names series without a label by their colours.
     Law: eight digits of what is drawn. Lines across a whole panel have a single coordinate; what is masked is empty.
     """
     text = io.StringIO()
     panels = [ax for ax in figure.axes if ax.get_label() != "<colorbar>"]
-    for number, ax in enumerate(panels, 1):
-        title = " ".join(ax.get_title(loc=side) for side in ("left", "center", "right")).strip()
-        described = "; ".join(
-            f"{name} = {label}"
-            for name, label in (("title", title), ("x", ax.get_xlabel()), ("y", ax.get_ylabel()))
-            if label
-        )
-        text.write(f"# panel {number}: {described or 'no labels'}\n".replace("\r", " "))
+    names = [(plain(ax.get_xlabel()), plain(ax.get_ylabel())) for ax in panels]
+    for number, (ax, (x, y)) in enumerate(zip(panels, names, strict=True), 1):
+        title = plain(" ".join(ax.get_title(loc=side) for side in ("left", "center", "right")))
+        described = "; ".join(f"{name} = {label}" for name, label in (("title", title), ("x", x), ("y", y)) if label)
+        text.write(f"# panel {number}: {described or 'no labels'}\n")
+    one = len(set(names)) == 1 and len(set(names[0])) == 2 and not {*names[0]} & {"", *BEFORE, *AFTER}
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for number, ax in enumerate(panels, 1):
-        for series, kind, rows in _series(ax):
+    writer.writerow([*BEFORE, *(names[0] if one else ("x name", "x", "y name", "y")), *AFTER])
+    for number, (ax, (x, y)) in enumerate(zip(panels, names, strict=True), 1):
+        for series, kind, errors, rows in _series(ax, roles):
             for row in rows:
-                shown = ["" if value is None or np.isnan(value) else f"{value:.8g}" for value in row]
-                writer.writerow([number, series, kind, *shown])
+                point, ends = _columns(ax, kind, errors, row)
+                variables = point if one else [x, point[0], y, point[1]]
+                writer.writerow([number, series, kind, *variables, *ends])
     return text.getvalue()
 
 
-def _series(ax: Axes) -> Iterator[tuple[str, str, Iterator[Row]]]:
-    """(label, kind, rows) of everything drawn in a panel, error bars first."""
+def plain(label: str) -> str:
+    """A label without the commands of mathematics: what a column may be called."""
+    text = re.sub(r"\\(?:mathbb|mathrm|operatorname|sqrt)\b|[${}]|\\[,;!]", " ", label)
+    return " ".join(re.sub(r"\\([A-Za-z]+)", r"\1", text).split())
+
+
+def _columns(ax: Axes, kind: str, errors: float | None, row: Row) -> tuple[list[str], list[str]]:
+    """A row as text: the point, and the value with its ends and its standard error."""
+    x, y, low, high = row
+    value = low if kind in ("map", "points") else None
+    along_x = kind in ("histogram", "bar")
+    back: Back | None = getattr(ax.xaxis, SCALE, None)
+    ends = [None, None] if value is not None or kind in ("map", "points") else [low, high]
+    if back is not None:
+        x = _through(back, x)
+        ends = [_through(back, each) for each in ends] if along_x else ends
+    error = None
+    if errors and low is not None and high is not None:
+        error = (high - low) / 2 / errors
+    return [_name(ax.xaxis, kind, x), _name(ax.yaxis, kind, y)], [_shown(each) for each in (value, *ends, error)]
+
+
+def _through(back: Back, value: float | None) -> float | None:
+    return None if value is None else float(back(np.asarray(value)))
+
+
+def _shown(value: float | None) -> str:
+    return "" if value is None or np.isnan(value) else f"{value:.8g}"
+
+
+def _name(axis: Axis, kind: str, value: float | None) -> str:
+    """A coordinate; of a cell of a map whose axis has names, the name."""
+    formatter = axis.get_major_formatter()
+    if kind == "map" and value is not None and isinstance(formatter, FixedFormatter | FuncFormatter):
+        ticks = np.asarray(axis.get_majorticklocs()).tolist()
+        named = dict(zip(ticks, formatter.format_ticks(ticks), strict=True))
+        if value in named:
+            return plain(str(named[value]))
+    return _shown(value)
+
+
+def _series(ax: Axes, roles: dict[str, str]) -> Iterator[tuple[str, str, float | None, Iterator[Row]]]:
+    """(name, kind, errors shown, rows) of everything drawn in a panel, error bars first."""
     part_of_bars: set[Artist] = set()
+    named: Counter[str] = Counter()
     for container in ax.containers:
         if isinstance(container, ErrorbarContainer):
             line, caps, bars = container.lines
             part_of_bars |= {artist for artist in (line, *caps, *bars) if artist is not None}
-            yield _label(container), "errors", _error_bars(line, bars)
+            name = _label(container) or _by_colour(bars[0] if bars else line, roles, "errors", named)
+            yield name, "errors", getattr(container, ERRORS, None), _error_bars(line, bars)
     for artist in ax.get_children():
         if artist in part_of_bars or not artist.get_visible():
             continue
         for kind, of_kind, rows in READERS:
             if isinstance(artist, of_kind) and artist is not ax.patch:
-                yield _label(artist), kind, rows(artist)
+                yield _label(artist) or _by_colour(artist, roles, kind, named), kind, None, rows(artist)
                 break
 
 
 def _label(artist: Artist | ErrorbarContainer) -> str:
     """The label in the legend; Matplotlib's own begin with an underscore."""
     label = str(artist.get_label() or "")
-    return "" if label.startswith("_") else label
+    return "" if label.startswith("_") else plain(label)
+
+
+def _by_colour(artist: Artist | None, roles: dict[str, str], kind: str, named: Counter[str]) -> str:
+    """The name of a series without a label: what its colour stands for, or its kind; from the second on a number."""
+    drawn = None
+    for of_artist in ("get_color", "get_facecolor", "get_edgecolor"):
+        found = getattr(artist, of_artist, lambda: None)()
+        if found is not None and len(np.ravel(found)):
+            drawn = np.asarray(found)
+            break
+    name = kind
+    if drawn is not None and kind != "map":
+        first: Any = drawn[0] if drawn.ndim == 2 else drawn.item() if drawn.ndim == 0 else drawn
+        name = roles.get(to_hex(first).upper(), kind)
+    named[name] += 1
+    return name if named[name] == 1 else f"{name} {named[name]}"
 
 
 def _error_bars(line: Line2D | None, bars: tuple[LineCollection, ...]) -> Iterator[Row]:

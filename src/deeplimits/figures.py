@@ -101,23 +101,26 @@ def use() -> None:
 
 
 def data(figure: Figure) -> str:
-    """All numbers that a figure shows, as CSV; a notebook carries it beside the picture.
+    """All numbers that a figure shows, as tidy CSV; a notebook carries it beside the picture.
 
-    Shapes: a row for each point, with the columns panel, series, kind, x, y, low, high: `low` and `high` are the
-        ends of an error bar, of a band or of a bar of a histogram; the value of a cell of a map stands in `low`.
-    Law: eight digits of what is drawn.
+    Shapes: a row for each point, with the columns panel, series, kind, the two variables by their names on the axes,
+        value, low, high, standard error. Where panels have different variables, their names stand in columns beside
+        x and y. `value` is that of a cell of a map; `low` and `high` are the ends of an error bar, of a band or of a
+        bar of a histogram. A series without a label is called by what its colour means.
+    Law: eight digits of what is drawn; a correlation on an axis of `correlation_ticks` is the correlation.
 
     >>> from deeplimits import figures
     >>> figure, ax = figures.panels()
     >>> lines = figures.curve(ax, [0, 1], [1.0, 0.5], "limit", label="the limit")
+    >>> labels = ax.set(xlabel="time", ylabel="norm")
     >>> print(figures.data(figure))
-    # panel 1: no labels
-    panel,series,kind,x,y,low,high
-    1,the limit,line,0,1,,
-    1,the limit,line,1,0.5,,
+    # panel 1: x = time; y = norm
+    panel,series,kind,time,norm,value,low,high,standard error
+    1,the limit,line,0,1,,,,
+    1,the limit,line,1,0.5,,,,
     <BLANKLINE>
     """
-    return _figure_data.table(figure)
+    return _figure_data.table(figure, {colour: role.replace("_", " ") for role, colour in vars(colours).items()})
 
 
 def panels(
@@ -234,7 +237,8 @@ def points(
     >>> figures.points(ax, [1, 2], evidence.Estimate([0.5, 0.4], [0.01, 0.01]))
     """
     style: dict[str, Any] = {"color": _colour(role), "fmt": _MARKERS[role], "capsize": 3}
-    ax.errorbar(x, estimate.value, errors * estimate.error, **(style | options))
+    bars = ax.errorbar(x, estimate.value, errors * estimate.error, **(style | options))
+    setattr(bars, _figure_data.ERRORS, errors)
 
 
 def correlation_ticks(
@@ -254,6 +258,7 @@ def correlation_ticks(
     ['−0.9', '0', '0.9']
     """
     minus = "\N{MINUS SIGN}"
+    setattr(ax.xaxis, _figure_data.SCALE, np.tanh)
     ax.set_xticks(np.arctanh(values), [f"{value:g}".replace("-", minus) for value in values])
     ax.set_xticks(np.arctanh(between), minor=True)
     ax.set_xlabel(label)
