@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ElementTree
 from html.parser import HTMLParser
 from pathlib import Path
@@ -98,6 +99,11 @@ def faults_of_description(page: Page) -> list[str]:
         f"mathematics in {name}"
         for name in ("og:title", "og:description")
         if any(mark in text for mark in ("\\", "$") for text in page.meta.get(name, []))
+    ]
+    found += [
+        f"markup in {name}"
+        for name in ("og:title", "og:description", "description")
+        if any(re.search(r"</?\w+|&\w+;", text) for text in page.meta.get(name, []))
     ]
     found += [
         f"{name} is no address: {text}"

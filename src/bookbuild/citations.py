@@ -62,19 +62,41 @@ def named(author: dict[str, str], family_first: bool = False) -> str:
 def of_book() -> tuple[str, str]:
     """The book itself, in APA style and as BibTeX, from CITATION.cff."""
     about = yaml.safe_load(CITATION.read_text(encoding="utf-8"))
-    title, version, year = about["title"], about["version"], about["date-released"][:4]
+    where = f"https://doi.org/{about['doi']}" if about.get("doi") else site() or about.get("repository-code") or ""
+    return _cited(about, f"*{about['title']}* (version {about['version']}).", where, {})
+
+
+def of_claim(title: str, name: str, page: str) -> tuple[str, str]:
+    """A claim of the book by its permanent name; its address is known once that of the site is."""
+    about = yaml.safe_load(CITATION.read_text(encoding="utf-8"))
+    where = f"{site()}/latest/{page}" if site() else ""
+    text = f"{title} (claim `{name}`). In *{about['title']}* (version {about['version']})."
+    return _cited(about, text, where, {"title": f"{title} (claim {name})", "booktitle": about["title"]})
+
+
+def site() -> str:
+    """The public address of the site (`url` in CITATION.cff), if it has one."""
+    return str(yaml.safe_load(CITATION.read_text(encoding="utf-8")).get("url", "")).rstrip("/")
+
+
+def _cited(about: dict, text: str, where: str, changes: dict[str, str]) -> tuple[str, str]:
+    """A reference and an entry; `where` is an address, a DOI among them."""
+    year = about["date-released"][:4]
     authors = [named(each, family_first=True) for each in about["authors"]]
     people = [
         each if "family-names" in author else f"{{{each}}}"
         for each, author in zip(authors, about["authors"], strict=True)
     ]
-    fields = {"author": " and ".join(people), "title": title, "year": year, "version": version}
-    doi, url = about.get("doi"), about.get("url") or about.get("repository-code")
-    if doi or url:
-        fields |= {"doi": doi} if doi else {"url": url}
+    fields = {"author": " and ".join(people), "title": about["title"], **changes}
+    fields |= {"year": year, "version": about["version"]}
+    doi = where.removeprefix("https://doi.org/")
+    if where:
+        fields |= {"doi": doi} if doi != where else {"url": where}
+    key = f"deeplimits-{changes['title'].rpartition('claim ')[2][:-1]}" if changes else "deeplimits"
     lines = ",\n".join(f"  {name:<7} = {{{value}}}" for name, value in fields.items())
-    where = f" https://doi.org/{doi}" if doi else f" {url}" if url else ""
-    return f"{', '.join(authors)} ({year}). *{title}* (version {version}).{where}", f"@misc{{deeplimits,\n{lines}\n}}"
+    kind = "incollection" if changes else "misc"
+    reference = f"{', '.join(authors)} ({year}). {text}{f' {where}' if where else ''}"
+    return reference, f"@{kind}{{{key},\n{lines}\n}}"
 
 
 def block(keys: list[str]) -> str:

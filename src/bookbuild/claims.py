@@ -17,6 +17,8 @@ from bookbuild import BuildError, judge, media, notebooks
 from bookbuild.pages import Page
 
 LIST = Path("book/claims.yml")
+#: The form of `claims.json`, as JSON Schema; served beside it.
+SCHEMA = Path(__file__).with_name("claims.schema.json")
 FIELDS = ("id", "title", "source", "statement", "page", "kind")
 #: The labels of the theorem boxes on its page that a claim checks; an entry may lack them.
 BOXES = "boxes"
@@ -144,7 +146,8 @@ def join(claims: list[dict], evidence: list[dict], profile: str) -> list[dict]:
 
 def to_json(joined: list[dict], profile: str, commit: str) -> str:
     """The stable machine-readable form, served as `claims.json`."""
-    document = {"format": 2, "profile": profile, "commit": commit, "claims": joined}
+    claims = [{**claim, "address": f"book/reference/claim-{claim['id']}.html"} for claim in joined]
+    document = {"$schema": SCHEMA.name, "format": 3, "profile": profile, "commit": commit, "claims": claims}
     return json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
 
 
@@ -197,46 +200,3 @@ def attribution(source: str) -> str:
 def papers(source: str) -> str:
     """Which of the three papers a source names, in words."""
     return ", ".join(about for key, about in PAPERS.items() if key in source) or "ours or others"
-
-
-def to_markdown(joined: list[dict], evidence: list[dict], keys: set[str]) -> str:
-    """The generated part of the claims page: an overview, then every claim with its verdicts."""
-    checked = [claim for claim in joined if claim["kind"] == "claim"]
-    lines = [
-        f"Claims: {len(checked)}. Definitions: {len(joined) - len(checked)}."
-        f" Checks, all of which hold: {sum(len(claim['checks']) for claim in checked)}.",
-        "",
-        "| status | claim | paper | shown in | checks | accept |",
-        "|---|---|---|---|---|---|",
-    ]
-    for claim in joined:
-        mark = "holds" if claim["kind"] == "claim" else "definition"
-        lines.append(
-            f"| {mark} | [{cell(claim['title'])}](#claim-{claim['id']})"
-            f" | {papers(claim['source'])} | {{doc}}`/{claim['page']}` | {len(claim['checks']) or ''}"
-            f" | {accepted(claim['checks'])} |"
-        )
-    for claim in joined:
-        lines += [
-            "",
-            f"(claim-{claim['id']})=",
-            f"## {claim['title']}",
-            "",
-            claim["statement"].strip(),
-            "",
-            f"`{claim['id']}`, shown in {{doc}}`/{claim['page']}`."
-            f" Source: {cited('; '.join(filter(None, [claim['source'], attribution(claim['source'])])), keys)}.",
-        ]
-        if BOXES in claim:
-            lines[-1] += " Checks " + ", ".join(f"{{prf:ref}}`{label}`" for label in claim[BOXES]) + "."
-        lines.append("")
-        own = [record for record in evidence if record["id"] == claim["id"]]
-        for record in own:
-            lines += ["```{raw} html", record["card"], "```", ""]
-        if own:
-            seeds = dict.fromkeys(str(record["seed"]) for record in own)
-            lines += [
-                f"Profile: {claim['profile']}. Seed: {', '.join(seeds)}. Again: `make claim ID={claim['id']}`.",
-                "",
-            ]
-    return "\n".join(lines) + "\n"

@@ -1,33 +1,35 @@
-"""The figure index: every figure, where it is made, how to make it again, and the checks beside it."""
+"""The gallery: every figure with its page, its code, its data and the claims that are checked beside it."""
 
 from __future__ import annotations
 
+import re
+from html import escape
+
 from nbformat import NotebookNode
 
-from bookbuild import notebooks
-from bookbuild.claims import cell
+from bookbuild import claim_pages, notebooks
 from bookbuild.dress import TABLES, checks_of, table_of
 from bookbuild.pages import Page
+from bookbuild.typeset import bare, caption, words
 
 
 def of_notebook(notebook: NotebookNode) -> list[dict]:
     """The named figures of an executed notebook, in order.
 
-    Each has its name, caption, section, the number of its cell among the code cells, whether its
-    numbers are there, and the claims whose checks stand in the same section, with their verdicts.
+    Each has its name, caption, alternative text, section, whether its numbers are there, and the claims whose checks
+    stand in the same section, with their verdicts.
     """
-    found, number = [], 0
+    found = []
     for section in notebooks.sections(notebook):
         claims = checks_of(section.code)
         for each in section.code:
-            number += each.cell_type == "code"
             figure = notebooks.figure(each)
             if "name" in figure:
                 found.append(
                     {
                         "name": figure["name"],
                         "caption": figure["caption"],
-                        "cell": number,
+                        "image": each.metadata["mystnb"].get("image", {}),
                         "section": section.heading,
                         "claims": claims,
                         "numbers": table_of(each) is not None,
@@ -36,35 +38,36 @@ def of_notebook(notebook: NotebookNode) -> list[dict]:
     return found
 
 
-def to_markdown(pages: list[Page]) -> str:
-    """The generated part of the figure index: a table for each page that has figures."""
-    lines = []
-    for page in pages:
-        figures = of_notebook(page.notebook)
-        if not figures:
-            continue
-        command = f".venv/bin/python -m bookbuild.execute {page.name}.ipynb mine.ipynb"
-        lines += [
-            "",
-            f"## {page.title}",
-            "",
-            f"In {{doc}}`/{page.name}`, made by `{command}`.",
-            "",
-            "```{rst-class} figure-index",
-            "```",
-            "",
-            "| figure | what it shows | cell | numbers | checks beside it |",
-            "|---|---|---|---|---|",
-        ]
-        for figure in figures:
-            beside = "<br>".join(
-                f"{{ref}}`{name} <claim-{name}>`: {'holds' if held else 'fails'}"
-                for name, held in figure["claims"].items()
-            )
-            numbers = f'<a href="../../{TABLES}/{figure["name"]}.csv" download>CSV</a>' if figure["numbers"] else "none"
-            lines.append(
-                f'| <span id="made-{figure["name"]}"></span>{{numref}}`{figure["name"]}`'
-                f" | {cell(figure['caption'])} | {figure['cell']} | {numbers}"
-                f" | {beside or 'an illustration'} |"
-            )
-    return "\n".join(lines) + "\n"
+def first_sentence(text: str) -> str:
+    """What a caption says first."""
+    return re.split(r"(?<=[.:]) (?=[A-Z])", text, maxsplit=1)[0].rstrip(".:") + "."
+
+
+def thumbnail(figure: dict, page: Page, titles: dict[str, str]) -> str:
+    """A figure in the gallery."""
+    name, there = figure["name"], f"../{page.name.removeprefix('book/')}.html"
+    links = [f'<a href="{there}#code-{name}">code</a>']
+    if figure["numbers"]:
+        links.append(f'<a href="../../{TABLES}/{name}.csv" download>data</a>')
+    links += [
+        f'<a href="{claim_pages.address(claim)}">{"✓" if held else "✗"} {words(titles.get(claim, claim))}</a>'
+        for claim, held in figure["claims"].items()
+    ]
+    evidence = "checked beside it" if figure["claims"] else "an illustration"
+    image = figure["image"]
+    css = f' class="{escape(image["classes"])}"' if image.get("classes") else ""
+    said = first_sentence(figure["caption"])
+    return (
+        f'<figure id="made-{name}" data-page="{escape(bare(page.title))}" data-evidence="{evidence}"'
+        f' data-words="{escape(bare(figure["caption"]))}">'
+        f'<a href="{there}#{name}"><img{css} src="../../{TABLES}/{name}.svg" loading="lazy"'
+        f' alt="{escape(image.get("alt", said))}"></a>'
+        f"<figcaption>{caption(said)} {', '.join(links)}</figcaption></figure>"
+    )
+
+
+def to_markdown(pages: list[Page], titles: dict[str, str]) -> str:
+    """The generated part of the gallery; `titles` are those of the claims."""
+    shown = [thumbnail(figure, page, titles) for page in pages for figure in of_notebook(page.notebook)]
+    gallery = "\n".join(shown)
+    return f'```{{raw}} html\n<div class="gallery">\n{gallery}\n</div>\n```\n'

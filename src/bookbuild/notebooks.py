@@ -63,6 +63,11 @@ class Section(NamedTuple):
     text: str
     code: list[NotebookNode]
 
+    @property
+    def teaching(self) -> int:
+        """How many of its cells stay visible because they teach."""
+        return sum("teach" in cell.metadata.get("tags", []) for cell in self.code)
+
 
 def sections(notebook: NotebookNode) -> list[Section]:
     """The sections of a notebook, in order; the first has no heading."""

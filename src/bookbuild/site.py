@@ -20,6 +20,7 @@ from bookbuild import (
     audit,
     check,
     citations,
+    claim_pages,
     claims,
     figures,
     licences,
@@ -94,9 +95,11 @@ def build(profile: str, inputs: dict[str, str]) -> None:
     stage.build(
         shown,
         {
-            "reference/_claims.md": claims.to_markdown(joined, evidence, stage.bibliography_keys()),
+            "reference/_claims.md": claim_pages.to_markdown(
+                joined, evidence, {page.name: page.title for page in shown}, stage.bibliography_keys()
+            ),
             "reference/_cite.md": citations.to_markdown(list(claims.PAPERS)),
-            "reference/_figures.md": figures.to_markdown(shown),
+            "reference/_figures.md": figures.to_markdown(shown, {claim["id"]: claim["title"] for claim in listed}),
             "reference/_licences.md": licences.to_markdown(),
             "reference/_provenance.md": provenance.to_markdown([page.run() for page in shown], profile),
             **api.pages(),
@@ -106,6 +109,7 @@ def build(profile: str, inputs: dict[str, str]) -> None:
     )
     new = render()
     (new / "claims.json").write_text(claims.to_json(joined, profile, provenance.commit()), encoding="utf-8")
+    shutil.copyfile(claims.SCHEMA, new / claims.SCHEMA.name)
     faults = check.faults(new) + audit.site_faults(new, shown)
     if faults:
         raise BuildError(*faults, f"the site did not pass its checks; it is kept in {new}")

@@ -37,7 +37,7 @@ def write_figures(notebook: NotebookNode, folder: Path) -> None:
         if name and form:
             data = output.data[form]
             content = data.encode() if form == "image/svg+xml" else b64decode(data)
-            folder.mkdir(exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True)
             (folder / name).with_suffix(media.PICTURES[form]).write_bytes(content)
 
 
@@ -84,7 +84,8 @@ def build(pages: list[Page], generated: dict[str, str], claims: list[dict], stam
     keys = bibliography_keys()
     for page in pages:
         write_figures(page.notebook, book / FIGURES)
-        dress.write_tables(page.notebook, book / VERBATIM / dress.TABLES)
+        write_figures(page.notebook, book / VERBATIM / dress.TABLES)
+        dress.write_tables(page, book / VERBATIM / dress.TABLES)
         here = [claim for claim in claims if claim["page"] == page.name]
         dressed = dress.dress(page, here, dress.papers_of(page.name, claims, keys))
         nbformat.write(dressed, (STAGE / page.name).with_suffix(".ipynb"))

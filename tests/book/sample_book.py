@@ -159,8 +159,8 @@ def skeleton(root: Path) -> Project:
     shutil.copy2(ROOT / "src/deeplimits/_sources.py", root / "src/deeplimits/_sources.py")
     project.write("book/index.md", "# A sample\n\nSee {cite:t}`li2022covariance`.\n\n```{bibliography}\n```\n")
     project.write("book/_static/mathjax/tex-mml-chtml.js", "")
-    for name in ("book.css", "console.js", "claims.js", "accessible.css", "accessible.js", "favicon.svg"):
-        shutil.copy2(ROOT / "book/_static" / name, root / "book/_static" / name)
+    for path in (ROOT / "book/_static").glob("*.*"):
+        shutil.copy2(path, root / "book/_static" / path.name)
     project.write("book/_extra/index.html", '<meta http-equiv="refresh" content="0; url=book/index.html">')
     project.write("book/claims.yml", CLAIMS)
     shutil.copy2(ROOT / "book/references.bib", root / "book/references.bib")

@@ -2,6 +2,7 @@
 
 import json
 
+import jsonschema
 import pytest
 from sample_book import ROOT
 
@@ -10,7 +11,7 @@ from bookbuild import claims
 LISTED = {claim["id"]: claim for claim in claims.load(ROOT / claims.LIST)}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def document() -> dict:
     return json.loads((ROOT / "_build/html/claims.json").read_text())
 
@@ -30,9 +31,22 @@ def test_the_claim_holds_and_its_negative_control_does_not(name, document):
 
 
 @pytest.mark.parametrize("name", LISTED)
-def test_the_claim_stands_on_the_claims_page(name):
-    page = (ROOT / "_build/html/book/reference/claims.html").read_text()
-    assert f'id="claim-{name}"' in page
+def test_the_claim_stands_in_the_index_and_on_a_page_of_its_own(name, document):
+    index = (ROOT / "_build/html/book/reference/claims.html").read_text()
+    assert f'<tr id="claim-{name}"' in index
+    claim = next(claim for claim in document["claims"] if claim["id"] == name)
+    page = (ROOT / "_build/html" / claim["address"]).read_text()
+    assert page.count('class="claim-check holds"') == len(claim["checks"]) and "Cite this claim" in page
+
+
+def test_the_claims_for_machines_have_the_form_that_is_published_beside_them(document):
+    schema = json.loads((ROOT / "_build/html" / document["$schema"]).read_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(document, schema)
+    document["claims"][0]["passed"] = "yes"
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(document, schema)
+    document["claims"][0]["passed"] = None
 
 
 @pytest.mark.parametrize(

@@ -39,9 +39,9 @@ def test_figures_come_with_the_checks_of_their_section(tmp_path):
     assert one["claims"] == {"claim-a": False}
     assert two["claims"] == {"claim-b": True}
     assert three["claims"] == {}
-    assert [one["cell"], two["cell"], three["cell"]] == [2, 6, 7]
-    text = figures.to_markdown([Page("book/page", tmp_path / "page.ipynb", notebook)])
-    assert "{ref}`claim-a <claim-claim-a>`: fails" in text
-    assert "What fig-one \\| shows." in text
-    assert '<span id="made-fig-two"></span>{numref}`fig-two`' in text
-    assert "an illustration" in text
+    text = figures.to_markdown([Page("book/page", tmp_path / "page.ipynb", notebook)], {"claim-a": "A < B"})
+    assert '<a href="claim-claim-a.html">✗ A &lt; B</a>' in text
+    assert '<figure id="made-fig-two" data-page="Page" data-evidence="checked beside it"' in text
+    assert '<a href="../page.html#fig-two"><img src="../../figures/fig-two.svg"' in text
+    assert '<a href="../page.html#code-fig-two">code</a>' in text
+    assert "What fig-one | shows." in text and text.count("an illustration") == 1

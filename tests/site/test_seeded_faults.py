@@ -39,7 +39,7 @@ IN_BROWSER = {
         "<table><tr><th></th><th>seeded</th></tr><tr><td>1</td><td>2</td></tr></table>",
         "axe empty-table-header",
     ),
-    "heavy": ('<img src="heavy.bin" alt="seeded" style="visibility: hidden">', "more than 1500000"),
+    "heavy": ('<img src="heavy.bin" alt="seeded" style="visibility: hidden">', "more than 1600000"),
 }
 
 #: What the other views may show alone.
@@ -61,6 +61,10 @@ IN_FILES = {
     "external": ('<script src="https://example.org/a.js"></script>', "loads from outside"),
     "twice": ('<meta property="og:title" content="seeded">', "not one og:title"),
     "TeX": ('<meta property="og:description" content="seeded $x$">', "mathematics in og:description"),
+    "HTML": (
+        '<meta property="og:description" content="seeded &lt;a href=&quot;&quot;&gt;">',
+        "markup in og:description",
+    ),
     "relative": ('<meta property="og:url" content="seeded.html">', "og:url is no address: seeded.html"),
     "other page": ('<meta property="og:url" content="https://example.org/">', "og:url is not the canonical address"),
     "canonical": ('<link rel="canonical" href="https://example.org/">', "og:url is not the canonical address"),
@@ -73,7 +77,7 @@ IN_FILES = {
 def copy(site, tmp_path_factory):
     folder = tmp_path_factory.mktemp("site") / "html"
     shutil.copytree(site, folder)
-    (folder / "book/heavy.bin").write_bytes(bytes(1_500_000))
+    (folder / "book/heavy.bin").write_bytes(bytes(1_600_000))
     return folder
 
 

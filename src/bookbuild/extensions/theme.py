@@ -40,6 +40,8 @@ RULES = [
     (r'<dd>(<em class="sig-param">.*)</dd>', r'<span class="sig-line">\1</span>'),
     (r'<dl>(\s*<span class="sig-line">)', r'<span class="sig-lines">\1'),
     (r'(<span class="sig-line">.*\s*)</dl>', r"\1</span>"),
+    # The title of the book stands once in the title of its first page.
+    (r"<title>([^<]+) &#8212; \1</title>", r"<title>\1</title>"),
     # Notebooks that install what they need stand on a branch of their own.
     (r'(href="https://colab\.research\.google\.com/github/[^"]*/blob/)main/', rf"\1{BRANCH}/"),
     # All icons there are, 1.5 MB: those of the page are drawn in it.
