@@ -91,6 +91,15 @@ FAMILIES = {
     "gated": (lambda n: Network(Linear(n), Residual(LayerNorm(), Gated(n, "gelu"), Linear(n)), Linear(2)), X),
     "callable": (lambda n: Network(Linear(n), Elementwise(np.cos), LayerNorm(), Linear(2)), X),
     "tokens": (lambda n: Network(Embedding(5, n, 0.5), Positions(4), LayerNorm(), Pool(), Linear(2)), TOKENS),
+    "a token alone": (
+        lambda n: Network(
+            Embedding(5, n, 0.5),
+            Residual(LayerNorm(), Attention(2, gain=0.8, output_gain=1.3, key_heads=1)),
+            Pool(),
+            Linear(2),
+        ),
+        TOKENS[:1],
+    ),
     "images": (
         lambda n: Network(
             Convolution(n, 3, padding="zero"),

@@ -8,9 +8,9 @@ from typing import ClassVar
 import numpy as np
 
 from .._checks import FloatArray, real, whole
-from ._block import Backward, Block, Size, mirrored
+from ._block import Backward, Block, Moments, Size, mirrored
 from ._parameters import Scope
-from .linear import Law, affine, count_of
+from .linear import Law, Linear, affine, count_of
 
 
 @dataclass(frozen=True)
@@ -130,6 +130,17 @@ class Attention(Block):
             return back_asked(np.concatenate([_states(one) for one in (d_q, d_k, d_v)], axis=1))
 
         return y, back
+
+    def moments(self, moments: Moments, layer: int = 0, depth: int = 1) -> Moments:
+        """A position that is alone sees itself only: two matrices, one after the other."""
+        width, positions, _ = moments.shape
+        if positions > 1:
+            raise ValueError(
+                "Attention between several positions has no kernel of infinite width in closed form: sample the "
+                "network, or take inputs of one position"
+            )
+        through = Linear(width, *self.law).moments(moments)
+        return Linear(width, *self.output_law).moments(through) if self.output else through
 
     def _head_counts(self) -> tuple[int, int, int]:
         groups = self.key_heads or self.heads

@@ -133,8 +133,8 @@ class Network(Layered):
             a network is O(1 / width) in the mean. Activations need Gaussian neurons before them, residual branches a
             matrix of their own at the end.
         Source: Neal 1996; Lee et al. 2018; Yang 2019.
-        Raises: ValueError as `sample`, and where blocks have no such limit in closed form (attention, shared
-            matrices).
+        Raises: ValueError as `sample`, and where blocks have no such limit in closed form (attention between several
+            positions, shared matrices).
         """
         wanted, has_axis = _checks.layers(at, self.depth)
         x, _ = self._start(initial, 1)
