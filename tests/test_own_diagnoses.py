@@ -9,7 +9,7 @@ from scipy import stats
 
 from deeplimits import own
 from deeplimits.own import _commands
-from deeplimits.own.diagnoses import _adjusted
+from deeplimits.own.diagnoses import adjusted
 
 torch = pytest.importorskip("torch")
 benchmark = pytest.importorskip("benchmarks.diagnosis")
@@ -24,7 +24,7 @@ def networks_of(draw, repeats, layers=6, samples=39):
 
 def test_corrected_p_values_keep_their_level_whatever_the_law():
     acts = networks_of(np.random.default_rng(0), 4000)
-    suspected = sum(_adjusted(one).min() <= 0.05 for one in acts)
+    suspected = sum(adjusted(one).min() <= 0.05 for one in acts)
     assert stats.binomtest(suspected, 4000, 0.05).pvalue > LEVEL
     single = [np.mean(one >= one[0], axis=0) for one in acts]  # p-values of single layers, not corrected
     assert np.mean([one.min() <= 0.05 for one in single]) > 0.15
@@ -33,7 +33,7 @@ def test_corrected_p_values_keep_their_level_whatever_the_law():
 def test_a_layer_that_stands_out_is_found_by_correction():
     acts = networks_of(np.random.default_rng(0), 1)[0]
     acts[0, 4, 1] += 40
-    found = _adjusted(acts)
+    found = adjusted(acts)
     assert found[4] == 1 / 40 and np.all(np.delete(found, 4) > 1 / 40)
 
 

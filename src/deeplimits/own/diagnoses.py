@@ -190,7 +190,7 @@ def _judged(
     laws = Laws(needed(), design, rule)
     acts = np.array([[_acting(one) for one in row] for row in [own, *passes]])  # (networks, layers, 2)
     called = ~np.isnan(acts).any(axis=(0, 2))
-    acting = np.minimum(1.0, _adjusted(acts) / ACTING)
+    acting = np.minimum(1.0, adjusted(acts) / ACTING)
     measured, alike = sizes(module, design, laws, source.kinds), ties(module, laws, source.kinds)
     by_size, by_tie = (_least(found, (1 - ACTING) / 2) for found in (measured, alike))
     norms, depth = moved_norms(module, source.module, source.kinds), _blocks(module)
@@ -230,7 +230,7 @@ def _acting(one: Seen) -> tuple[float, float]:
     return tuple(np.clip((gain, one.gradient[2]), -FAR, FAR))  # type: ignore[return-value]
 
 
-def _adjusted(acts: FloatArray) -> FloatArray:
+def adjusted(acts: FloatArray) -> FloatArray:
     """Corrected p-values of the first network's layers among all networks.
 
     Law: the share of networks, itself among them, whose largest deviation over all layers is as large; exact if the
