@@ -33,7 +33,16 @@ def test_the_make_commands_work(command):
         assert "open file://" in done.stdout
 
 
-@pytest.mark.parametrize("command", [each for each in COMMANDS if not each.startswith("make ")])
+@pytest.mark.slow
+@pytest.mark.parametrize("command", [each for each in COMMANDS if each.startswith("deeplimits ")])
+def test_the_commands_of_the_package_work(command, tmp_path):
+    call = [sys.executable, "-m", *command.split(), "--samples", "5"]
+    path = {"PYTHONPATH": str(ROOT / "src")}
+    subprocess.run(call, cwd=tmp_path, env=environment() | path, check=True, timeout=300)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["report.html", "report.json"]
+
+
+@pytest.mark.parametrize("command", [each for each in COMMANDS if each.startswith(".venv/")])
 def test_the_command_that_reruns_one_notebook_works(command, tmp_path):
     words = command.split()
     assert words[0] == ".venv/bin/python" and "mine.ipynb" in words
