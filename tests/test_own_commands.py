@@ -105,7 +105,7 @@ def test_no_pytorch_is_one_sentence(monkeypatch, capsys):
     monkeypatch.setattr("deeplimits.torch.torch", None)
     monkeypatch.setattr("deeplimits.own._modules.found", lambda name: None)
     assert _commands.main(["report", "--module", "other:make"]) == 2
-    assert "pip install torch" in capsys.readouterr().err
+    assert "pip install deeplimits[torch]" in capsys.readouterr().err
 
 
 def test_an_interrupt_keeps_what_was_measured(monkeypatch, capsys):

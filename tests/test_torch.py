@@ -276,3 +276,52 @@ def test_a_deviation_can_be_given():
 def test_bad_input_is_named(call, named):
     with pytest.raises(ValueError, match=named):
         call()
+
+
+class Bare(nn.Module):
+    """Two products with parameters of its own, the first used twice."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(12, 12))
+        self.other = nn.Parameter(torch.empty(4, 12))
+        self.layer = nn.Linear(12, 12)
+
+    def forward(self, x):
+        h = torch.tanh(nn.functional.linear(x, self.weight))
+        return torch.tanh(self.layer(h @ self.weight)) @ self.other.T
+
+
+def test_bare_parameters_are_lazy_where_a_deviation_is_given():
+    def law(name, weight):
+        return {"weight": 0.4, "other": 0.3, "layer.weight": 0.5}[name]
+
+    def drawn(seed):
+        torch.manual_seed(seed)
+        module = Bare()
+        for name, parameter in module.named_parameters():
+            if parameter.dim() == 2:
+                nn.init.normal_(parameter, 0, law(name, parameter))
+        return module
+
+    with torch.device("meta"):
+        module = Bare()
+    module = lazy.weightless(module, 0, law=law, method="lazy")
+    assert module.weight.shape == (12, 12) and module.other.T.shape == (12, 4)
+    found = statistics(lambda seed: lazy.redraw(module, seed), ROWS)
+    assert smallest_p(found, statistics(drawn, ROWS)) > LEVEL / 6
+    x = ROWS[0]
+    assert torch.allclose(module.other @ x, x @ module.other.T, atol=1e-6)
+    with pytest.raises(ValueError, match="F.linear"):
+        torch.relu(module.weight)
+    with pytest.raises(ValueError, match="law="), torch.device("meta"):
+        lazy.weightless(Bare(), 1)
+
+
+def test_models_with_unknown_rules_ask_for_them():
+    hub = pytest.importorskip("transformers")
+    config = hub.BertConfig(
+        hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=24, vocab_size=11
+    )
+    with pytest.raises(ValueError, match="law must give .*'bert'"):
+        lazy.weightless(hub.BertModel(config), 1)

@@ -16,7 +16,7 @@ def unknown(name: str, why: str) -> ValueError:
     """The error for a matrix without a law, with the way out."""
     return ValueError(
         f"module has a matrix {name!r} that {why}; replace that layer by Linear, Embedding, Conv1d, "
-        "Conv2d or MultiheadAttention, or keep its weight off the meta device"
+        "Conv2d or MultiheadAttention, give the deviation of a bare parameter by law=, or keep it off the meta device"
     )
 
 
@@ -66,9 +66,9 @@ class Laws:
 
         Raises: ValueError for a model whose rules are not known.
         """
-        given = None if self.law is None else self.law(name, weight)
+        given = self.given(name, weight)
         if given is not None:
-            return real("law", given, least=0)
+            return given
         if self.model is not None:
             return self._of_model(name)
         if type(part).__name__ == "Conv1D":
@@ -79,6 +79,11 @@ class Laws:
         if name.endswith("in_proj_weight"):  # Xavier's uniform law, with three times as many outputs as inputs
             return (2 / (weight.shape[0] + weight.shape[1])) ** 0.5
         return (3 * weight[0].numel()) ** -0.5  # Kaiming's uniform law with a = sqrt(5)
+
+    def given(self, name: str, weight: Any) -> float | None:
+        """The deviation that `law` gives for a parameter, or None."""
+        given = None if self.law is None else self.law(name, weight)
+        return None if given is None else real("law", given, least=0)
 
     def _of_model(self, name: str) -> float:
         config = self.model.config
@@ -135,6 +140,18 @@ def matrices_of(torch: ModuleType, module: Any, laws: Laws) -> list[tuple[str, A
         if kind == "embedding" and (part.max_norm is not None or part.scale_grad_by_freq or part.sparse):
             raise ValueError(f"module {name!r} must be an Embedding without max_norm, scale_grad_by_freq and sparse")
         found.append((name, part))
-    if not found:
+    if not found and (laws.law is None or not bare_matrices(module, [])):
         raise ValueError(f"module must hold a Linear, Embedding, convolution or attention layer, got {module!r}")
     return found
+
+
+def bare_matrices(module: Any, plan: list[tuple[str, Any]]) -> list[tuple[str, Any, str]]:
+    """Parameters with two axes of modules that have no twin: full name, module, name."""
+    taken = {id(inner) for _, part in plan for inner in part.modules()}
+    return [
+        (f"{name}.{key}".lstrip("."), part, key)
+        for name, part in module.named_modules()
+        if id(part) not in taken
+        for key, parameter in list(part.named_parameters(recurse=False))
+        if parameter.dim() == 2
+    ]

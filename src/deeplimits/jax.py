@@ -9,7 +9,7 @@
 >>> jax.jit(jax.grad(lambda x: network(jax.random.key(1), x).sum()))(x).shape
 (3, 20)
 
-JAX is needed for this module only: `pip install jax`.
+JAX is needed for this module only: `pip install deeplimits[jax]`.
 """
 
 from __future__ import annotations
@@ -201,4 +201,4 @@ def _split(rows: Any, size: int, axes: int) -> Any:
 
 def _needed() -> None:
     if jax is None:
-        raise missing("deeplimits.jax", "JAX", "jax")
+        raise missing("deeplimits.jax", "JAX", "deeplimits[jax]")

@@ -9,7 +9,7 @@
 >>> x.grad.shape
 torch.Size([2, 784])
 
-PyTorch is needed for this module only: `pip install torch`.
+PyTorch is needed for this module only: `pip install deeplimits[torch]`.
 """
 
 from __future__ import annotations
@@ -21,15 +21,24 @@ import numpy as np
 
 from . import _checks
 from ._optional import found, missing
-from ._torch_laws import Laws, matrices_of, unknown
-from .lazy import PRECISIONS, GaussianMatrix
+from ._torch_laws import Laws, bare_matrices, matrices_of, unknown
+from ._torch_matrices import Lazy, LazyParameter, Product
+from .lazy import PRECISIONS
 
-__all__ = ["Lazy", "LazyAttention", "LazyConvolution", "LazyEmbedding", "LazyLinear", "redraw", "weightless"]
+__all__ = [
+    "Lazy",
+    "LazyAttention",
+    "LazyConvolution",
+    "LazyEmbedding",
+    "LazyLinear",
+    "LazyParameter",
+    "redraw",
+    "weightless",
+]
 
 torch: Any = found("torch")
 functional: Any = found("torch.nn.functional")
 _Module: Any = object if torch is None else torch.nn.Module
-_Function: Any = object if torch is None else torch.autograd.Function
 
 
 def weightless(
@@ -44,7 +53,8 @@ def weightless(
 
     Replaces each `nn.Linear`, `nn.Embedding`, `nn.Conv1d`, `nn.Conv2d`, `nn.MultiheadAttention` and `Conv1D` of
     transformers, in place. Weights that modules share stay shared. Everything else runs as it is; what was on the meta
-    device is initialised as its own module does. Gradients reach inputs, biases and gains; matrices have none.
+    device is initialised as its own module does. Gradients reach inputs, biases and gains; matrices have none. A bare
+    parameter with two axes becomes lazy if `law` gives its deviation; it answers to `F.linear`, `@` and `.T`.
 
     Shapes: those of the module.
     Law: of a Gaussian matrix with the deviation of the module's own initialisation: exact where that is Gaussian (all
@@ -67,6 +77,14 @@ def weightless(
     made = {}
     for name, part in plan:
         made[name] = _twin(name, part, laws, shared, precision, method)
+    for name, owner, key in bare_matrices(module, plan):
+        deviation = laws.given(name, owner.get_parameter(key))
+        if deviation is not None:
+            parameter = owner.get_parameter(key)
+            if id(parameter) not in shared:
+                shared[id(parameter)] = Lazy(name, *parameter.shape, deviation, precision, method)
+            delattr(owner, key)
+            setattr(owner, key, LazyParameter(shared[id(parameter)]))
     for name, new in made.items():
         if not name:
             module = new
@@ -86,55 +104,14 @@ def redraw(module: Any, seed: int) -> Any:
     _needed()
     _checks.seed(seed)
     parts = [(name, part) for name, part in module.named_modules() if isinstance(part, _LazyModule)]
-    for lazy in {id(lazy): lazy for _, part in parts for lazy in part.lazies}.values():
+    lazies = [lazy for _, part in parts for lazy in part.lazies]
+    for part in module.modules():
+        lazies += [value.lazy for value in vars(part).values() if isinstance(value, LazyParameter)]
+    for lazy in {id(lazy): lazy for lazy in lazies}.values():
         lazy.draw(seed)
     for name, part in parts:
         part.draw_biases(seed, name)
     return module
-
-
-class Lazy:
-    """A lazy matrix of a module, which several modules may share.
-
-    Shapes: (outputs, inputs), as the weight of `nn.Linear`.
-    """
-
-    def __init__(self, name: str, outputs: int, inputs: int, std: float, precision: str, method: str | None) -> None:
-        self.name, self.shape, self.std = name, (outputs, inputs), std
-        self.precision, self.method = precision, method
-        self.draw(0)
-
-    def draw(self, seed: int) -> None:
-        """Another matrix, of which nothing is known."""
-        self.matrix = GaussianMatrix(
-            *self.shape, self.std, seed, self.name, samples=1, precision=self.precision, method=self.method
-        )
-
-    def ask(self, rows: np.ndarray, *, left: bool) -> np.ndarray:
-        """Shapes: (m, inputs) -> (m, outputs), or the other way round from the left."""
-        question = np.asarray(rows, np.float64).T[None]
-        return (self.matrix.ask_left(question) if left else self.matrix.ask(question))[0].T
-
-
-class _Product(_Function):
-    """x W^T with a lazy W, or x W from the left; the way back asks the other side."""
-
-    @staticmethod
-    def forward(context: Any, x: Any, lazy: Lazy, left: bool) -> Any:
-        context.lazy, context.left = lazy, left
-        return _asked(lazy, x, left)
-
-    @staticmethod
-    def backward(context: Any, gradient: Any) -> tuple[Any, None, None]:
-        return _asked(context.lazy, gradient, not context.left), None, None
-
-
-def _asked(lazy: Lazy, x: Any, left: bool) -> Any:
-    rows = x.detach().reshape(-1, x.shape[-1]).to("cpu", torch.float64).numpy()
-    if not np.all(np.isfinite(rows)):
-        raise ValueError(f"{lazy.name} must be asked about finite numbers, got infinite or missing ones")
-    y = torch.from_numpy(np.ascontiguousarray(lazy.ask(rows, left=left)))
-    return y.reshape(*x.shape[:-1], -1).to(x.device, x.dtype)
 
 
 class _LazyModule(_Module):
@@ -160,7 +137,7 @@ class LazyLinear(_LazyModule):
 
     def forward(self, x: Any) -> Any:
         """W x + b."""
-        y = _Product.apply(x, self.lazies[0], False)
+        y = Product.apply(x, self.lazies[0], False)
         return y + self.bias.to(y.dtype) if "bias" in self.ranges else y
 
 
@@ -207,7 +184,7 @@ class LazyConvolution(_LazyModule):
             for length, taps, step, reach in zip(image.shape[2:], kernel, stride, dilation, strict=True)
         ]
         patches = functional.unfold(image, kernel, dilation, 0, stride).transpose(1, 2)
-        y = _Product.apply(patches, self.lazies[0], False)
+        y = Product.apply(patches, self.lazies[0], False)
         y = y + self.bias.to(y.dtype) if "bias" in self.ranges else y
         y = y.transpose(1, 2).reshape(len(x), -1, *(sizes[1:] if flat else sizes))
         return y[0] if single else y
@@ -253,7 +230,7 @@ class LazyAttention(_LazyModule):
                 scores = scores.masked_fill(mask, float("-inf")) if mask.dtype == torch.bool else scores + mask
         weights = scores.softmax(-1)
         mixed = functional.dropout(weights, self.dropout, self.training) @ v
-        y = _Product.apply(mixed.transpose(1, 2).flatten(2), self.lazies[1], False)
+        y = Product.apply(mixed.transpose(1, 2).flatten(2), self.lazies[1], False)
         y = y + self.get_parameter("out_proj_bias").to(y.dtype) if "out_proj_bias" in self.ranges else y
         y = y[0] if single else y if self.batch_first else y.transpose(0, 1)
         if not need_weights:
@@ -267,7 +244,7 @@ class LazyAttention(_LazyModule):
         found = []
         for place, part in enumerate(parts):
             if id(part) not in asked:
-                y = _Product.apply(part, self.lazies[0], False)
+                y = Product.apply(part, self.lazies[0], False)
                 asked[id(part)] = y + self.in_proj_bias.to(y.dtype) if "in_proj_bias" in self.ranges else y
             chosen = asked[id(part)].chunk(3, dim=-1)[place]
             found.append(chosen.unflatten(-1, (self.num_heads, -1)).transpose(1, 2))
@@ -320,4 +297,4 @@ def _materialise(module: Any, laws: Laws) -> None:
 
 def _needed() -> None:
     if torch is None:
-        raise missing("deeplimits.torch", "PyTorch", "torch")
+        raise missing("deeplimits.torch", "PyTorch", "deeplimits[torch]")

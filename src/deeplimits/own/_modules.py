@@ -36,7 +36,7 @@ def needed() -> Any:
     """PyTorch. Raises: ImportError without it."""
     torch = found("torch")
     if torch is None:
-        raise missing("a report of a module", "PyTorch", "torch")
+        raise missing("a report of a module", "PyTorch", "deeplimits[torch]")
     return torch
 
 
