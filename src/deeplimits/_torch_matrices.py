@@ -98,7 +98,7 @@ class LazyParameter:
     def __torch_function__(cls, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         if function is functional.linear and isinstance(args[1] if len(args) > 1 else kwargs.get("weight"), cls):
-            x, weight, bias = (*args, *[kwargs.get(name) for name in ("input", "weight", "bias")[len(args) :]])
+            x, weight, bias = (*tuple(args), *[kwargs.get(name) for name in ("input", "weight", "bias")[len(args) :]])
             y = x @ weight.T
             return y if bias is None else y + bias
         if function in (torch.matmul, torch.Tensor.matmul, torch.Tensor.__matmul__, torch.Tensor.__rmatmul__):

@@ -82,7 +82,8 @@ def weightless(
         if deviation is not None:
             parameter = owner.get_parameter(key)
             if id(parameter) not in shared:
-                shared[id(parameter)] = Lazy(name, *parameter.shape, deviation, precision, method)
+                outputs, inputs = parameter.shape
+                shared[id(parameter)] = Lazy(name, outputs, inputs, deviation, precision, method)
             delattr(owner, key)
             setattr(owner, key, LazyParameter(shared[id(parameter)]))
     for name, new in made.items():
