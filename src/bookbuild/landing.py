@@ -18,8 +18,9 @@ def to_markdown(evidence: list[dict], shown: list[Page]) -> str:
     dead, exploded = (f"{100 * share:.0f} %" for share in record["observed"])
     predicted = f"{100 * record['expected'][0]:.0f} %"
     return (
-        f"Draw {sizes['fates']:,} random networks, {sizes['wide_width']} neurons wide and {sizes['wide_depth']} layers deep,"
-        f" scaled so that every signal should keep its size. **In {dead} of them it dies, in {exploded} it explodes.**"
+        f"Draw {sizes['fates']:,} random networks, {sizes['wide_width']} neurons wide and {sizes['wide_depth']} layers"
+        " deep, scaled so that every signal should keep its size."
+        f" **In {dead} of them it dies, in {exploded} it explodes.**"
         f" This book computes such shares before the networks are drawn (here: {predicted} die), says how to make"
         " networks that keep their signal, and checks every such sentence against simulated networks.\n"
     )

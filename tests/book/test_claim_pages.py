@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from nbformat.v4 import new_notebook
 from sample_book import CHECK, ROOT
 
-from bookbuild import claim_pages
+from bookbuild import claim_pages, landing
+from bookbuild.pages import Page
 
 CLAIM = {
     "id": "a-b",
@@ -60,3 +62,17 @@ def test_a_page_has_statement_source_evidence_and_how_to_cite():
 
 def test_the_page_of_corrections_is_the_history_of_a_claim():
     assert "edge-of-chaos" in claim_pages.history()
+
+
+def test_the_landing_page_tells_what_was_measured(tmp_path):
+    page = Page("book/part/page", tmp_path / "page.ipynb", new_notebook())
+    page.record.write_text('{"parameters": {"fates": 4000, "wide_width": 64, "wide_depth": 8}}')
+    record = {**CHECK, "id": landing.FACT, "page": "book/part/page", "observed": [0.25, 0.5], "expected": [0.3, 0.7]}
+    text = landing.to_markdown([record], [page])
+    for part in (
+        "4,000 random networks, 64 neurons wide and 8 layers deep",
+        "**In 25 % of them it dies, in 50 %",
+        "30 % die",
+    ):
+        assert part in text
+    assert landing.to_markdown([], [page]) == ""
