@@ -124,7 +124,7 @@ class Diagnosis:
         body = [f"<ul>{said}</ul>", f'<div class="wide prose" tabindex="0">{table}</div>']
         return page(f"Diagnosis of {self.name}", body)
 
-    def save(self, path: str | os.PathLike) -> None:
+    def save(self, path: str | os.PathLike[str]) -> None:
         """Write the diagnosis, as a page or as JSON by the end of the name.
 
         Raises: ValueError for another end than .html and .json.
