@@ -106,7 +106,8 @@ def gpt2(size: str = "small", *, readout: bool = True) -> Network:
     Weights N(0, 0.02^2), positions N(0, 0.01^2), biases 0; the matrices that end a branch are divided by sqrt(2 L).
     Layers are: embedding, positions, one for each block, the last norm, the read-out (left out without `readout`).
 
-    Source: Radford et al. 2019; the constants are those of the released code.
+    Source: Radford et al. 2019: the factor, one over the root of the number of residual layers. The other constants are
+        those of the released code, which leaves this factor out.
     Raises: ValueError for an unknown size.
     """
     depth, width, heads = _known("size", size, GPT2)
