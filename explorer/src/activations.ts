@@ -1,6 +1,15 @@
 /** Activations at a width, as the networks apply them, with the constants of their limits. */
+import { type Formula, parse, variable } from "./formula";
 
-export type Name = "relu" | "linear" | "tanh" | "silu" | "gelu";
+export type Name = "relu" | "linear" | "tanh" | "silu" | "gelu" | "formula";
+
+/** The formulas behind the names; a rectifier has slopes instead. */
+const TEXTS: Record<Exclude<Name, "formula">, string> = {
+  relu: "relu(x)", linear: "x", tanh: "tanh(x)", silu: "silu(x)", gelu: "gelu(x)",
+};
+
+/** The formula of an activation: its own, or that which the reader has typed. */
+export const textOf = (name: Name, typed: string) => (name === "formula" ? typed : TEXTS[name]);
 
 /** Two slopes, one for each side of zero. */
 export interface Rectifier {
@@ -30,41 +39,7 @@ export interface Constants {
   readonly bend: number;
 }
 
-interface Formula {
-  readonly value: (x: number) => number;
-  readonly slope: (x: number) => number;
-  readonly second: number;
-  readonly third: number;
-}
-
-const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
 const density = (x: number) => Math.exp((-x * x) / 2) / Math.sqrt(2 * Math.PI);
-
-/** The normal distribution function, by Simpson's rule: called a few hundred times, once. */
-function distribution(x: number): number {
-  const pieces = 2 * Math.ceil(1 + 20 * Math.abs(x));
-  const h = x / pieces;
-  let sum = density(0) + density(x);
-  for (let i = 1; i < pieces; i++) sum += (i % 2 ? 4 : 2) * density(i * h);
-  return 0.5 + (sum * h) / 3;
-}
-
-/** Normalised to slope 1 at 0; SiLU and GELU are doubled. Second and third derivatives at 0. */
-const FORMULAS: Record<"tanh" | "silu" | "gelu", Formula> = {
-  tanh: { value: Math.tanh, slope: (x) => 1 - Math.tanh(x) ** 2, second: 0, third: -2 },
-  silu: {
-    value: (x) => 2 * x * sigmoid(x),
-    slope: (x) => 2 * sigmoid(x) * (1 + x * sigmoid(-x)),
-    second: 1,
-    third: 0,
-  },
-  gelu: {
-    value: (x) => 2 * x * distribution(x),
-    slope: (x) => 2 * (distribution(x) + x * density(x)),
-    second: 4 / Math.sqrt(2 * Math.PI),
-    third: 0,
-  },
-};
 
 /** The table reaches from -REACH to REACH; beyond, the activations are straight lines. */
 const REACH = 12;
@@ -72,19 +47,42 @@ const CELLS_PER_UNIT = 16;
 const CELLS = 2 * REACH * CELLS_PER_UNIT;
 const tables = new Map<string, Float64Array>();
 
-/** Cubics through values and slopes, four coefficients a cell; error below 2e-7. */
-function tabulate(name: keyof typeof FORMULAS): Float64Array {
-  const known = tables.get(name);
+/** How far from 0, and from the edge of a cell, a formula is looked at for a corner. */
+const BESIDE = 1e-7;
+
+/**
+ * A formula, moved and scaled to value 0 and slope 1 at 0.
+ *
+ * Throws a SyntaxError, in words for the reader, where that cannot be: no slope, or a corner.
+ */
+function normalised(text: string): { formula: Formula; value: number; slope: number; second: number; third: number } {
+  const formula = parse(text);
+  const [value, slope, second, third] = formula(variable(0));
+  const [left, right] = [formula(variable(-BESIDE)), formula(variable(BESIDE))];
+  if (![value, slope, second, third].every(Number.isFinite)) throw new SyntaxError("it has no value or no slope at 0");
+  if (Math.abs(left[1] - right[1]) > 1e-3) throw new SyntaxError("it has a corner at 0, and such are shaped as ReLU is, by two slopes");
+  if (Math.abs(slope) < 1e-6) throw new SyntaxError("its slope at 0 is 0, and shaping divides by it");
+  return { formula, value, slope, second: second / slope, third: third / slope };
+}
+
+/** Cubics through values and slopes, four coefficients a cell; error below 2e-7 for the named ones. */
+function tabulate(text: string, raw: boolean): Float64Array {
+  const key = `${raw} ${text}`;
+  const known = tables.get(key);
   if (known) return known;
-  const { value, slope } = FORMULAS[name];
+  const { formula, value, slope } = raw ? { formula: parse(text), value: 0, slope: 1 } : normalised(text);
   const table = new Float64Array(4 * CELLS);
   const h = 1 / CELLS_PER_UNIT;
   for (let cell = 0; cell < CELLS; cell++) {
+    // A corner between two cells leaves each of them its own slope.
     const left = -REACH + cell * h;
-    const [y0, y1, m0, m1] = [value(left), value(left + h), slope(left) * h, slope(left + h) * h];
+    const [from, to] = [formula(variable(left + BESIDE)), formula(variable(left + h - BESIDE))];
+    const [y0, y1, m0, m1] = [(from[0] - value) / slope, (to[0] - value) / slope, (from[1] * h) / slope, (to[1] * h) / slope];
+    if (!Number.isFinite(y0 + y1 + m0 + m1) || Math.abs(y0) + Math.abs(y1) > 1e12) throw new SyntaxError(`it has no value that can be used near ${left.toFixed(1)}; numbers from −${REACH} to ${REACH} are asked for`);
     table.set([y0, m0, 3 * (y1 - y0) - 2 * m0 - m1, 2 * (y0 - y1) + m0 + m1], 4 * cell);
   }
-  tables.set(name, table);
+  if (tables.size > 40) tables.clear();
+  tables.set(key, table);
   return table;
 }
 
@@ -111,26 +109,42 @@ export function shapedRectifier(plus: number, minus: number, width: number): Rec
 }
 
 /** s f(x / s) with s = a sqrt(width), and c with c E[phi(g)^2] = 1 by the trapezoidal rule. */
-export function shapedSmooth(name: "tanh" | "silu" | "gelu", a: number, width: number): Smooth {
-  const table = tabulate(name);
+export function shapedSmooth(text: string, a: number, width: number): Smooth {
+  const table = tabulate(text, false);
   const scale = a * Math.sqrt(width);
   let power = 0;
   for (let g = -9; g <= 9; g += 0.02) power += 0.02 * density(g) * (scale * lookUp(table, g / scale)) ** 2;
   return { kind: "smooth", scale, normaliser: 1 / power, table };
 }
 
-/** An activation that is the same at every width, for residual branches. */
-export function plain(name: "relu" | "linear" | "tanh"): Activation {
-  if (name === "tanh") return { kind: "smooth", scale: 1, normaliser: 1, table: tabulate("tanh") };
-  return { kind: "rectifier", plus: 1, minus: name === "linear" ? 1 : 0, normaliser: 1 };
+/** An activation that is the same at every width. */
+export function plain(text: string): Activation {
+  if (text === TEXTS.relu || text === TEXTS.linear) return { kind: "rectifier", plus: 1, minus: text === TEXTS.linear ? 1 : 0, normaliser: 1 };
+  return { kind: "smooth", scale: 1, normaliser: 1, table: tabulate(text, true) };
+}
+
+/** The value of an activation. */
+export function apply(activation: Activation, x: number): number {
+  if (activation.kind === "rectifier") return x * (x > 0 ? activation.plus : activation.minus);
+  return activation.scale * lookUp(activation.table, x / activation.scale);
 }
 
 /** The constants of the limit. For a rectifier with the slopes that the width really has: the error is then 1/width. */
-export function constants(name: Name, activation: Activation, a: number, width: number): Constants {
+export function constants(text: string, activation: Activation, a: number, width: number): Constants {
   if (activation.kind === "rectifier") {
     const gap2 = width * activation.normaliser * (activation.plus - activation.minus) ** 2;
     return { gap2, b: 0, bend: 0 };
   }
-  const { second, third } = FORMULAS[name as keyof typeof FORMULAS];
+  const { second, third } = normalised(text);
   return { gap2: 0, b: (0.75 * second * second + third) / (a * a), bend: (second * second) / (a * a) };
+}
+
+/** What is wrong with a formula that the reader has typed, for a network of a kind; nothing if it can be used. */
+export function fault(text: string, shaped: boolean): string {
+  try {
+    tabulate(text, !shaped);
+    return "";
+  } catch (error) {
+    return (error as Error).message;
+  }
 }

@@ -14,7 +14,7 @@ export interface Axis {
   readonly marks: readonly (readonly [place: number, text: string])[];
 }
 
-const HEIGHT = 240;
+const HEIGHT = 190;
 const MARGIN = { left: 52, right: 10, top: 8, bottom: 40 };
 const FONT = "12px system-ui, sans-serif";
 

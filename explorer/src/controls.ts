@@ -1,6 +1,7 @@
 /** The controls: native inputs with labels, shown where the setting has use for them. */
+import { fault } from "./activations";
 import {
-  ACTIVATIONS, CONSTANTS, CORRELATIONS, NORMS, PAIRS, SHAPES, type State, correlation, nearest, settle, sizes,
+  ACTIVATIONS, BIASES, CONSTANTS, CORRELATIONS, GAINS, NORMS, PAIRS, SHAPES, SIZES, type State, correlation, nearest, settle,
 } from "./state";
 import { number } from "./numbers";
 
@@ -23,7 +24,7 @@ interface Control {
 type Change = (part: Partial<State>) => void;
 
 const NAMES = {
-  shaped: "shaped, fully connected", residual: "residual",
+  shaped: "shaped, fully connected", plain: "not shaped, fully connected", residual: "residual", formula: "one that you type",
   relu: "ReLU", tanh: "tanh", silu: "SiLU", gelu: "GELU", linear: "linear",
 };
 
@@ -37,8 +38,8 @@ interface Slider {
 }
 
 const SLIDERS: Partial<Record<keyof State, Slider>> = {
-  width: { label: "width n", values: (s) => sizes(s, "width"), visible: () => true, hint: "neurons in a layer" },
-  depth: { label: "depth d", values: (s) => sizes(s, "depth"), visible: () => true, hint: "layers" },
+  width: { label: "width n", values: () => SIZES, visible: () => true, hint: "" },
+  depth: { label: "depth d", values: () => SIZES, visible: () => true, hint: "" },
   plus: {
     label: "shaping c₊", values: () => CONSTANTS, visible: (s) => s.network === "shaped" && !smooth(s),
     hint: "the slope for positive inputs is 1 + c₊/√n",
@@ -51,21 +52,26 @@ const SLIDERS: Partial<Record<keyof State, Slider>> = {
     label: "shaping a", values: () => SHAPES, visible: (s) => s.network === "shaped" && smooth(s),
     hint: "the activation is stretched by a√n",
   },
+  gain: {
+    label: "weights σ²", values: () => GAINS, visible: (s) => s.network !== "shaped",
+    hint: "weights have variance σ²/n",
+  },
+  bias: { label: "biases", values: () => BIASES, visible: (s) => s.network === "plain", hint: "their variance" },
   rho: {
     label: "correlation of the inputs", values: () => CORRELATIONS, visible: (s) => s.digits === 0,
-    hint: "1: parallel, 0: at right angles, −1: opposite",
+    hint: "",
   },
-  norm: { label: "squared norm of the inputs", values: () => NORMS, visible: smooth, hint: "of each input, per component" },
+  norm: { label: "norm of the inputs", values: () => NORMS, visible: (s) => smooth(s) || s.bias > 0, hint: "squared, per component" },
 };
 
 function slider(key: keyof State, unique: string, change: Change): Control {
   const { label, values, visible, hint } = SLIDERS[key]!;
   const id = `${unique}-${key}`;
-  const input = element("input", { type: "range", id, min: "0", step: "1", "aria-describedby": `${id}-hint` });
+  const input = element("input", { type: "range", id, min: "0", step: "1", ...(hint && { "aria-describedby": `${id}-hint` }) });
   // The slider tells its value itself: what is written beside it stays silent.
   const shown = element("span", { class: "dlx-value", "aria-hidden": "true" });
   const root = element("div", { class: "dlx-control" },
-    element("label", { for: id }, label), shown, element("small", { id: `${id}-hint`, class: "dlx-hint" }, hint), input);
+    element("label", { for: id }, label), shown, input, ...(hint ? [element("small", { id: `${id}-hint`, class: "dlx-hint" }, hint)] : []));
   let offered: readonly number[] = [];
   input.addEventListener("input", () => change({ [key]: offered[Number(input.value)] }));
   // A finger that comes down on a slider and then scrolls the page changes nothing.
@@ -145,29 +151,56 @@ function digits(unique: string, change: Change): Control {
   };
 }
 
+/** A field for a formula: what is wrong with it is said at once, and what is right is taken at once. */
+function typed(unique: string, change: Change): Control {
+  const id = `${unique}-formula`;
+  const input = element("input", { type: "text", id, spellcheck: "false", autocomplete: "off", maxlength: "200", "aria-describedby": `${id}-hint` });
+  const said = element("small", { id: `${id}-hint`, class: "dlx-hint", role: "status" });
+  const root = element("div", { class: "dlx-control dlx-wide" }, element("label", { for: id }, "formula in x"), input, said);
+  let shaped = true;
+  const judge = () => {
+    const wrong = fault(input.value, shaped);
+    input.setAttribute("aria-invalid", String(wrong !== ""));
+    said.textContent = wrong ? `Not taken: ${wrong}.` : "as x*tanh(x) + x, max(x, 0.1*x), x*sigmoid(1.7*x)";
+    return !wrong;
+  };
+  input.addEventListener("input", () => {
+    if (judge()) change({ formula: input.value });
+  });
+  return {
+    root,
+    update(state) {
+      root.hidden = state.activation !== "formula";
+      shaped = state.network === "shaped";
+      // While the reader types, the field is the reader's.
+      if (document.activeElement !== input) input.value = state.formula;
+      if (!root.hidden) judge();
+    },
+  };
+}
+
 /** The controls of the names asked for, in their order; `change` is what they do. */
 export function controls(names: string[], unique: string, get: () => State, set: (state: State) => void): Control & { change: Change } {
-  // A small width allows no great depth: the depth that was wanted comes back with the width.
-  let kept: { state: State; depth: number } | null = null;
   const change: Change = (part) => {
     const before = get();
-    const wanted = { ...before, ...(kept?.state === before && { depth: kept.depth }), ...part };
-    const next = settle(wanted);
+    const next = settle({ ...before, ...part });
     // From a pair of digits back to the slider: it starts where the pair was.
     if (before.digits > 0 && next.digits === 0) next.rho = nearest(CORRELATIONS, correlation(before));
-    // A network of the other kind shows its limit at other sizes.
-    if (part.network && part.network !== before.network) Object.assign(next, part.network === "residual" ? { width: 10, depth: 100 } : { width: 100, depth: 100 });
-    kept = { state: next, depth: part.network ? next.depth : wanted.depth };
+    // A network of another kind shows what it does at other sizes.
+    if (part.network && part.network !== before.network) {
+      Object.assign(next, part.network === "residual" ? { width: 10, depth: 100, gain: 1 } : { width: 100, depth: 100, gain: part.network === "plain" ? 2 : 1 });
+    }
     set(next);
   };
   const all = names.map((name): Control => {
     if (name === "network") {
-      return choice(name, "network", unique, change, () => (["shaped", "residual"] as const).map((key) => [key, NAMES[key]]));
+      return choice(name, "network", unique, change, () => (["shaped", "plain", "residual"] as const).map((key) => [key, NAMES[key]]));
     }
     if (name === "activation") {
       return choice(name, "activation", unique, change, (state) => ACTIVATIONS[state.network].map((key) => [key, NAMES[key]]));
     }
     if (name === "digits") return digits(unique, change);
+    if (name === "formula") return typed(unique, change);
     if (Object.hasOwn(SLIDERS, name)) return slider(name as keyof State, unique, change);
     throw new Error(`no control is called ${name}`);
   });

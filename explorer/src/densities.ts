@@ -149,14 +149,18 @@ function evolve(problem: Problem, times: number[]): Law[] {
 export function correlationLaws(constants: Constants, z0: number, times: number[]): Law[] {
   const { gap2 } = constants;
   const drift = (z: number) => {
-    const angle = 2 * Math.atan(Math.exp(-z));
-    return Math.tanh(z) / 2 + (gap2 / (2 * Math.PI)) * angleDefect(angle) * Math.cosh(z) ** 2;
+    if (gap2 === 0) return Math.tanh(z) / 2;
+    // Far up the defect of the angle is its cube over 3, and the product with cosh^2 is small.
+    if (z > 15) return 0.5 + (gap2 / (3 * Math.PI)) * Math.exp(-z);
+    return Math.tanh(z) / 2 + (gap2 / (2 * Math.PI)) * angleDefect(2 * Math.atan(Math.exp(-z))) * Math.cosh(z) ** 2;
   };
   const end = times[times.length - 1];
   const away = REACH * Math.sqrt(end);
   // Upwards paths stay within the noise of a path that is pushed by 1/2 all along, downwards by -1/2.
   const top = follow((z) => drift(z) + (1 - Math.tanh(z)) / 2, z0, end).end + away;
-  const bottom = z0 - end / 2 - away;
+  // Where a bend pushes up faster than any noise moves down nothing is left to follow.
+  const floor = gap2 > 0 ? Math.min(z0, -Math.log(8 / gap2) / 2) - 5 : -Infinity;
+  const bottom = Math.max(z0 - end / 2 - away, floor);
   return evolve({ drift, start: z0, low: bottom, high: top, width: Math.sqrt(end) / FINENESS, absorbing: false }, times);
 }
 

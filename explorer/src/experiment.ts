@@ -1,6 +1,6 @@
 /** One setting: its networks, their limit, the infinitely wide network, and how they compare so far. */
 import { type Law, cdf, correlationLaws, expect, normLaws, quantile } from "./densities";
-import { DRAWN, Ensemble, NETWORKS } from "./ensemble";
+import { DRAWN, ENOUGH, Ensemble, NETWORKS } from "./ensemble";
 import { type Pair, build, time } from "./pairs";
 import { type State, correlation } from "./state";
 import {
@@ -37,7 +37,8 @@ export interface Comparison {
   readonly wide: number;
   readonly wideValue: number;
   readonly network: Summary;
-  readonly limit: Summary;
+  /** None for a network that is not shaped. */
+  readonly limit: Summary | null;
   /** Kolmogorov distance between networks and limit, and what chance alone may do. */
   readonly distance: number;
   readonly chance: number;
@@ -51,23 +52,30 @@ export interface Comparison {
 export interface Report {
   readonly state: State;
   readonly done: number;
+  /** Networks after which there is a verdict, and in all. */
+  readonly goal: number;
   readonly total: number;
   readonly layers: number[];
   readonly paths: { network: number[][]; limit: number[][] };
+  /** The first squared norm along the depth: 5, 50 and 95 per cent of networks and of the limit. */
+  readonly norms: { network: number[][]; quantiles: number[][]; limit: number[][] | null; wide: number[] };
   readonly means: { value: number[]; error: number[] };
   readonly limit: { mean: number[]; low: number[]; high: number[] };
   readonly wide: number[];
   readonly correlation: Comparison;
   readonly norm: Comparison;
   /**
-   * With norms that can explode: probabilities by the end, in the limit, and of norms above EXPLODED; and those of
+   * What decides the fate of the norm of a shaped network; and, with norms that can explode, probabilities by the end, in the limit, and of norms above EXPLODED; and those of
    * which the correlation counts, as both norms are below.
    */
+  readonly b: number | null;
   readonly explosion: { limit: Estimate; above: Estimate; limitAbove: Estimate; left: Estimate; limitLeft: Estimate } | null;
 }
 
 const PROBABILITIES = [0.05, 0.5, 0.95];
 const NONE: Estimate = { value: NaN, error: 0 };
+/** A comparison where there is no limit to compare with. */
+const WITHOUT = { limit: null, curve: null, steps: null, distance: NaN, chance: NaN, enough: true };
 
 /** Sorted samples of a coordinate, described in the variable that it stands for. */
 function describe(sorted: Float64Array, value: (x: number) => number): Summary {
@@ -109,14 +117,18 @@ function halves(low: number, high: number): [number, number] {
   return [Math.floor(2 * low) / 2, Math.ceil(2 * high) / 2];
 }
 
+/** Numbers that are drawn before there is a verdict, about, and in a piece of the work. */
+const AFFORDED = 5e8;
+const PIECE = 2e4;
+
 export class Experiment {
   readonly records: number;
   private readonly pair: Pair;
   private readonly network: Ensemble;
-  private readonly limit: Ensemble;
+  private readonly limit: Ensemble | null;
   /** Laws of the correlation along the depth, and of the norm at the end, where they are solved for. */
   private readonly correlations: Law[] | null;
-  private readonly norms: Law | null;
+  private readonly norms: Law[] | null;
   /** Whether norms can explode, and the largest that counts as finite. */
   private readonly explodes: boolean;
   private readonly most: number;
@@ -130,22 +142,41 @@ export class Experiment {
     this.explodes = limiting !== null && limiting.b > 0;
     this.most = this.explodes ? EXPLODED : Infinity;
     this.network = new Ensemble(this.pair.network, this.records, this.most);
-    this.limit = new Ensemble(this.pair.limit, this.records, this.most);
+    this.limit = this.pair.limit && new Ensemble(this.pair.limit, this.records, this.most);
     const end = time(state);
     const times = Array.from({ length: this.records }, (_, k) => ((k + 1) / this.records) * end);
     const z0 = Math.atanh(correlation(state));
     this.correlations = limiting && limiting.bend === 0 ? correlationLaws(limiting, z0, times) : null;
-    this.norms = limiting && limiting.b * Math.sqrt(end) <= FASTEST ? normLaws(limiting, state.norm, [end])[0] : null;
+    this.norms = limiting && limiting.b * Math.sqrt(end) <= FASTEST ? normLaws(limiting, state.norm, times) : null;
   }
 
   get finished(): boolean {
-    return this.network.size === NETWORKS && this.limit.size === (this.correlations ? DRAWN : NETWORKS);
+    return this.network.size === NETWORKS && (!this.limit || this.limit.size === this.paths);
   }
 
-  /** Simulate one more network, and one more path of the limit where its law is not solved for. */
+  /** Paths of the limit that are wanted: a few to draw, or as many as networks where its law is not solved for. */
+  private get paths(): number {
+    return this.correlations ? DRAWN : NETWORKS;
+  }
+
+  /** Networks after which there is a verdict: all, or as many as a few seconds allow. */
+  get goal(): number {
+    const { width, depth } = this.state;
+    const simulated = this.pair.limit && !this.correlations ? this.pair.limit.steps * (this.pair.constants ? 2 : width) : 0;
+    return Math.min(Math.max(Math.floor(AFFORDED / (2 * (width * depth + simulated))), ENOUGH), NETWORKS);
+  }
+
+  /** Networks of which all is known: the limit keeps pace where it is simulated. */
+  get done(): number {
+    return this.limit && !this.correlations ? Math.min(this.network.size, this.limit.size) : this.network.size;
+  }
+
+  /** A piece of the next network and, where it is behind, of the next path of the limit. */
   advance(): void {
-    if (this.network.size < NETWORKS) this.network.grow();
-    if (this.limit.size < (this.correlations ? DRAWN : NETWORKS)) this.limit.grow();
+    const { network, limit } = this;
+    const steps = Math.max(1, Math.floor(PIECE / this.state.width));
+    if (network.size < NETWORKS) network.grow(steps);
+    if (limit && limit.size < this.paths && limit.size <= network.size) limit.grow(steps);
   }
 
   /** What is known so far, from at least DRAWN networks. */
@@ -155,10 +186,16 @@ export class Experiment {
     const ranges = this.axes();
     return {
       state,
-      done: network.size,
+      done: this.done,
+      goal: this.goal,
       total: NETWORKS,
       layers,
-      paths: { network: network.drawn, limit: limit.drawn },
+      paths: { network: network.drawn, limit: limit?.drawn ?? [] },
+      norms: {
+        network: network.norms, quantiles: network.normQuantiles(PROBABILITIES), limit: this.limitNorms(),
+        wide: pair.wide.map((place) => place.first),
+      },
+      b: pair.constants?.b ?? null,
       means: network.means(),
       limit: this.alongDepth(),
       wide: pair.wide.map((place) => Math.tanh(place.z)),
@@ -171,14 +208,18 @@ export class Experiment {
   /** Ranges of the axes: of the laws, or of the first samples; fixed when there are enough of these. */
   private axes(): { z: [number, number]; norm: [number, number] } {
     if (this.ranges && this.ranged >= PILOT) return this.ranges;
-    this.ranged = this.correlations ? PILOT : this.limit.size;
+    const pilot = this.limit ?? this.network;
+    this.ranged = this.correlations ? PILOT : pilot.size;
     const last = this.correlations?.[this.records - 1];
-    const z = last ? within(last, 1) : around(this.selected(this.limit), Math.atanh(correlation(this.state)));
+    const z = last ? within(last, 1) : around(this.selected(pilot), Math.atanh(correlation(this.state)));
     const start = Math.log(this.state.norm);
-    const norm = this.norms ? within(this.norms, Math.SQRT2) : around(this.limit.first.subarray(0, this.limit.size).map(Math.log), start);
+    const norm = this.norms ? within(this.norms[this.records - 1], Math.SQRT2) : around(pilot.first.subarray(0, pilot.size).map(Math.log), start);
     // A norm that can explode has a heavy tail: its law is shown up to 1000, and from the start if nearly all have exploded.
     const low = Number.isFinite(norm[0]) ? norm[0] : halves(start - 2, start)[0];
-    return (this.ranges = { z, norm: [low, Math.min(norm[1], Math.log(1000))] });
+    // Without a limit the prediction of infinite width should be in the picture, unless it is far away.
+    const wide = Math.log(this.pair.wide[this.records].first);
+    if (!this.limit && Math.abs(wide - (low + norm[1]) / 2) < 40) return (this.ranges = { z, norm: [Math.min(low, wide - 1), Math.max(norm[1], wide + 1)] });
+    return (this.ranges = { z, norm: [low, this.explodes ? Math.min(norm[1], Math.log(1000)) : norm[1]] });
   }
 
   private alongDepth(): Report["limit"] {
@@ -188,8 +229,15 @@ export class Experiment {
       const at = (p: number) => [rho0, ...laws.map((law) => Math.tanh(quantile(law, p)))];
       return { mean: [rho0, ...laws.map((law) => expect(law, Math.tanh))], low: at(0.05), high: at(0.95) };
     }
+    if (!this.limit) return { mean: [], low: [], high: [] };
     const [low, high] = this.limit.quantiles([0.05, 0.95]);
     return { mean: this.limit.means().value, low, high };
+  }
+
+  private limitNorms(): number[][] | null {
+    const { norms, state } = this;
+    if (norms) return PROBABILITIES.map((p) => [state.norm, ...norms.map((law) => Math.exp(Math.SQRT2 * quantile(law, p)))]);
+    return this.limit && (this.pair.constants === null || this.limit.size > PILOT) ? this.limit.normQuantiles(PROBABILITIES) : null;
   }
 
   /** Indices of samples whose norms count as finite: all, where norms cannot explode. */
@@ -212,6 +260,7 @@ export class Experiment {
         distance: distanceFromLaw(samples, cdf(law)), chance: chance(samples.length), enough: true,
       };
     }
+    if (!this.limit) return { ...shared, network, ...WITHOUT };
     const others = this.selected(this.limit);
     return {
       enough: !this.explodes || Math.min(samples.length, others.length) >= least,
@@ -229,8 +278,9 @@ export class Experiment {
     const enough = !found || Math.min(found.above.value, found.limitAbove.value) <= 1 - LEAST / NETWORKS;
     const shared = { bars: bars(samples, low, high, BINS), wide: Math.log(wideValue), wideValue, finite: this.finiteNorm(), enough };
     const network = describe(samples, Math.exp);
+    if (!this.limit) return { ...shared, network, ...WITHOUT };
     if (this.norms) {
-      const law = this.norms;
+      const law = this.norms[this.records - 1];
       const distribution = cdf(law);
       return {
         ...shared, network, limit: describeLaw(law, (z) => Math.exp(Math.SQRT2 * z)),
@@ -286,8 +336,8 @@ export class Experiment {
   }
 
   private explosion(): Report["explosion"] {
-    if (!this.explodes) return null;
-    const law = this.norms && cdf(this.norms);
+    if (!this.explodes || !this.limit) return null;
+    const law = this.norms && cdf(this.norms[this.records - 1]);
     const exact = (value: number): Estimate => ({ value: Math.max(value, 0), error: 0 });
     const above = (ensemble: Ensemble, most: number) => share(ensemble.first.subarray(0, ensemble.size), (V) => V > most || V === Infinity);
     const left = (ensemble: Ensemble) => share(ensemble.first.subarray(0, ensemble.size).map((V, i) => Math.max(V, ensemble.second[i])), (V) => V <= EXPLODED);

@@ -1,5 +1,5 @@
 /** Infinitely wide networks: correlation and norms are numbers that solve ordinary differential equations. */
-import type { Constants } from "./activations";
+import { type Activation, type Constants, apply } from "./activations";
 import { gapRate, ratioRate } from "./diffusions";
 import type { Place } from "./networks";
 
@@ -56,23 +56,58 @@ function gaussianMean(f: (x: number) => number, v: number, rho: number): number 
   return (sum * step * step) / (2 * Math.PI);
 }
 
+/** e = 1 - rho after a ReLU layer of infinite width: the arc-cosine kernel, without cancellation for small e. */
+function reluGap(e: number): number {
+  const angle = 2 * Math.asin(Math.sqrt(Math.min(e / 2, 1)));
+  return e - (Math.sin(angle) - angle * Math.cos(angle)) / Math.PI;
+}
+
+/** A network as people initialise it, of infinite width, at equidistant layers: weights of variance gain/width, and biases. */
+export function plainKernel(activation: Activation, gain: number, bias: number, origin: Place, depth: number, records: number): Place[] {
+  const path = [{ ...origin }];
+  let [v, e] = [origin.first, 2 / (1 + Math.exp(2 * origin.z))];
+  let layer = 0;
+  for (let k = 1; k <= records; k++) {
+    for (; layer < Math.round((k * depth) / records); layer++) {
+      if (activation.kind === "rectifier") {
+        // ReLU or the identity.
+        const { plus, minus } = activation;
+        const power = (plus * plus + minus * minus) / 2;
+        const bent = plus === minus ? e : reluGap(e);
+        const grown = gain * power * v;
+        [v, e] = [grown + bias, (grown * bent) / Math.max(grown + bias, 1e-300)];
+      } else {
+        const f = (x: number) => apply(activation, x);
+        const same = gain * gaussianMean(f, v, 1) + bias;
+        const other = gain * gaussianMean(f, v, Math.min(1 - e, 1)) + bias;
+        [v, e] = [same, Math.max(1 - other / same, 1e-15)];
+      }
+      if (!(v < 1e300)) [v, e] = [Infinity, e];
+    }
+    path.push({ z: Math.log(2 / Math.max(e, 1e-300) - 1) / 2, first: v, second: v });
+  }
+  return path;
+}
+
 /** A residual network of infinite width and depth for two inputs of equal norm, at times k / records. */
-export function residualKernel(name: "relu" | "linear" | "tanh", origin: Place, records: number): Place[] {
+export function residualKernel(activation: Activation, gain: number, origin: Place, records: number): Place[] {
   const path = [{ ...origin }];
   let [x, v, c] = [Math.exp(2 * origin.z), origin.first, origin.first * Math.tanh(origin.z)];
+  const f = (x: number) => apply(activation, x);
   for (let k = 1; k <= records; k++) {
-    if (name === "tanh") {
-      // Both of K' = E[tanh tanh] by the midpoint rule.
+    if (activation.kind === "smooth") {
+      // Both of K' = gain E[phi phi] by the midpoint rule.
       const h = 1 / records;
-      const rates = (v: number, c: number) => [gaussianMean(Math.tanh, v, 1), gaussianMean(Math.tanh, v, c / v)];
+      const rates = (v: number, c: number) => [gain * gaussianMean(f, v, 1), gain * gaussianMean(f, v, c / v)];
       const [dv, dc] = rates(v, c);
       const [middleV, middleC] = rates(v + (h / 2) * dv, c + (h / 2) * dc);
       [v, c] = [v + h * middleV, c + h * middleC];
       x = (v + c) / (v - c);
     } else {
-      v = origin.first * Math.exp(k / records / (name === "relu" ? 2 : 1));
-      const h = 1 / (records * SUBSTEPS);
-      if (name === "relu") for (let i = 0; i < SUBSTEPS; i++) x = rungeKutta(x, 0, h, (y) => ratioRate(y, 1));
+      const bent = activation.plus !== activation.minus;
+      v = origin.first * Math.exp(((k / records) * gain) / (bent ? 2 : 1));
+      const h = gain / (records * SUBSTEPS);
+      if (bent) for (let i = 0; i < SUBSTEPS; i++) x = rungeKutta(x, 0, h, (y) => ratioRate(y, 1));
     }
     path.push({ z: Math.log(x) / 2, first: v, second: v });
   }

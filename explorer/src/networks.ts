@@ -2,7 +2,7 @@
  * Networks that read two inputs, simulated without their weights: given a layer, the neurons of the
  * next are independent Gaussian pairs whose covariance is the Gram matrix of that layer.
  */
-import { type Activation, lookUp } from "./activations";
+import { type Activation, apply, lookUp } from "./activations";
 import type { Normals } from "./random";
 
 /** Where a pair of inputs stands: artanh of their correlation and their squared norms over the width. */
@@ -104,8 +104,56 @@ export class ShapedNetwork implements Process {
   }
 }
 
+/** A fully connected network as people initialise it: weights of variance gain/width, biases of variance `bias`. */
+export class PlainNetwork implements Process {
+  z = 0;
+  first = 0;
+  second = 0;
+  private readonly noise: Float64Array;
+
+  constructor(
+    private readonly activation: Activation,
+    private readonly width: number,
+    readonly steps: number,
+    private readonly origin: Place,
+    private readonly normals: Normals,
+    private readonly gain: number,
+    private readonly bias: number,
+  ) {
+    this.noise = new Float64Array(2 * width);
+  }
+
+  start(): void {
+    Object.assign(this, this.origin);
+  }
+
+  /** One layer: norms are those of what enters the activation, so that 1 is the size of a standard input. */
+  step(): void {
+    if (this.first === Infinity || this.second === Infinity) return;
+    const { noise, activation, gain, bias, width } = this;
+    this.normals.fill(noise);
+    const [r, s] = [Math.sqrt(this.first), Math.sqrt(this.second)];
+    const [cosine, sine] = [Math.tanh(this.z), 1 / Math.cosh(this.z)];
+    let [power, gap, product] = [0, 0, 0];
+    for (let i = 0; i < noise.length; i += 2) {
+      const p = apply(activation, r * noise[i]);
+      const q = apply(activation, s * (cosine * noise[i] + sine * noise[i + 1])) - p;
+      power += p * p;
+      gap += q * q;
+      product += p * q;
+    }
+    const scale = gain / width;
+    power = scale * power + bias;
+    [gap, product] = [scale * gap, scale * product];
+    this.first = power;
+    this.second = power + 2 * product + gap;
+    if (this.first < 1e300 && this.second < 1e300) this.z = separation(power, gap, product);
+    else this.first = this.second = Infinity;
+  }
+}
+
 /**
- * A residual network x + W phi(x) / sqrt(width depth) from a Gaussian input layer. Its limit of
+ * A residual network x + W phi(x) / sqrt(width depth) from a Gaussian input layer, W of variance `gain`. Its limit of
  * infinite depth is a diffusion whose Euler scheme is the same network: `steps` tells them apart.
  */
 export class ResidualNetwork implements Process {
@@ -123,6 +171,7 @@ export class ResidualNetwork implements Process {
     readonly steps: number,
     private readonly origin: Place,
     private readonly normals: Normals,
+    private readonly gain = 1,
   ) {
     this.noise = new Float64Array(2 * width);
     this.x = new Float64Array(width);
@@ -142,13 +191,13 @@ export class ResidualNetwork implements Process {
     const { activation, x, d } = this;
     let [power, gap, product] = [0, 0, 0];
     for (let i = 0; i < x.length; i++) {
-      const p = value(activation, x[i]);
-      const q = value(activation, x[i] + d[i]) - p;
+      const p = apply(activation, x[i]);
+      const q = apply(activation, x[i] + d[i]) - p;
       power += p * p;
       gap += q * q;
       product += p * q;
     }
-    const unit = 1 / Math.sqrt(this.width * this.steps);
+    const unit = Math.sqrt(this.gain / (this.width * this.steps));
     const root = Math.sqrt(power);
     const along = power > 0 ? product / root : 0;
     this.add(unit * root, unit * along, unit * Math.sqrt(Math.max(gap - along * along, 0)));
@@ -177,9 +226,4 @@ export class ResidualNetwork implements Process {
     this.second = (power + 2 * product + gap) / this.width;
     this.z = separation(power, gap, product);
   }
-}
-
-function value(activation: Activation, x: number): number {
-  if (activation.kind === "rectifier") return x * (x > 0 ? activation.plus : activation.minus);
-  return activation.scale * lookUp(activation.table, x / activation.scale);
 }

@@ -8,6 +8,18 @@ const ERRORS = 2;
 /** Means along the depth that are marked. */
 const MARKED = 8;
 
+/** Layers along a horizontal axis. */
+function along(layers: readonly number[], breadth: number): Axis {
+  const last = layers[layers.length - 1];
+  return { range: [0, last], label: "layer", marks: round([0, last], Math.min(breadth / 44, 8, last)) };
+}
+
+/** A few places along the depth at which something is marked. */
+function marked(layers: readonly number[], mark: (k: number) => void): void {
+  const count = Math.min(MARKED, layers.length - 1);
+  for (let i = 1; i <= count; i++) mark(Math.round((i * (layers.length - 1)) / count));
+}
+
 /** Correlation against layer. */
 export class Paths extends Plot {
   private report: Report | null = null;
@@ -22,10 +34,8 @@ export class Paths extends Plot {
     const { layers, paths, limit, means, wide } = this.report;
     const all = [...paths.network, ...paths.limit, limit.low].flat().filter(Number.isFinite);
     const low = Math.max(-1, Math.floor(5 * Math.min(...all)) / 5);
-    const last = layers[layers.length - 1];
     const down: Axis = { range: [low, 1.02], label: "correlation", marks: round([low, 1], 5) };
-    const along: Axis = { range: [0, last], label: "layer", marks: round([0, last], Math.min(this.breadth / 44, 8, last)) };
-    this.frame(along, down, () => {
+    this.frame(along(layers, this.breadth), down, () => {
       this.pen("limit", 0.18);
       this.area(layers, limit.low, limit.high);
       this.pen("limit", 0.6, 1, [4, 3]);
@@ -37,13 +47,56 @@ export class Paths extends Plot {
       this.pen("wide", 1, 3, [3, 4]);
       this.line(layers, wide);
       this.pen("network", 1, 1.5);
-      const count = Math.min(MARKED, layers.length - 1);
-      for (let i = 1; i <= count; i++) {
-        const k = Math.round((i * (layers.length - 1)) / count);
+      marked(layers, (k) => {
         const error = ERRORS * means.error[k];
         this.error(layers[k], means.value[k] - error, means.value[k] + error);
         this.dot(layers[k], means.value[k]);
+      });
+    });
+  }
+}
+
+/** Decimal logarithms of squared norms, with what has left the numbers at the edges. */
+const logs = (norms: readonly number[]) => norms.map((norm) => (norm === Infinity ? 400 : Math.max(Math.log10(norm), -400)));
+
+/** The squared norm of the first input against layer, on a logarithmic axis. */
+export class Norms extends Plot {
+  private report: Report | null = null;
+
+  show(report: Report): void {
+    this.report = report;
+    this.redraw();
+  }
+
+  protected draw(): void {
+    if (!this.report) return;
+    const { layers, norms } = this.report;
+    const [low, middle, high] = norms.quantiles.map(logs);
+    const limit = norms.limit?.map(logs);
+    const drawn = [...low, ...high, ...(limit ? [...limit[0], ...limit[2]] : []), ...logs(norms.wide)].filter((each) => Math.abs(each) < 300);
+    // An explosion leaves the picture: three powers of ten above the start are enough to see it go.
+    const top = this.report.explosion ? Math.min(Math.max(...drawn), 2) : Math.max(...drawn);
+    const range: [number, number] = [Math.floor(Math.min(...drawn, -0.1)), Math.ceil(Math.max(top, 0.1))];
+    const marks = round(range, 5).filter(([power]) => Number.isInteger(power))
+      .map(([power]): Mark => [power, Math.abs(power) < 4 ? String(Number((10 ** power).toPrecision(1))) : `10${superscript(power)}`]);
+    this.frame(along(layers, this.breadth), { range, label: "squared norm", marks }, () => {
+      if (limit) {
+        this.pen("limit", 0.18);
+        this.area(layers, limit[0], limit[2]);
       }
+      this.pen("network", 0.6);
+      for (const path of norms.network) this.line(layers, path.map((norm) => Math.log10(norm)));
+      if (limit) {
+        this.pen("limit", 1, 2.5);
+        this.line(layers, limit[1]);
+      }
+      this.pen("wide", 1, 3, [3, 4]);
+      this.line(layers, norms.wide.map((norm) => (norm < Infinity ? Math.log10(norm) : NaN)));
+      this.pen("network", 1, 1.5);
+      marked(layers, (k) => {
+        this.error(layers[k], low[k], high[k]);
+        this.dot(layers[k], middle[k]);
+      });
     });
   }
 }
@@ -63,7 +116,7 @@ interface Scale {
 const LEAST = 3;
 
 const CORRELATIONS = [0.9, 0.99, 0.5, 0.999];
-const GAPS = [-4, -6, -9, -12, -16, -20];
+const GAPS = [-4, -6, -9, -12, -16, -20, -30, -50, -80, -120, -200, -300];
 export const CORRELATION_SCALE: Scale = {
   label: "correlation in the last layer",
   value: Math.tanh,

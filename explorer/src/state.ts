@@ -1,11 +1,16 @@
 /** What the reader can choose, within bounds, and its form in an address. */
-import type { Name } from "./activations";
+import { type Name, fault } from "./activations";
 import digits from "./digits.json";
 
 export interface State {
-  /** "shaped": fully connected, depth/width is the time; "residual": layer/depth is the time. */
-  network: "shaped" | "residual";
+  /**
+   * "shaped": fully connected, depth/width is the time; "plain": the same without shaping, as people initialise it;
+   * "residual": layer/depth is the time.
+   */
+  network: "shaped" | "plain" | "residual";
   activation: Name;
+  /** What the reader has typed, for the activation "formula". */
+  formula: string;
   width: number;
   depth: number;
   /** Constants c+ and c- of a shaped ReLU. */
@@ -13,6 +18,9 @@ export interface State {
   minus: number;
   /** The constant a of smooth shaping. */
   a: number;
+  /** Variance of the weights times the width, and of the biases, of networks that are not shaped. */
+  gain: number;
+  bias: number;
   /** Correlation of the inputs, unless a pair of digits is chosen. */
   rho: number;
   /** 0: the slider; k: the pair of digits number k. */
@@ -23,7 +31,8 @@ export interface State {
 }
 
 export const DEFAULTS: State = {
-  network: "shaped", activation: "relu", width: 100, depth: 100, plus: 0, minus: -1, a: 1, rho: 0.3, digits: 0,
+  network: "shaped", activation: "relu", formula: "x*tanh(x) + x", width: 100, depth: 100, plus: 0, minus: -1, a: 1,
+  gain: 1, bias: 0, rho: 0.3, digits: 0,
   norm: 1, seed: 1,
 };
 
@@ -35,16 +44,25 @@ export const PRESETS: readonly [name: string, text: string][] = [
   ["linear network", "minus=0"],
   ["strong bend", "plus=1&minus=-2"],
   ["ten neurons", "width=10&depth=10"],
-  ["tanh settles", "activation=tanh&depth=300"],
-  ["SiLU explodes", "activation=silu&depth=150&norm=1.4"],
+  ["tanh settles", "activation=tanh&a=0.7&depth=300&norm=2"],
+  ["SiLU explodes", "activation=silu&a=0.7&depth=200&norm=1.4"],
   ["opposite digits", "digits=7&plus=1"],
   ["residual, ten neurons", "network=residual&width=10"],
+  ["torch default, ReLU", "network=plain&depth=20&gain=0.3333&bias=0.0033"],
+  ["He, ReLU", "network=plain&gain=2"],
+  ["Xavier, tanh", "network=plain&activation=tanh"],
+  ["GPT-2 branches", "network=residual&activation=gelu&width=768&depth=24&gain=0.3072"],
 ];
 
 /** Widths and depths that a slider offers: about ten a decade, so that a key press is a visible step. */
 export const SIZES = [
-  2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 25, 32, 40, 50, 64, 80, 100, 125, 150, 200, 250, 300, 400, 500, 600, 800,
+  2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 25, 32, 40, 50, 64, 80, 100, 125, 150, 200, 250, 300, 400, 500, 600, 768,
+  1024, 1536, 2048, 3072, 4096,
 ];
+/** Weight variances times the width: 1/3 and 0.3072 are what torch and GPT-2 (standard deviation 0.02, width 768) take. */
+export const GAINS = [0.05, 0.1, 0.2, 0.3072, 0.3333, 0.5, 0.7, 0.85, 1, 1.2, 1.4, 1.6, 1.8, 2, 2.2, 2.5, 3, 4];
+/** Bias variances: 1/(3 n) at n = 100 is 0.0033. */
+export const BIASES = [0, 0.0001, 0.0003, 0.001, 0.0033, 0.01, 0.03, 0.1, 0.3, 1];
 export const NORMS = [0.1, 0.2, 0.35, 0.5, 0.7, 1, 1.4, 2, 3, 5];
 export const SHAPES = [0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1, 1.2, 1.5, 2, 3, 5];
 export const CORRELATIONS = [
@@ -54,20 +72,10 @@ export const CORRELATIONS = [
 export const CONSTANTS = [-3, -2.5, -2, -1.5, -1, -0.75, -0.5, -0.25, 0, 0.25, 0.5, 0.75, 1, 1.5, 2, 2.5, 3];
 
 export const ACTIVATIONS: Record<State["network"], readonly Name[]> = {
-  shaped: ["relu", "tanh", "silu", "gelu"],
-  residual: ["relu", "tanh", "linear"],
+  shaped: ["relu", "tanh", "silu", "gelu", "formula"],
+  plain: ["relu", "tanh", "silu", "gelu", "linear", "formula"],
+  residual: ["relu", "tanh", "silu", "gelu", "linear", "formula"],
 };
-
-/** Beyond these the simulation would be slow, or nothing but parallel inputs would be left to see. */
-const MOST_WIDTH = { shaped: 400, residual: 100 };
-const MOST_DEPTH_OVER_WIDTH = 6;
-
-/** Sizes of the slider that a state allows. */
-export function sizes(state: State, key: "width" | "depth"): number[] {
-  const deepest = state.network === "shaped" ? MOST_DEPTH_OVER_WIDTH * state.width : 500;
-  const most = key === "width" ? MOST_WIDTH[state.network] : deepest;
-  return SIZES.filter((size) => size <= most);
-}
 
 export function nearest(values: readonly number[], wanted: number): number {
   return values.reduce((best, value) => (Math.abs(value - wanted) < Math.abs(best - wanted) ? value : best));
@@ -83,8 +91,11 @@ export function settle(wanted: State): State {
   const state = { ...wanted };
   if (!Object.hasOwn(ACTIVATIONS, state.network)) state.network = DEFAULTS.network;
   if (!ACTIVATIONS[state.network].includes(state.activation)) state.activation = "relu";
-  state.width = nearest(sizes(state, "width"), state.width);
-  state.depth = nearest(sizes(state, "depth"), state.depth);
+  if (state.activation === "formula" && fault(state.formula, state.network === "shaped")) state.activation = "relu";
+  state.width = nearest(SIZES, state.width);
+  state.depth = nearest(SIZES, state.depth);
+  state.gain = nearest(GAINS, state.gain);
+  state.bias = nearest(BIASES, state.bias);
   state.plus = nearest(CONSTANTS, state.plus);
   state.minus = nearest(CONSTANTS, state.minus);
   state.a = nearest(SHAPES, state.a);
@@ -98,7 +109,7 @@ export function settle(wanted: State): State {
 /** What differs from the defaults, as in `width=50&depth=200`. */
 export function toText(state: State, defaults: State = DEFAULTS): string {
   const changed = (Object.keys(DEFAULTS) as (keyof State)[]).filter((key) => state[key] !== defaults[key]);
-  return changed.map((key) => `${key}=${state[key]}`).join("&");
+  return changed.filter((key) => key !== "formula" || state.activation === "formula").map((key) => `${key}=${encodeURIComponent(state[key])}`).join("&");
 }
 
 /** Whether a text says something of a state, rather than naming a heading of the page. */

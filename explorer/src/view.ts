@@ -1,15 +1,15 @@
 /** One explorer on a page: controls, plots, verdict, table. */
 import { controls, element } from "./controls";
 import { EXPLODED, type Report } from "./experiment";
-import { CORRELATION_SCALE, Density, NORM_SCALE, Paths } from "./plots";
+import { CORRELATION_SCALE, Density, NORM_SCALE, Norms, Paths } from "./plots";
 import { number } from "./numbers";
 import type { Estimate } from "./statistics";
 import { Simulation } from "./simulation";
 import { DEFAULTS, PRESETS, type State, fromText, isState, toText } from "./state";
 import { type Finding, aboutCorrelation, aboutNorm, estimate, near1, percent, sentence, setting } from "./words";
 
-const CONTROLS = ["network", "activation", "width", "depth", "plus", "minus", "a", "digits", "rho", "norm"];
-const PANELS = ["paths", "correlation", "norm"] as const;
+const CONTROLS = ["network", "activation", "formula", "width", "depth", "plus", "minus", "a", "gain", "bias", "digits", "rho", "norm"];
+const PANELS = ["paths", "correlation", "norms", "norm"] as const;
 type Panel = (typeof PANELS)[number];
 
 /** Milliseconds after the last change until the address follows: browsers limit how often it may. */
@@ -34,12 +34,17 @@ const KEYS: Record<Panel, typeof LAW> = {
     ["box network", "networks, ± 2 standard errors", `networks ${FEW}, ± 2 standard errors`],
     ["thick limit", "limit", `limit ${FEW}`], LAW[2],
   ],
+  norms: [
+    ["line network", "networks"], ["dot network", "median of networks, and 90 %"],
+    ["band limit", "limit: median, and 90 %"], ["dots wide", "infinite width"],
+  ],
   norm: LAW,
 };
 
 const TITLES: Record<Panel, string> = {
   paths: "The correlation along the depth",
   correlation: "The law of the correlation",
+  norms: "The norm along the depth",
   norm: "The law of the norm",
 };
 
@@ -47,7 +52,7 @@ export class Explorer {
   private state: State;
   private readonly simulation: Simulation;
   private readonly controls: ReturnType<typeof controls>;
-  private readonly plots = new Map<Panel, Paths | Density>();
+  private readonly plots = new Map<Panel, Paths | Norms | Density>();
   private readonly progress = element("progress", { max: "1", value: "0", "aria-label": "networks simulated" });
   private readonly amount = element("span");
   private readonly verdicts = element("div", { class: "dlx-verdicts" });
@@ -59,6 +64,8 @@ export class Explorer {
   private current = false;
   private seen = false;
   private timer = 0;
+  /** Whether the setting came from the address. */
+  private read = true;
   private frame = 0;
   /** What the address said when it was last read or written here: anything else is news. */
   private known = location.hash.slice(1);
@@ -80,7 +87,7 @@ export class Explorer {
     this.controls = controls(options.controls.length ? options.controls : CONTROLS, unique, () => this.state, (state) => this.set(state));
     this.assemble();
     if (options.address) addEventListener("hashchange", () => this.address());
-    this.set(this.state);
+    this.set(this.state, true);
     // An explorer further down a chapter waits until it is seen.
     const seen = new IntersectionObserver((entries) => {
       if (!entries.some((entry) => entry.isIntersecting)) return;
@@ -107,15 +114,15 @@ export class Explorer {
     this.host.classList.add("dlx-live");
     const panels = PANELS.filter((name) => !this.options.panels.length || this.options.panels.includes(name));
     const board = element("div", { class: "dlx-panels" }, ...panels.map((name) => this.panel(name)));
+    const bar = element("div", { class: "dlx-bar" }, this.progress, this.amount, ...this.buttons());
     live.append(
       ...(this.options.address ? [this.presets()] : []),
-      this.controls.root,
-      element("div", { class: "dlx-bar" }, this.progress, this.amount, ...this.buttons()),
-      this.status, board, this.verdicts, this.numbers(),
+      element("div", { class: "dlx-board" }, element("div", { class: "dlx-side" }, this.controls.root, bar, this.status, this.verdicts), board),
+      this.numbers(),
     );
     for (const name of panels) {
       const target = board.querySelector<HTMLElement>(`[data-panel="${name}"]`)!;
-      this.plots.set(name, name === "paths" ? new Paths(target) : new Density(target, name === "norm" ? NORM_SCALE : CORRELATION_SCALE));
+      this.plots.set(name, name === "paths" ? new Paths(target) : name === "norms" ? new Norms(target) : new Density(target, name === "norm" ? NORM_SCALE : CORRELATION_SCALE));
     }
   }
 
@@ -174,8 +181,10 @@ export class Explorer {
     );
   }
 
-  private set(state: State): void {
+  /** Take up a setting; `read` from an address rather than chosen here. */
+  private set(state: State, read = false): void {
     this.state = state;
+    this.read = read;
     this.current = false;
     this.controls.update(state);
     for (const [button, text] of this.marked) button.setAttribute("aria-pressed", String(text === toText(state)));
@@ -197,13 +206,15 @@ export class Explorer {
     const news = now !== this.known;
     this.known = now;
     if (news && (!now || isState(now))) {
-      if (now !== toText(this.state)) this.set(fromText(now || this.options.state, this.origin()));
+      if (now !== toText(this.state)) this.set(fromText(now || this.options.state, this.origin()), true);
       return;
     }
     const text = toText(this.state);
     if (!forced && now && !isState(now) && text === this.written) return;
     this.known = this.written = text;
-    if (now !== text) history.replaceState(null, "", text ? `#${text}` : location.pathname + location.search);
+    // Every setting that the reader came to rest at is a step: back leads back to it.
+    const write = this.read ? "replaceState" : "pushState";
+    if (now !== text) history[write](null, "", text ? `#${text}` : location.pathname + location.search);
   }
 
   /** A report is drawn with the next frame; of several only the last. */
@@ -212,17 +223,20 @@ export class Explorer {
     this.current = current;
     this.frame ||= requestAnimationFrame(() => {
       this.frame = 0;
-      if (this.report) this.draw(this.report, this.current && this.report.done === this.report.total);
+      if (this.report) this.draw(this.report, this.current && this.report.done >= this.report.goal);
     });
   }
 
   private draw(report: Report, done: boolean): void {
     (this.plots.get("paths") as Paths | undefined)?.show(report);
     (this.plots.get("correlation") as Density | undefined)?.show(report.correlation);
+    (this.plots.get("norms") as Norms | undefined)?.show(report);
     (this.plots.get("norm") as Density | undefined)?.show(report.norm);
     for (const say of this.legends) say(report.explosion !== null);
     this.progress.value = report.done / report.total;
     this.amount.textContent = `${report.done} of ${report.total} networks`;
+    const limited = report.correlation.limit !== null;
+    this.host.classList.toggle("dlx-unlimited", !limited);
     this.say(report, done);
     this.tabulate(report);
     this.host.dataset.done = done ? "yes" : "";
@@ -232,22 +246,23 @@ export class Explorer {
     const { state } = report;
     const findings: Finding[] = [];
     if (this.plots.has("paths") || this.plots.has("correlation")) findings.push(aboutCorrelation(report));
-    if (this.plots.has("norm")) findings.push(aboutNorm(report));
+    if (this.plots.has("norm") || this.plots.has("norms")) findings.push(aboutNorm(report));
     this.verdicts.replaceChildren(
-      element("p", { class: "dlx-setting" }, setting(state)),
+      element("p", { class: "dlx-setting" }, setting(state, report.b)),
       ...findings.map(({ verdict, headline, reasons }) =>
         element("p", { class: `dlx-verdict ${verdict}` }, element("strong", {}, `${headline}:`), ` ${reasons}`)),
     );
-    if (!done) return;
-    // Once, at the end: a screen reader should not be told every frame.
-    this.status.textContent = [setting(state), ...findings.map(({ headline }) => `${headline}.`)].join(" ");
+    if (!done || this.host.dataset.done === "yes") return;
+    // Once, with the verdict: a screen reader should not be told every frame.
+    this.status.textContent = [setting(state, report.b), ...findings.map(({ headline }) => `${headline}.`)].join(" ");
     const { correlation } = report;
     this.plots.get("paths")?.describe(
       `Paths of the correlation of ${report.paths.network.length} networks and of the limit, from ${near1(report.wide[0])} at the inputs. ` +
-      (correlation.enough
+      (correlation.enough && correlation.limit
         ? `At the last layer 90 % of the limit${report.explosion ? ` ${FEW}` : ""} lie between ${near1(correlation.limit.quantiles[0].value)} and ${near1(correlation.limit.quantiles[2].value)}; `
         : `${findings[0].headline}; `) +
       `infinite width ends at ${near1(correlation.wideValue)}.`);
+    this.plots.get("norms")?.describe(`Squared norm of ${report.norms.network.length} networks along the depth, on a logarithmic axis. ${sentence(aboutNorm(report))}`);
     this.plots.get("correlation")?.describe(`Histogram of the correlation of networks with the density of the limit. ${sentence(aboutCorrelation(report))}`);
     this.plots.get("norm")?.describe(`Histogram of the squared norm of networks with the density of the limit, on a logarithmic axis. ${sentence(aboutNorm(report))}`);
   }
@@ -255,21 +270,22 @@ export class Explorer {
   private tabulate(report: Report): void {
     const { correlation: c, norm: v, explosion } = report;
     // A number without an error has the decimals of the networks' one.
-    const row = (name: string, network: Estimate, limit: Estimate, wide: number): string[] =>
-      [name, estimate(network), estimate(limit, network.error), estimate({ value: wide, error: 0 }, network.error)];
+    const row = (name: string, network: Estimate, limit: Estimate | undefined, wide: number): string[] =>
+      [name, estimate(network), limit ? estimate(limit, network.error) : "–", estimate({ value: wide, error: 0 }, network.error)];
     const those = explosion ? `, ${FEW}` : "";
     const rows: string[][] = [
-      row(`mean of the correlation${those}`, c.network.mean, c.limit.mean, c.wideValue),
-      [...row("its standard deviation", c.network.deviation, c.limit.deviation, 0).slice(0, 3), "0"],
-      ...[5, 50, 95].map((p, i) => row(`${p} % of ${explosion ? "these" : "the"} correlations are below`, c.network.quantiles[i], c.limit.quantiles[i], c.wideValue)),
-      ...[5, 50, 95].map((p, i) => row(`${p} % of the norms are below`, v.network.quantiles[i], v.limit.quantiles[i], v.wideValue)),
+      row(`mean of the correlation${those}`, c.network.mean, c.limit?.mean, c.wideValue),
+      [...row("its standard deviation", c.network.deviation, c.limit?.deviation, 0).slice(0, 3), "0"],
+      ...[5, 50, 95].map((p, i) => row(`${p} % of ${explosion ? "these" : "the"} correlations are below`, c.network.quantiles[i], c.limit?.quantiles[i], c.wideValue)),
+      ...[5, 50, 95].map((p, i) => row(`${p} % of the norms are below`, v.network.quantiles[i], v.limit?.quantiles[i], v.wideValue)),
     ];
     if (explosion) {
       rows.push([`both norms at most ${EXPLODED}`, percent(explosion.left), percent(explosion.limitLeft), ""]);
       rows.push([`norms above ${EXPLODED}`, percent(explosion.above), percent(explosion.limitAbove), v.wideValue > EXPLODED ? "100 %" : "0 %"]);
       rows.push(["exploded norms", "–", percent(explosion.limit), v.wideValue === Infinity ? "100 %" : "0 %"]);
     }
-    for (const [name, { enough, distance, chance }] of [["correlation", c], ["norm", v]] as const) {
+    for (const [name, { limit, enough, distance, chance }] of [["correlation", c], ["norm", v]] as const) {
+      if (!limit) continue;
       rows.push([`distance of the laws, ${name}`, ...(enough ? [number(distance), `by chance below ${number(chance)}`] : ["–", ""]), ""]);
     }
     this.table.replaceChildren(...rows.map(([name, ...cells]) =>

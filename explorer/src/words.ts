@@ -7,14 +7,15 @@ import type { Estimate } from "./statistics";
 
 /**
  * "agrees": chance explains the difference; "near": chance and a small error of finite size do; "differs": they do
- * not; "empty": too few are left that have not exploded.
+ * not; "empty": too few are left that have not exploded; "alone": there is no limit of depth over width.
  */
-export type Verdict = "agrees" | "near" | "differs" | "empty";
+export type Verdict = "agrees" | "near" | "differs" | "empty" | "alone";
 
 /** An error of finite size above this is not small. */
 const NEAR = 0.1;
 
-export function judge({ enough, distance, chance, finite }: Comparison): Verdict {
+export function judge({ limit, enough, distance, chance, finite }: Comparison): Verdict {
+  if (!limit) return "alone";
   if (!enough) return "empty";
   if (distance <= chance) return "agrees";
   return distance <= chance + Math.min(finite, NEAR) ? "near" : "differs";
@@ -60,6 +61,7 @@ const HEADLINES: Record<Verdict, string> = {
   near: "The limit nearly holds",
   differs: "The limit is not reached",
   empty: "Nothing is left to compare",
+  alone: "No limit of depth over width",
 };
 
 /** The shares of what has exploded. */
@@ -72,11 +74,12 @@ function find(comparison: Comparison, what: string, state: State, more: string, 
   const verdict = judge(comparison);
   const headline = `${HEADLINES[verdict]} for ${what}`;
   if (verdict === "empty") return { verdict, headline, reasons: empty };
+  if (verdict === "alone") return { verdict, headline, reasons: more };
   const size = state.network === "shaped" ? "width" : "depth";
   const chance = `chance alone stays below ${number(comparison.chance)}`;
   const finite = {
     agrees: "", near: `, and ${size} ${state[size]} may add about ${rough(Math.min(comparison.finite, NEAR))}`,
-    differs: `. The rest is the error of a finite ${size}: ${state[size]} is too small for this setting`,
+    differs: `: ${size} ${state[size]} is too small for this setting`,
   }[verdict];
   return { verdict, headline, reasons: `the distance between the two laws is ${number(comparison.distance)}; ${chance}${finite}. ${more}` };
 }
@@ -102,8 +105,8 @@ export function aboutNorm({ state, norm, explosion }: Report): Finding {
   const predicted = Number.isFinite(wideValue) ? rough(wideValue) : "an explosion";
   const [low, middle, high] = network.quantiles.map(({ value }) => rough(value));
   const fate = explosion
-    ? ` In the limit ${percent(explosion.limit)} of the norms have exploded by the last layer. A network of finite width only` +
-      ` grows fast: above ${EXPLODED} are ${percent(explosion.above)} of the networks and ${percent(explosion.limitAbove)} of the limit.`
+    ? ` Above ${EXPLODED} are ${percent(explosion.above)} of the networks and ${percent(explosion.limitAbove)} of the limit; ` +
+      `${percent(explosion.limit)} of the limit have exploded, and a finite width only grows fast.`
     : "";
   return find(norm, "the norm", state,
     `Half of the networks are below ${middle}, and the middle 90 % lie between ${low} and ${high}. ` +
@@ -114,10 +117,14 @@ export function aboutNorm({ state, norm, explosion }: Report): Finding {
 /** A finding as a sentence. */
 export const sentence = ({ headline, reasons }: Finding) => `${headline}: ${reasons}`;
 
-/** What is simulated, in one line. */
-export function setting(state: State): string {
-  const ratio = number(time(state), 2).replace(/\.?0+$/, "");
-  return state.network === "shaped"
-    ? `Width ${state.width}, depth ${state.depth}: depth/width is ${ratio}.`
-    : `Width ${state.width}, depth ${state.depth}: the limit has infinitely many layers of this width.`;
+/** The fate of the norm that b decides. */
+export const fate = (b: number) => (b > 0 ? "norms can explode" : b === 0 ? "norms neither explode nor settle" : b >= -1 ? "norms vanish" : "norms settle below 1");
+
+/** What is simulated, in one line; with b, where a shaping has one. */
+export function setting(state: State, b: number | null = null): string {
+  const sizes = `Width ${state.width}, depth ${state.depth}: `;
+  if (state.network === "residual") return `${sizes}the limit has infinitely many layers of this width.`;
+  const ratio = number(time(state), time(state) < 0.1 ? 4 : 2).replace(/(\.\d*?)0+$/, "$1").replace(/\.$/, "");
+  const more = b === null ? "not shaped, so that only the width has a limit" : `b = ${number(b, 2)}, ${fate(b)}`;
+  return `${sizes}depth/width is ${ratio}; ${more}.`;
 }

@@ -31,12 +31,24 @@ def test_a_setting_and_its_networks_come_back_from_the_address(page, inspector):
     assert inspector.page.get_by_label("width n").get_attribute("aria-valuetext") == "80"
 
 
+def test_back_leads_back_to_a_setting_that_was_chosen(page):
+    width = page.get_by_label("width n")
+    for expected in ("80", "64"):
+        width.press("ArrowLeft")
+        page.wait_for_function(f"location.hash.includes('width={expected}')")
+    page.go_back()
+    page.wait_for_function("document.querySelector('input[id$=-width]').ariaValueText === '80'")
+    page.go_back()
+    page.wait_for_function("document.querySelector('input[id$=-width]').ariaValueText === '100'")
+    assert page.evaluate("location.hash") == ""
+
+
 def test_nonsense_in_the_address_is_settled(browser, origin):
     inspector = Inspector(browser, origin, "phone")
     text = "width=1e9&depth=-4&activation=relu6&rho=7&digits=99&a=x&seed=0.2&nothing=1"
     assert not inspector.faults(f"{PAGE}#{text}")
     inspector.page.wait_for_function(FINISHED)
-    assert inspector.page.get_by_label("width n").get_attribute("aria-valuetext") == "400"
+    assert inspector.page.get_by_label("width n").get_attribute("aria-valuetext") == "4096"
     inspector.close()
 
 
@@ -208,7 +220,7 @@ def test_hostile_addresses_are_followed_to_a_setting_that_runs(visitor):
     }""",
         ADDRESSES,
     )
-    assert len(reached) == 10 and all(value != "" for values in reached.values() for value in values), reached
+    assert len(reached) == 13 and all(value != "" for values in reached.values() for value in values), reached
     assert reached["dlx1-network"] == ["shaped"] and reached["dlx1-activation"] == ["relu"]
     page.evaluate("location.hash = 'width=10&depth=10'")
     page.wait_for_function(FINISHED)

@@ -26,6 +26,14 @@ RESIDUAL = {
     "tanh": (dict(activation="tanh"), plain("tanh")),
     "linear": (dict(activation="linear"), linear()),
 }
+#: Networks as people initialise them: (setting, activation, weight variance, bias variance).
+PLAIN = {
+    "He": (dict(activation="relu", gain=2), relu(), 2.0, 0.0),
+    "torch": (dict(activation="relu", gain=1 / 3, bias=0.0033), relu(), 0.3333, 0.0033),
+    "tanh": (dict(activation="tanh", gain=1.4, bias=0.01), plain("tanh"), 1.4, 0.01),
+    "GELU": (dict(activation="gelu", gain=2), plain("gelu"), 2.0, 0.0),
+    "typed": (dict(activation="formula", formula="sin(x) + x/2", gain=1), plain("sin(x) + x/2"), 1.0, 0.0),
+}
 RHO, NORM = 0.4, 1.4
 
 
@@ -201,3 +209,68 @@ def test_infinitely_wide_residual_networks_are_those_of_the_engine(name, call):
     assert [place["first"] for place in path] == pytest.approx(unit.covariance[:, 0, 0], abs=2e-4)
     found = np.tanh([place["z"] for place in path])
     assert found == pytest.approx(correlation_of(unit.covariance)[:, 0, 1], abs=2e-4)
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_networks_that_are_not_shaped_are_those_of_weights_that_are_drawn(name, call):
+    setting, phi, gain, bias = PLAIN[name]
+    z, size = drawn(call, network="plain", width=10, depth=5, norm=1, **setting)
+    rng, n = np.random.default_rng(1), 10
+    h = rng.standard_normal((SAMPLES, n, 2)) @ np.linalg.cholesky(gram()).T
+    for layer in range(5):
+        a = phi(h)
+        V = gain * np.einsum("snk,snl->skl", a, a) / n + bias
+        if layer < 4:
+            weights = np.sqrt(gain / n) * rng.standard_normal((SAMPLES, n, n))
+            h = weights @ a + np.sqrt(bias) * rng.standard_normal((SAMPLES, n, 1))
+    # Networks that are dead have no correlation, and among the others some are parallel to the last digit.
+    V = V[(V[:, 0, 0] > 0) & (V[:, 1, 1] > 0)]
+    with np.errstate(divide="ignore"):
+        expected = coordinates(V)
+    assert same_law(z, expected[0]) and same_law(size, expected[1])
+    assert not same_law(size + 0.15, expected[1])
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_infinitely_wide_networks_that_are_not_shaped_obey_their_recursion(name, call):
+    setting, phi, gain, bias = PLAIN[name]
+    path = call("wide", network="plain", width=100, depth=16, rho=RHO, norm=1, **setting)
+    g, weights = np.polynomial.hermite_e.hermegauss(160)
+    weights = np.outer(weights, weights) / (2 * np.pi)
+    v, rho = 1.0, RHO
+    for _ in range(16):
+        first, second = np.sqrt(v) * g[:, None], np.sqrt(v) * (rho * g[:, None] + np.sqrt(1 - rho**2) * g)
+        same = gain * np.sum(weights * phi(first) ** 2) + bias
+        v, rho = same, (gain * np.sum(weights * phi(first) * phi(second)) + bias) / same
+    corner = 0.03 if setting["activation"] == "relu" else 1e-4
+    assert path[-1]["first"] == pytest.approx(v, rel=max(corner, 1e-4))
+    assert np.tanh(path[-1]["z"]) == pytest.approx(rho, abs=corner)
+
+
+FORMULAS = [
+    "tanh(x)",
+    "x*sigmoid(1.7*x)",
+    "gelu(x)",
+    "mish(x)",
+    "exp(-x^2) + asinh(x)/(1 + x^2)",
+    "sqrt(x^2 + 1) - x**3/7",
+]
+
+
+@pytest.mark.parametrize("text", FORMULAS)
+def test_a_typed_formula_has_the_value_and_the_derivatives_of_the_engine(text, call):
+    phi = plain(text.replace("^", "**"))
+    for x in (-1.3, 0.0, 0.7):
+        found = call("formula", text=text, x=x)
+        h = 1e-3
+        around = [float(phi(np.array([x + k * h]))[0]) for k in (-2, -1, 0, 1, 2)]
+        third = (around[4] - 2 * around[3] + 2 * around[1] - around[0]) / (2 * h**3)
+        second = (around[3] - 2 * around[2] + around[1]) / h**2
+        slope = float(phi.derivative(np.array([x]))[0])
+        assert found[:2] == pytest.approx([around[2], slope], rel=1e-9, abs=1e-12)
+        assert found[2:] == pytest.approx([second, third], rel=1e-3, abs=2e-4)
+
+
+@pytest.mark.parametrize("text", ["constructor(x)", "window", "x; x", "", "x x", "1e999", "x^x", "toString", "x" * 201])
+def test_what_is_no_formula_is_refused_in_words(text, call):
+    assert isinstance(call("formula", text=text, x=1.0), str)

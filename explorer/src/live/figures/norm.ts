@@ -18,9 +18,9 @@ const MOST = 8;
 
 /** A network with this b: SiLU has kappa 3/4, tanh has -2, and b = kappa / a^2. */
 function activation(b: number) {
-  if (b > 0) return { name: "SiLU", a: Math.sqrt(0.75 / b), phi: shapedSmooth("silu", Math.sqrt(0.75 / b), WIDTH) };
-  if (b < 0) return { name: "tanh", a: Math.sqrt(-2 / b), phi: shapedSmooth("tanh", Math.sqrt(-2 / b), WIDTH) };
-  return { name: "no activation", a: Infinity, phi: plain("linear") };
+  if (b > 0) return { name: "SiLU", a: Math.sqrt(0.75 / b), phi: shapedSmooth("silu(x)", Math.sqrt(0.75 / b), WIDTH) };
+  if (b < 0) return { name: "tanh", a: Math.sqrt(-2 / b), phi: shapedSmooth("tanh(x)", Math.sqrt(-2 / b), WIDTH) };
+  return { name: "no activation", a: Infinity, phi: plain("x") };
 }
 
 const fate = (b: number) => (b > 0 ? "the norm can explode" : b >= -1 ? "the norm vanishes" : "the norm settles");

@@ -8,7 +8,7 @@ import { near } from "../laws";
 import { walk } from "../pair";
 import { gather, grid, plusMinus, told } from "../tools";
 
-const NAMES = ["silu", "gelu", "tanh"] as const;
+const TEXTS = ["silu(x)", "gelu(x)", "tanh(x)"];
 const SHOWN = ["SiLU", "GELU", "tanh"];
 const WIDTH = 40;
 const TIME = 4;
@@ -28,9 +28,9 @@ export const figure: Figure = {
   ],
   keys: [["line", "network", `networks of width ${WIDTH}, until a norm is above ${MOST}`], ["dash", "wide", "infinite width"], ["line", "data", "one half"]],
   *run({ activation, rho }) {
-    const name = NAMES[activation];
-    const phi = shapedSmooth(name, 1, WIDTH);
-    const limiting = constants(name, phi, 1, WIDTH);
+    const text = TEXTS[activation];
+    const phi = shapedSmooth(text, 1, WIDTH);
+    const limiting = constants(text, phi, 1, WIDTH);
     const origin = { z: Math.atanh(rho), first: 1, second: 1 };
     const network = new ShapedNetwork(phi, WIDTH, WIDTH * TIME, origin, new Normals(9, activation));
     const wide = shapedKernel(limiting, origin, TIME, MARKS).map(({ z }) => Math.tanh(z));

@@ -23,7 +23,7 @@ export const figure: Figure = {
   keys: [["line", "network", `plain ReLU, networks of width ${WIDTH}`], ["dash", "wide", "plain ReLU, infinite width"], ["dash", "data", "9π²/2 over the squared layer"], ["line", "limit", `shaped ReLU, slopes 1 and 1 − 1/√${WIDTH}, mean`]],
   *run({ rho, depth }) {
     const origin = { z: Math.atanh(rho), first: 1, second: 1 };
-    const rectifier = { ...plain("relu"), normaliser: 2 };
+    const rectifier = { ...plain("relu(x)"), normaliser: 2 };
     const shaped = shapedRectifier(0, -1, WIDTH);
     const normals = new Normals(12, 1);
     const network = new ShapedNetwork(rectifier, WIDTH, depth, origin, normals);
