@@ -61,7 +61,7 @@ const SLIDERS: Partial<Record<keyof State, Slider>> = {
     label: "correlation of the inputs", values: () => CORRELATIONS, visible: (s) => s.digits === 0,
     hint: "",
   },
-  norm: { label: "norm of the inputs", values: () => NORMS, visible: (s) => smooth(s) || s.bias > 0, hint: "squared, per component" },
+  norm: { label: "squared norm of the inputs", values: () => NORMS, visible: (s) => smooth(s) || s.bias > 0, hint: "" },
 };
 
 function slider(key: keyof State, unique: string, change: Change): Control {
@@ -99,7 +99,7 @@ function choice(key: "network" | "activation" | "digits", label: string, unique:
                 options: (state: State) => [string, string][]): Control {
   const id = `${unique}-${key}`;
   const select = element("select", { id });
-  const root = element("div", { class: "dlx-control" }, element("label", { for: id }, label), select);
+  const root = element("div", { class: `dlx-control dlx-${key}` }, element("label", { for: id }, label), select);
   select.addEventListener("change", () => change({ [key]: key === "digits" ? Number(select.value) : select.value }));
   let offered = "";
   return {
@@ -136,7 +136,7 @@ function digits(unique: string, change: Change): Control {
       String(i + 1), `digits ${labels[0]} and ${labels[1]}: correlation ${number(correlation, 2).replace("−0.00", "0.00")}`,
     ]),
   ]);
-  const shown = element("div", { class: "dlx-digits" });
+  const shown = element("div", { class: "dlx-pictures" });
   inner.root.append(shown);
   let drawn = -1;
   return {
@@ -155,7 +155,7 @@ function digits(unique: string, change: Change): Control {
 function typed(unique: string, change: Change): Control {
   const id = `${unique}-formula`;
   const input = element("input", { type: "text", id, spellcheck: "false", autocomplete: "off", maxlength: "200", "aria-describedby": `${id}-hint` });
-  const said = element("small", { id: `${id}-hint`, class: "dlx-hint", role: "status" });
+  const said = element("small", { id: `${id}-hint`, class: "dlx-hint", role: "alert" });
   const root = element("div", { class: "dlx-control dlx-wide" }, element("label", { for: id }, "formula in x"), input, said);
   let shaped = true;
   const judge = () => {

@@ -71,8 +71,8 @@ def test_controls_appear_where_they_act(page):
     assert page.get_by_label("correlation of the inputs").is_hidden()
     assert page.get_by_role("img", name="a handwritten 3").is_visible()
     page.get_by_label("network", exact=True).select_option("residual")
-    assert page.get_by_label("activation").input_value() == "relu"
-    assert page.get_by_label("shaping c₊").is_hidden()
+    assert page.get_by_label("activation").input_value() == "gelu"
+    assert page.get_by_label("shaping a").is_hidden() and page.get_by_label("weights σ²").is_visible()
 
 
 def test_the_table_says_what_the_networks_and_the_limit_do(page):
