@@ -11,7 +11,7 @@ from inspection import PATIENCE
 PAGES = json.loads((TWINS / "pages.json").read_text())
 CHAPTERS = sorted(
     path.with_suffix("").as_posix()
-    for part in ("shaped", "residual", "stability", "own")
+    for part in ("shaped", "residual", "stability")
     for path in Path("book", part).glob("*.ipynb")
 )
 DONE = "document.querySelector('figure.live').dataset.done === 'yes'"
