@@ -71,7 +71,7 @@ test: $(VENV)/.test book ## build the book, then run everything that protects th
 claim: $(VENV)/.book ## check one claim again: make claim ID=its-name (PROFILE=full: paper size)
 	@$(PY) -m bookbuild.reverify '$(ID)' --profile $(PROFILE)
 
-mutants: $(VENV)/.test ## plant errors one at a time and see which the tests notice (ONLY=file of tests/mutations)
+mutants: $(VENV)/.test ## plant errors one at a time and see which the tests notice (ONLY=one file, by name)
 	@$(PY) -m tests.mutations --jobs $(JOBS) --only '$(ONLY)'
 
 sharpness: book ## print what each check accepts, the bluntest first

@@ -96,6 +96,7 @@ def test_results_are_kept_beside_those_of_other_runs_until_the_mutation_is_gone(
     both = [planted(), planted(name="same", new="b + a")]
     found = dict(mutations.run_all(both, 2, project))
     mutations.record({both[0]: found[both[0]]}, both, "today", path)
+    assert mutations.recorded(path)["same"]["fate"] == "waiting"
     mutations.record({both[1]: found[both[1]]}, both, "today", path)
     kept = mutations.recorded(path)
     assert {name: entry["fate"] for name, entry in kept.items()} == {"minus": "killed", "same": "survived"}

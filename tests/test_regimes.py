@@ -5,14 +5,15 @@ import pytest
 from scipy import stats
 from scipy.integrate import quad
 
-from deeplimits import densities, fractional, gaussian, growth, stability
-from deeplimits.activations import derivatives, linear, plain, relu, shaped_relu, smooth
+from deeplimits import attention, densities, fractional, gaussian, growth, stability
+from deeplimits.activations import derivatives, linear, plain, programs, relu, shaped_relu, smooth
 from deeplimits.activations.expressions import parse
 from deeplimits.blocks import Blocks
-from deeplimits.diffusions import CovarianceSDE, NormSDE
+from deeplimits.diffusions import CovarianceSDE, NormSDE, ResidualSDE, SingularSDE
+from deeplimits.diffusions.unshaped import PLATEAU
 from deeplimits.gaussian import LAYERS, Address
-from deeplimits.kernels import ResidualKernel
-from deeplimits.loops import program_rows
+from deeplimits.kernels import ResidualKernel, _expectations
+from deeplimits.loops import elementwise, program_rows
 from deeplimits.networks import ShapedMLP, UnshapedChain, gaussian_start
 from deeplimits.networks.unshaped import one_layer_moments
 
@@ -81,6 +82,42 @@ def test_tangents_of_a_limit_end_in_both_halves_of_a_step():
     share = np.isinf(M[:, :, 0, 0]).mean(axis=0)
     norm = NormSDE(smooth("silu", a=0.5), 2).sample(1.0, 2000, 4, at=np.arange(17) / 8, steps=steps)
     assert np.abs(share - np.isinf(norm).mean(axis=0)).max() < 0.06
+
+
+def test_the_drift_of_a_tangent_is_that_of_its_formula():
+    """Over a short time the means of U and C move by the drifts of the page on gradients, which the noise leaves."""
+    phi, time, samples = smooth("softplus", a=0.3), 0.01, 400_000
+    M = CovarianceSDE(phi, time).tangents([[1.0, 0.3], [0.3, 1.0]], samples, 1, steps=2)
+    bend, third, rho = phi.second**2, phi.third, 0.3
+    expected = {
+        (1, 1): ((bend + third) * (1 + 2 * rho**2) - phi.kappa) / phi.a**2,
+        (0, 1): rho * (1.5 * bend + 2 * third - phi.kappa) / phi.a**2,
+    }
+    for (i, j), drift in expected.items():
+        moved = M[:, i, j] - (1 if i == j else rho)
+        assert moved.mean() / time == pytest.approx(drift, abs=5 * moved.std() / np.sqrt(samples) / time + 0.05 * drift)
+
+
+def test_the_plateau_belongs_to_the_map_of_one_layer():
+    """A layer lowers epsilon by c epsilon^(3/2), so l^2 epsilon tends to (2 / c)^2."""
+    epsilon = 1e-9
+    c = float(epsilon - relu().epsilon_map(epsilon, 1)) / epsilon**1.5
+    assert pytest.approx((2 / c) ** 2, rel=1e-4) == PLATEAU
+
+
+def test_the_singular_noise_is_that_of_its_formula():
+    """Over a hundredth of the time, at the plateau, log q has the variance 8 dt, the pull being slow."""
+    log = np.log(SingularSDE(1.0).sample(PLATEAU, 400_000, 1, start_time=0.99, steps=8))
+    assert log.var() == pytest.approx(0.08, rel=0.02)
+
+
+@pytest.mark.parametrize("temperature", [0.1, 0.5])
+def test_a_narrow_layer_of_attention_stays_in_the_cone(temperature):
+    """Its crossing term and its square share one matrix: with its transpose in one of them V leaves the cone."""
+    V0 = np.array([[1.0, 0.3, -0.2], [0.3, 0.7, 0.1], [-0.2, 0.1, 1.4]])
+    V = attention.ShapedAttention(4, 1, 0.7, temperature, key_width=2).sample(V0, 20_000, 1)
+    lowest = np.linalg.eigvalsh(V)[:, 0]
+    assert np.all(lowest > -1e-9 * np.trace(V, axis1=1, axis2=2))
 
 
 def test_an_explosion_without_a_constant_takes_two_over_its_speed():
@@ -172,3 +209,32 @@ def test_the_chain_of_one_layer_has_its_mean_to_the_second_order():
     mean = relu().epsilon_map(epsilon, width) - drift / width
     assert one.mean() == pytest.approx(mean, abs=5 * np.sqrt(noise / width / 400_000))
     assert one.var() == pytest.approx(noise / width, rel=0.02)
+
+
+def test_the_mean_slopes_of_gelu_are_those_of_the_quadrature():
+    K, phi = np.array([[0.8, 0.3], [0.3, 1.7]]), plain("gelu")
+    closed = _expectations.gaussian_linear(1.0, 1.0, K)[1]
+    assert closed == pytest.approx(_expectations.products(phi.derivative, np.zeros(2), K), rel=1e-9)
+
+
+def test_a_second_input_drifts_by_its_own_curvature():
+    """Beside another input or alone: the drift of the second is half phi'' times its own variance."""
+    blocks, start = Blocks(linear(), plain("silu"), 1.0, 0.5), np.full((3, 2), [0.5, -1.5])
+    both = ResidualSDE(blocks, 3).sample(start, 40_000, 1, steps=8)[:, :, 1].mean(axis=1)
+    alone = ResidualSDE(blocks, 3).sample(start[:, 1:], 40_000, 2, steps=8)[:, :, 0].mean(axis=1)
+    error = np.sqrt((both.var() + alone.var()) / 40_000)
+    assert abs(both.mean() - alone.mean()) < 4.5 * error
+    assert alone.mean() + 1.5 > 20 * error
+
+
+def test_a_small_difference_is_carried_by_the_derivative_in_the_middle():
+    """In single precision, for inputs that differ by a thousandth: the end would err by as much."""
+    count, kind = programs.TILE, np.float32
+    x, e = np.linspace(-1.4, 1.4, count), np.full(count, 1e-3)
+    function = elementwise.function(plain("sin"), 1, kind)
+    room = elementwise.Room(np.empty((2, count), kind), np.empty((2, count), kind), programs.scratch(kind))
+    units, values = np.array([x, e], kind), np.empty((2, count), kind)
+    elementwise.evaluate(function, values, units, 0, 0, count, room)
+    elementwise.evaluate(function, values, units, 1, 0, count, room)
+    exact = (np.sin(x + e) - np.sin(x)) / e
+    assert np.abs(values[1] / 1e-3 - exact).max() < 1e-5

@@ -57,6 +57,8 @@ RELATIONS = (
     r"\ne",
 )
 OPEN, CLOSE = "([{", ")]}"
+#: What keeps commas and relations together.
+INSIDE = {**dict.fromkeys((*OPEN, r"\langle"), 1), **dict.fromkeys((*CLOSE, r"\rangle"), -1)}
 
 
 def _named(found: re.Match[str]) -> str:
@@ -83,7 +85,7 @@ def clauses(text: str) -> list[list[str]]:
     depth = 0
     line = tokens(text)
     for place, token in enumerate(line):
-        depth += (token in OPEN) - (token in CLOSE)
+        depth += INSIDE.get(token, 0)
         ends = token in (",", ";", r"\quad") or (token == "." and place == len(line) - 1) or token == r"\text"
         if depth == 0 and ends:
             found.append([])
@@ -97,7 +99,7 @@ def sides(clause: Sequence[str]) -> list[tuple[str, list[str]]]:
     found: list[tuple[str, list[str]]] = [("", [])]
     depth = 0
     for token in clause:
-        depth += (token in OPEN) - (token in CLOSE)
+        depth += INSIDE.get(token, 0)
         if depth == 0 and token in RELATIONS:
             found.append((token, []))
         else:
@@ -260,12 +262,13 @@ class Reader:
         return index, round(below), round(self.argument())
 
     def _series(self, sign: str) -> Any:
+        """A product ranges over the next factor with its power, a sum over all that follow."""
         index, first, last = self._range()
         start, found = self.at, 1.0 if sign == r"\prod" else 0.0
         for value in range(first, last + 1):
             inner = Reader(self.line, {**self.values, index: float(value)})
             inner.at = start
-            term = inner.product()
+            term = inner.power() if sign == r"\prod" else inner.product()
             found = found * term if sign == r"\prod" else found + term
             self.at = inner.at
         return found

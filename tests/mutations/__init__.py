@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import fcntl
 import hashlib
 import json
 import os
@@ -128,7 +129,9 @@ def run(mutation: Mutation, root: Path = ROOT) -> Fate:
         shutil.copytree(root, copy, ignore=LEFT, symlinks=True)
         try:
             mutation.apply(copy)
-        except ValueError as error:
+            if mutation.file.startswith("explorer/"):
+                _build_explorer(root, copy)
+        except (ValueError, subprocess.CalledProcessError) as error:
             return Fate("broken", str(error))
         # Machine code is kept by the state of all modules that it comes from, so that no mutation sees that of another.
         kept = os.environ.get("NUMBA_CACHE_DIR", str(root / "_build" / "numba"))
@@ -139,6 +142,22 @@ def run(mutation: Mutation, root: Path = ROOT) -> Fate:
         except subprocess.TimeoutExpired:
             return Fate("killed", f"no end within {LIMIT} s")
     return _fate(done)
+
+
+def _build_explorer(root: Path, copy: Path) -> None:
+    """Bundle the explorer of a copy, and put it into a copy of the site that was built.
+
+    Raises: ValueError where there is no site, or not the packages that `npm ci` puts into `explorer`.
+    """
+    modules, site = root / "explorer/node_modules", root / "_build/html"
+    if not modules.is_dir() or not site.is_dir():
+        raise ValueError("the explorer is built with `npm ci` in its folder, and looked at in a site: run `make book`")
+    (copy / "explorer/node_modules").symlink_to(modules)
+    subprocess.run(["node", "build.mjs"], cwd=copy / "explorer", check=True, capture_output=True)
+    shutil.copytree(site, copy / "_build/html", copy_function=os.link)
+    bundle = Path("_static/explorer/explorer.js")
+    (copy / "_build/html" / bundle).unlink()
+    shutil.copy2(copy / "book" / bundle, copy / "_build/html" / bundle)
 
 
 def _fate(done: subprocess.CompletedProcess[str]) -> Fate:
@@ -163,22 +182,26 @@ def recorded(path: Path = RESULTS) -> dict[str, dict[str, str]]:
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
+def entry(mutation: Mutation, fate: Fate, when: str) -> dict[str, str]:
+    """What is kept of a mutation and its fate."""
+    where = {"kind": mutation.kind, "file": mutation.file, "within": mutation.within, "digest": digest(mutation)}
+    return where | {"fate": fate.what, "by": fate.by, "run": when}
+
+
 def record(results: dict[Mutation, Fate], known: list[Mutation], when: str, path: Path = RESULTS) -> None:
-    """Keep the results beside those of other runs; what is no longer a mutation is dropped."""
-    found = recorded(path)
-    for mutation, fate in results.items():
-        found[mutation.name] = {
-            "kind": mutation.kind,
-            "file": mutation.file,
-            "within": mutation.within,
-            "digest": digest(mutation),
-            "fate": fate.what,
-            "by": fate.by,
-            "run": when,
-        }
-    names = {mutation.name for mutation in known}
-    kept = {name: found[name] for name in sorted(found) if name in names}
-    path.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    """Keep the results beside those of other runs; what is new or has changed waits, what is gone is dropped."""
+    new = {mutation.name: entry(mutation, fate, when) for mutation, fate in results.items()}
+    with (Path(tempfile.gettempdir()) / "deeplimits-mutations.lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)  # runs of several files at once take turns
+        found = recorded(path) | new
+        kept = {}
+        for mutation in sorted(known, key=lambda each: each.name):
+            last = found.get(mutation.name, {})
+            stands = last.get("digest") == digest(mutation)
+            kept[mutation.name] = last if stands else entry(mutation, Fate("waiting"), "")
+        written = path.with_suffix(".new")
+        written.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        written.replace(path)
 
 
 def waiting(mutations: list[Mutation], path: Path = RESULTS) -> list[Mutation]:

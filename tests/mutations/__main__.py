@@ -22,6 +22,7 @@ def main() -> int:
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout
     when = f"{datetime.now(UTC).date()}, {commit.strip() or 'no commit'}"
     bad = 0
+    record({}, load(), when)
     for mutation, (what, by) in run_all(chosen, given.jobs):
         bad += what not in ("killed", "equivalent")
         print(f"{what:10} {mutation.name}: {by or mutation.file}", flush=True)
