@@ -62,7 +62,7 @@ def test_what_filters_cannot_do_is_refused():
     ):
         with pytest.raises(ValueError, match="blocks must be dense"):
             call()
-    with pytest.raises(ValueError, match="method must be 'rows', 'weights' or None for blocks without a convolution"):
+    with pytest.raises(ValueError, match="method must be one of rows, weights or None, got 'field'"):
         ResNet(Blocks(relu(), linear()), 2, 3).sample(np.ones((2, 1)), 1, 1, method="field")
 
 

@@ -228,7 +228,7 @@ def test_bad_networks_are_refused(arguments, message):
         ({"initial": np.ones((2, 3, 3))}, r"initial must have shape \(2, rows, columns, inputs\)"),
         ({"initial": np.ones((3, 3, 3, 1))}, "initial must have shape"),
         ({"initial": np.ones((2, 0, 3, 1))}, "initial must have shape"),
-        ({"method": "fft"}, "method must be 'field', 'filters' or None, got 'fft'"),
+        ({"method": "fft"}, "method must be one of field, filters or None, got 'fft'"),
         ({"at": [4]}, "at must be an integer >= 0 and <= 3, got 4"),
     ],
 )

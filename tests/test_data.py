@@ -92,7 +92,7 @@ def test_a_split_keeps_to_the_classes_asked_for():
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (("letters", 5, 5, 1), "name must be digits or mnist, got 'letters'"),
+        (("letters", 5, 5, 1), "name must be one of digits, mnist, got 'letters'"),
         (("digits", 0, 5, 1), "train must be"),
         (("digits", 1797, 1, 1), "train must be an integer >= 1 and <= 1796"),
         (("digits", 1790, 8, 1), "test must be an integer >= 1 and <= 7"),

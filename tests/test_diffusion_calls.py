@@ -71,7 +71,7 @@ def test_times_keep_their_order(name):
         ({"steps": 0}, "steps must be"),
         ({"seed": -1}, "seed must be"),
         ({"noise_steps": 6}, "noise_steps must be a multiple of 4, got 6"),
-        ({"precision": "half"}, "precision must be 'single' or 'double', got 'half'"),
+        ({"precision": "half"}, "precision must be one of single, double, got 'half'"),
         ({"threads": 0}, "threads must be"),
         ({"first": -1}, "first must be"),
         ({"initial": np.nan}, "initial must be"),

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
-
 import numpy as np
 import pytest
 import sympy
@@ -12,10 +9,9 @@ from scipy import special
 
 from deeplimits import activations
 from deeplimits.activations import derivatives, plain, programs, smooth
-from deeplimits.activations.expressions import parse, slope_of
+from deeplimits.activations.expressions import slope_of
 from deeplimits.activations.primitives import KINKS, MACROS, PRIMITIVES
 
-EXPLORER = Path(__file__).parents[1] / "explorer" / "src" / "activations.ts"
 inf = np.inf
 
 #: Name: the definition, value and derivatives at 0 as far as they exist, continuous derivatives at 0 and everywhere.
@@ -84,39 +80,6 @@ def test_a_formula_of_sympy_has_the_derivatives_of_the_activation():
         formula = derivatives.symbolic(text)
         second, slope = (sympy.diff(formula, x, k).subs(x, sympy.Rational(3, 10)).evalf(20) for k in (2, 1))
         assert smooth(text, centre=0.3).second == pytest.approx(float(second / slope), rel=1e-14)
-
-
-def _explorer():
-    """Value, slope, second and third derivative of each formula of the explorer, as our expressions."""
-    source = EXPLORER.read_text(encoding="utf-8")
-    table = source[source.index("FORMULAS: Record") :].partition("\n};")[0] + "\n"
-    found = {}
-    for name, body in re.findall(r"(\w+): \{(.*?)\n? *\},?\n", table, re.S):
-        parts = dict(re.findall(r"(\w+): (?:\(x\) => )?(.+?),?(?=\s*(?:\w+: |$))", " ".join(body.split())))
-        for old, new in (
-            ("Math.tanh", "tanh"),
-            ("Math.sqrt", "sqrt"),
-            ("Math.PI", "pi"),
-            ("distribution", "normal_cdf"),
-            ("density(x)", "exp(-x**2/2)/sqrt(2*pi)"),
-        ):
-            parts = {key: text.replace(old, new) for key, text in parts.items()}
-        found[name] = parts
-    return found
-
-
-def test_the_explorer_has_the_same_formulas_and_constants():
-    formulas, x = _explorer(), np.linspace(-6, 6, 1201)
-    assert set(formulas) == {"tanh", "silu", "gelu"}
-    for name, parts in formulas.items():
-        phi = smooth(name)
-        value, slope, second, third = (
-            derivatives.values(parse(parts[key]), x) for key in ("value", "slope", "second", "third")
-        )
-        assert value == pytest.approx(phi(x, 1), rel=1e-13, abs=1e-14)
-        assert slope == pytest.approx(phi.derivative(x, 1), rel=1e-12, abs=1e-14)
-        assert (second[0], third[0]) == pytest.approx((phi.second, phi.third), abs=1e-15)
-        assert value != pytest.approx(phi(1.001 * x, 1), rel=1e-6)
 
 
 def test_every_name_that_an_expression_may_use_is_an_activation():

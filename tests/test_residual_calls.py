@@ -141,7 +141,7 @@ def test_bad_networks_are_refused(arguments, message):
         ({"threads": 0}, "threads"),
         ({"first": -1}, "first"),
         ({"noise_depth": 6}, "noise_depth must be a multiple of 4, got 6"),
-        ({"precision": "half"}, "precision must be 'single' or 'double', got 'half'"),
+        ({"precision": "half"}, "precision must be one of single, double, got 'half'"),
     ],
 )
 def test_bad_arguments_are_named(arguments, message):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import numbers as abstract
 import operator
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,25 +17,29 @@ FloatArray = NDArray[np.float64]
 ROUNDING, UNITS = 1e-10, 8
 #: Characters of a value that a message shows.
 SHOWN = 200
+#: Whole numbers beyond this count nothing: no memory holds so many, and floating-point numbers skip some of them.
+COUNTABLE = 2**53
 
 
 def shown(value: object) -> str:
     """A value as messages show it, cut where it is long; a whole number may have too many digits to be written."""
     try:
-        text = repr(value)
+        text = " ".join(repr(value).split())  # of an array, the rows stand on lines of their own
     except Exception:  # whatever the object's own representation raises
         return f"a value of type {type(value).__name__}"
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 
 def whole(name: str, value: Any, least: int = 1, most: int | None = None) -> int:
-    """An integer argument within its bounds.
+    """An integer argument within its bounds; without an upper one it is at most 2^53.
 
     Raises: ValueError that names the argument, its value and the bounds.
     """
     allowed = f"an integer >= {least}" + ("" if most is None else f" and <= {most}")
     try:
         number = least - 1 if np.ma.isMaskedArray(value) else operator.index(value)
+        if most is None and number > COUNTABLE:
+            allowed, number = f"{allowed} and <= 2^53", least - 1
     except TypeError:
         raise ValueError(f"{name} must be {allowed}, got {shown(value)}") from None
     if isinstance(value, bool) or number < least or (most is not None and number > most):
@@ -90,6 +95,23 @@ def reals(
     return array
 
 
+@overload
+def choice(name: str, value: Any, known: Iterable[str]) -> str: ...
+@overload
+def choice(name: str, value: Any, known: Iterable[str], optional: bool) -> str | None: ...
+def choice(name: str, value: Any, known: Iterable[str], optional: bool = False) -> str | None:
+    """One of several names, or None where that is a choice.
+
+    Raises: ValueError that names the argument, its value and the names, and the one that is closest.
+    """
+    names = list(known)
+    if (isinstance(value, str) and value in names) or (optional and value is None):
+        return None if value is None else str(value)
+    near = difflib.get_close_matches(value, names, 1, 0.5) if isinstance(value, str) else []
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise ValueError(f"{name} must be one of {', '.join(names)}{' or None' * optional}, got {shown(value)}{hint}")
+
+
 def refinement(name: str, fine: object, count: int) -> int:
     """How many steps of the noise make one of `count` steps; without fine noise, one.
 
@@ -99,6 +121,16 @@ def refinement(name: str, fine: object, count: int) -> int:
     if steps % count:
         raise ValueError(f"{name} must be a multiple of {count}, got {steps}")
     return steps // count
+
+
+def flag(name: str, value: Any) -> bool:
+    """A truth value.
+
+    Raises: ValueError that names the argument.
+    """
+    if not isinstance(value, bool | np.bool):
+        raise ValueError(f"{name} must be True or False, got {shown(value)}")
+    return bool(value)
 
 
 def seed(value: object) -> int:

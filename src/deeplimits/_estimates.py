@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ._checks import FloatArray, whole
+from ._checks import FloatArray, shown, whole
+from ._checks import numbers as real_numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,10 +82,10 @@ def numbers(
 
     Raises: ValueError that names the argument.
     """
-    array = np.asarray(value, dtype=np.float64)
+    array = real_numbers(name, value)
     if array.size == 0 or not np.all(np.isfinite(array) & (array >= least) & (array > above)):
         bounds = f" >= {least:g}" * (least > -np.inf) + f" > {above:g}" * (above > -np.inf)
-        raise ValueError(f"{name} must be finite numbers{bounds}, got {array!r}")
+        raise ValueError(f"{name} must be finite numbers{bounds}, got {shown(value)}")
     if like is None:
         return array
     try:

@@ -142,8 +142,7 @@ def checked(
     """A run after so many layers or steps, recorded after those wanted."""
     samples = whole("samples", samples, most=MOST_SAMPLES)
     whole("first", first, least=0, most=MOST_SAMPLES - samples)
-    if precision not in ("single", "double"):
-        raise ValueError(f"precision must be 'single' or 'double', got {precision!r}")
+    _checks.choice("precision", precision, ("single", "double"))
     records = np.unique(np.array(wanted, np.int64))
     return Run(
         samples,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._checks import FloatArray, reals, whole
+from ._checks import FloatArray, reals, shown, whole
 from ._files import keep, kept
 from ._tally import Tally
 from .evidence import Estimate
@@ -142,8 +142,8 @@ class Summary:
         Raises: ValueError for a probability outside (0, 1), or whose quantile is outside the edges.
         """
         p = reals("probability", probability)
-        if not np.all((p > 0) & (p < 1)):
-            raise ValueError(f"probability must lie between 0 and 1, got {probability!r}")
+        if not p.size or not np.all((p > 0) & (p < 1)):
+            raise ValueError(f"probability must lie between 0 and 1, got {shown(probability)}")
         below = self._binned()[:, :-1].cumsum(axis=1) / self.count
         if np.any(p <= below[:, :1].max()) or np.any(p > below[:, -1].min()):
             raise ValueError(

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import _checks
-from ._checks import FloatArray, real, whole
+from ._checks import FloatArray, real, shown, whole
 from ._parallel import BLOCK
 from ._run import Diffusion, Grid, How, Network, Run
 from .gaussian import ATTENTION_LAYERS, ATTENTION_PATHS, block_generator
@@ -33,6 +33,9 @@ __all__ = [
 
 #: Growth of the trace beyond which a path of the limit counts as exploded: what is left of its life is negligible.
 EXPLODED = 1e9
+
+#: The largest covariance of two tokens, and the range of temperatures, that the formulas of the limit take.
+LARGEST = 1e50
 
 
 def attention_moments(V: ArrayLike) -> tuple[FloatArray, FloatArray]:
@@ -52,8 +55,28 @@ def attention_moments(V: ArrayLike) -> tuple[FloatArray, FloatArray]:
     >>> covariances.shape, means.shape
     ((3, 3, 3, 3), (3, 3))
     """
-    V = _checks.matrices("V", V)
+    V = _tokens(V)
     return np.einsum("...ab,...dw->...adbw", V, _centred(V)) / V.shape[-1] ** 2, _second_order(V)
+
+
+def _tokens(V: ArrayLike) -> FloatArray:
+    """Covariances of tokens whose third powers are floating-point numbers."""
+    V = _checks.matrices("V", V)
+    if np.any(np.abs(V) > LARGEST):
+        raise ValueError(f"V must have entries of at most {LARGEST:g}, got {shown(V)}")
+    return V
+
+
+def _started(initial: ArrayLike) -> FloatArray:
+    """A covariance of tokens to start with."""
+    V0 = _checks.covariance("initial", initial)
+    if V0.max() > LARGEST:
+        raise ValueError(f"initial must have entries of at most {LARGEST:g}, got {shown(initial)}")
+    return V0
+
+
+def _temperature(value: float) -> float:
+    return real("temperature", value, least=1 / LARGEST, most=LARGEST)
 
 
 def _centred(V: FloatArray) -> FloatArray:
@@ -76,7 +99,7 @@ def _second_order(V: FloatArray) -> FloatArray:
 
 def _arguments(V: ArrayLike, gamma: float, temperature: float) -> tuple[FloatArray, float, float]:
     """The checked arguments of drift and noise."""
-    return (_checks.matrices("V", V), real("gamma", gamma, least=0, most=1), real("temperature", temperature, above=0))
+    return (_tokens(V), real("gamma", gamma, least=0, most=1), _temperature(temperature))
 
 
 def attention_drift(V: ArrayLike, gamma: float, temperature: float) -> FloatArray:
@@ -165,7 +188,7 @@ class ShapedAttention(Network):
         for name in ("width", "depth", "key_width"):
             whole(name, getattr(self, name))
         real("gamma", self.gamma, above=0, most=1)
-        real("temperature", self.temperature, above=0)
+        _temperature(self.temperature)
 
     def sample(
         self, initial: ArrayLike, samples: int, seed: int, at: Sequence[int] | None = None, **how: Unpack[How]
@@ -181,7 +204,7 @@ class ShapedAttention(Network):
         Raises: ValueError for an initial value that is not a covariance or has more tokens than the width, samples
             below 1, layers outside 0..depth.
         """
-        V0 = _checks.covariance("initial", initial)
+        V0 = _started(initial)
         if len(V0) > self.width:
             raise ValueError(f"initial must have at most width={self.width} tokens, got {len(V0)}")
         return _in_blocks(self._step, V0, self._run(samples, seed, at, how, How), ATTENTION_LAYERS)
@@ -236,7 +259,7 @@ class AttentionSDE(Diffusion):
 
     def __post_init__(self) -> None:
         real("gamma", self.gamma, above=0, most=1)
-        real("temperature", self.temperature, above=0)
+        _temperature(self.temperature)
         real("time", self.time, above=0)
 
     def sample(
@@ -258,7 +281,7 @@ class AttentionSDE(Diffusion):
             step too coarse for a Wishart factor (steps <= gamma^2 (2 - gamma^2) (m - 1) time), noise_steps that are
             no multiple of steps.
         """
-        V0 = _checks.covariance("initial", initial)
+        V0 = _started(initial)
         run = self._run(samples, seed, at, how, Grid)
         step = self.time / run.count
         value_rate = self.gamma**2 * (2 - self.gamma**2)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import _checks
-from ._checks import FloatArray, real, whole
+from ._checks import FloatArray, choice, real, whole
 from .activations import Activation, ActivationLike
 from .activations.coercion import keep_unshaped
 
@@ -201,8 +201,7 @@ class ConvBlocks(Blocks):
         super().__post_init__()
         if whole("kernel", self.kernel) % 2 == 0:
             raise ValueError(f"kernel must be odd, so that it has a centre, got {self.kernel}")
-        if self.padding not in PADDINGS:
-            raise ValueError(f"padding must be one of {', '.join(PADDINGS)}, got {self.padding!r}")
+        choice("padding", self.padding, PADDINGS)
         for name in ("vertical_covariance", "horizontal_covariance"):
             value = getattr(self, name)
             if value is not None:

@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike
 from sklearn.datasets import load_digits
 
 from . import _checks
-from ._checks import FloatArray, real, reals, whole
+from ._checks import FloatArray, choice, real, reals, sequence, whole
 from ._files import keep, kept
 
 __all__ = ["Digits", "Pictures", "Split", "cache_folder", "digits", "gram", "mnist", "pair", "split"]
@@ -153,10 +153,14 @@ def split(
     >>> sorted(set(zeros_and_ones.labels.tolist()))
     [0, 1]
     """
-    if name not in ("digits", "mnist"):
-        raise ValueError(f"name must be digits or mnist, got {name!r}")
+    choice("name", name, ("digits", "mnist"))
     pixels, labels, white = (digits().pixels, digits().labels, 16) if name == "digits" else (*mnist(url, md5), 255)
-    kept = np.arange(len(labels)) if classes is None else np.flatnonzero(np.isin(labels, classes))
+    wanted = (
+        None
+        if classes is None
+        else [whole("classes", label, least=0) for label in sequence("classes", classes, "label")]
+    )
+    kept = np.arange(len(labels)) if wanted is None else np.flatnonzero(np.isin(labels, wanted))
     if len(kept) < 2:
         raise ValueError(f"classes must be labels of {name}, got {classes!r}")
     whole("train", train, most=len(kept) - 1)

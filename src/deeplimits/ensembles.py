@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ._checks import FloatArray, whole
+from ._checks import FloatArray, flag, numbers, shown, whole
 from ._checks import seed as checked_seed
 from ._parallel import cores
 from ._progress import Progress
@@ -86,7 +86,7 @@ def summarise(
     parts = _ordered(workers, work, range(0, samples, chunk), in_flight)
     total: Tally | None = None
     try:
-        with closing(parts), Progress(samples, progress) as bar:
+        with closing(parts), Progress(samples, flag("progress", progress)) as bar:
             for part in parts:
                 total = part if total is None else total.merge(part)
                 bar.at(total.count)
@@ -110,6 +110,9 @@ def values(batch: FloatArray) -> FloatArray:
     >>> ensembles.values(np.zeros((5, 2, 2))).shape
     (5, 4)
     """
+    batch = numbers("batch", batch)
+    if not batch.ndim:
+        raise ValueError(f"batch must have an axis of samples, got {shown(batch)}")
     return batch if batch.ndim == 1 else batch.reshape(len(batch), -1)
 
 
@@ -225,7 +228,7 @@ def _result(work: Callable[..., Tally], start: int, future: Future[Tally]) -> Ta
 def _increasing(edges: ArrayLike | None) -> FloatArray | None:
     if edges is None:
         return None
-    array = np.asarray(edges, np.float64)
+    array = numbers("edges", edges)
     if (
         array.ndim not in (1, 2)
         or array.shape[-1] < 2

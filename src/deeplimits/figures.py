@@ -24,7 +24,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike
 
 from . import _figure_data
-from ._checks import FloatArray
+from ._checks import FloatArray, choice
 from .evidence import Estimate
 
 __all__ = [
@@ -301,6 +301,4 @@ def _vertices(artist: Artist) -> FloatArray:
 
 
 def _colour(role: str) -> str:
-    if role not in _LINES:
-        raise ValueError(f"role must be one of {', '.join(_LINES)}, got {role!r}")
-    return getattr(colours, role)
+    return getattr(colours, choice("role", role, _LINES))

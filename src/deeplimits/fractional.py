@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.fft import irfft, rfft
 
-from ._checks import FloatArray, real, shown, whole
+from ._checks import FloatArray, real, reals, shown, whole
 from ._parallel import over_samples
 from ._run import Coupled, Network, pieces
 from .activations import angle_defect, angle_of
@@ -40,9 +40,7 @@ def noise_covariance(lag: ArrayLike, hurst: float) -> FloatArray:
     >>> fractional.noise_covariance([0, 1, 2], 0.5)  # Brownian motion: increments are independent
     array([1., 0., 0.])
     """
-    power, lags = 2 * _hurst(hurst), np.abs(np.asarray(lag, dtype=np.float64))
-    if not np.all(np.isfinite(lags)):
-        raise ValueError(f"lag must be finite, got {lag!r}")
+    power, lags = 2 * _hurst(hurst), np.abs(reals("lag", lag))
     return ((lags + 1) ** power - 2 * lags**power + np.abs(lags - 1) ** power) / 2
 
 

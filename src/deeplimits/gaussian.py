@@ -18,7 +18,7 @@ from numba.extending import overload, register_jitable
 from numpy.typing import DTypeLike, NDArray
 
 from ._checks import seed as checked_seed
-from ._checks import whole
+from ._checks import shown, whole
 from ._jit import FUSED, njit
 from ._vectors import COSINE, LOG, SINE, bits_from_float, exponent_and_mantissa, float_from_bits, horner, widest_vectors
 
@@ -204,9 +204,11 @@ def normals(
     >>> bool(np.array_equal(gaussian.normals(seed=1, samples=10, count=4, first=500), x[500:510]))
     True
     """
-    rows, columns = whole("samples", samples), whole("count", count)
-    if np.dtype(dtype) not in (np.dtype(f32), np.dtype(f64)):
-        raise ValueError(f"dtype must be float32 or float64, got {dtype!r}")
+    rows, columns = whole("samples", samples, most=MOST_SAMPLES), whole("count", count)
+    if not any(
+        dtype is one or (isinstance(dtype, str | np.dtype) and dtype == np.dtype(one).name) for one in (f32, f64)
+    ):
+        raise ValueError(f"dtype must be float32 or float64, got {shown(dtype)}")
     whole("layer", layer, least=0, most=2**31 - 1)
     whole("stream", stream, least=0, most=2**16 - 1)
     whole("first", first, least=0, most=MOST_SAMPLES - rows)
@@ -220,11 +222,13 @@ def block_generator(seed: int, block: int, stream: int) -> np.random.Generator:
 
     Law: streams of different (seed, block, stream) never overlap.
     Source: NumPy's Philox4x64-10, keyed by seed and stream and placed by the block.
+    Raises: ValueError for what is not a whole number of 64 bits.
 
     >>> from deeplimits import gaussian
     >>> draw = gaussian.block_generator(seed=1, block=0, stream=0)
     >>> draw.exponential(size=3).shape
     (3,)
     """
+    whole("block", block, least=0, most=2**64 - 1), whole("stream", stream, least=0, most=2**64 - 1)
     counter = np.array([0, 0, 0, block], dtype=u64)
-    return np.random.Generator(np.random.Philox(key=np.array([seed, stream], dtype=u64), counter=counter))
+    return np.random.Generator(np.random.Philox(key=np.array([checked_seed(seed), stream], dtype=u64), counter=counter))

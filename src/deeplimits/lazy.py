@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import _checks
 from ._blas import combined, one_blas_thread
-from ._checks import FloatArray, real, whole
+from ._checks import FloatArray, choice, real, whole
 from ._directions import new_directions
 from ._jit import njit
 from ._parallel import over_samples
@@ -151,12 +151,9 @@ class GaussianMatrix:
     ) -> None:
         self.outputs, self.inputs = whole("outputs", outputs), whole("inputs", inputs)
         self.std, self.name, self.key = real("std", std, least=0), name, key_of(seed, name)
-        self.samples, count = samples, 1 if samples is None else whole("samples", samples)
+        self.samples, count = samples, 1 if samples is None else whole("samples", samples, most=MOST_SAMPLES)
         self.first = whole("first", first, least=0, most=MOST_SAMPLES - count)
-        if precision not in PRECISIONS:
-            raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, got {precision!r}")
-        if method not in ("lazy", "dense", None):
-            raise ValueError(f"method must be 'lazy', 'dense' or None, got {method!r}")
+        choice("precision", precision, PRECISIONS), choice("method", method, ("lazy", "dense"), optional=True)
         self._kind, self._method, self._threads = PRECISIONS[precision], method, threads
         self._right, self._left = self._sides(count)
         self._whole: NDArray[Any] | None = None

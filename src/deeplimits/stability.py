@@ -16,7 +16,7 @@ from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
 
 from . import densities
-from ._checks import FloatArray, real, reals
+from ._checks import FloatArray, real, reals, shown
 from .activations import ActivationLike, derivatives, expressions, formula
 from .densities._norm import strength
 
@@ -42,6 +42,8 @@ SMALL = 1e-8
 STIRLING = 30
 #: A kappa as small as this may be rounding.
 ROUNDING = 1e-11
+#: The largest |b| of Feller's test.
+LARGEST = 1e300
 
 
 class Boundaries(NamedTuple):
@@ -286,7 +288,7 @@ def feller_test(b: float) -> Boundaries:
     >>> stability.feller_test(-2.0).time_at_infinity  # no explosion below b = 0
     inf
     """
-    b = real("b", b)
+    b = real("b", b, least=-LARGEST, most=LARGEST)
     zero = -_scale_of_zero(b) if b > -1 else -np.inf
     if b <= 0:
         return Boundaries(zero, np.inf, np.inf, np.inf)
@@ -346,6 +348,8 @@ def recentred(name: str, centres: ArrayLike) -> Recentred:
     >>> stability.recentred("gelu", [0.0, 1.0, 2.0]).kappa.shape
     (3,)
     """
+    if not isinstance(name, str):
+        raise ValueError(f"name must be a name or an expression in x, got {shown(name)}")
     tree = formula.tree(name)
     centres = reals("centres", centres, least=-formula.REACH, most=formula.REACH)
     kinks = np.array(derivatives.kinks(tree))

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from . import _checks
+from ._checks import choice
 from ._optional import found, missing
 from ._torch_laws import Laws, bare_matrices, matrices_of, unknown
 from ._torch_matrices import Lazy, LazyParameter, Product
@@ -69,8 +70,7 @@ def weightless(
     _needed()
     if not isinstance(module, torch.nn.Module):
         raise ValueError(f"module must be a torch.nn.Module, got {module!r}")
-    if precision not in PRECISIONS:
-        raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, got {precision!r}")
+    choice("precision", precision, PRECISIONS)
     laws = Laws(torch, module, law)
     plan = matrices_of(torch, module, laws)
     shared: dict[int, Lazy] = {}

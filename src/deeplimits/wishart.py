@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._checks import FloatArray
+from ._checks import FloatArray, matrices, real, shown, whole
 
 __all__ = ["bartlett", "factor_of"]
 
@@ -16,6 +16,7 @@ def factor_of(V: FloatArray) -> FloatArray:
     """A factor F with F F^T = V, one column for each direction that V has.
 
     Shapes: (m, m) in, (m, rank) out. Law: exact to rounding, also for singular V.
+    Raises: ValueError for what is no square matrix of finite numbers.
 
     >>> import numpy as np
     >>> from deeplimits import wishart
@@ -23,6 +24,9 @@ def factor_of(V: FloatArray) -> FloatArray:
     >>> F.shape, bool(np.allclose(F @ F.T, 1))
     ((2, 1), True)
     """
+    V = matrices("V", V)
+    if V.ndim != 2:
+        raise ValueError(f"V must be one matrix, got shape {V.shape}")
     try:
         return np.asarray(np.linalg.cholesky(V), np.float64)
     except np.linalg.LinAlgError:
@@ -49,6 +53,9 @@ def bartlett(draw: np.random.Generator, samples: int, rank: int, freedom: float)
     >>> bool(np.allclose(mean, np.eye(2), atol=0.1))
     True
     """
+    if not isinstance(draw, np.random.Generator):
+        raise ValueError(f"draw must be a generator of NumPy, got {shown(draw)}")
+    whole("samples", samples), whole("rank", rank), real("freedom", freedom, above=0, most=2**53)
     columns = min(rank, int(freedom)) if float(freedom).is_integer() else rank
     if freedom <= columns - 1:
         raise ValueError(f"freedom must be an integer or > {rank - 1} for {rank} inputs, got {freedom}")

@@ -112,7 +112,7 @@ def values(node: Node, x: np.ndarray) -> FloatArray:
     return evaluate(node, x, constant, lambda name: PRIMITIVES[name].values)
 
 
-def symbolic(text: str) -> sympy.Expr:
+def symbolic(name: str) -> sympy.Expr:
     """An activation as a formula of SymPy, in a real symbol x.
 
     Raises: ValueError for what the parser refuses.
@@ -127,11 +127,11 @@ def symbolic(text: str) -> sympy.Expr:
         named = {"pi": sympy.pi, "e": sympy.E}
         return named[value] if value in named else sympy.Rational(value.numerator, value.denominator)
 
-    def function(name: str) -> Any:
-        exact = PRIMITIVES[name].exact
-        return getattr(sympy, exact) if exact else lambda u: evaluate(definition(name), u, constant, function)
+    def function(called: str) -> Any:
+        exact = PRIMITIVES[called].exact
+        return getattr(sympy, exact) if exact else lambda u: evaluate(definition(called), u, constant, function)
 
-    return evaluate(parse(text), sympy.Symbol("x", real=True), constant, function)
+    return evaluate(parse(name), sympy.Symbol("x", real=True), constant, function)
 
 
 @cache

@@ -87,7 +87,9 @@ def parse(text: str) -> Node:
     try:
         tree = ast.parse(stripped, mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError):
-        raise ValueError(f"{text!r} is not an expression in x; write for example 'x + sin(x)**2'") from None
+        raise ValueError(
+            f"{text!r} is no name of an activation and not an expression in x; write for example 'x + sin(x)**2'"
+        ) from None
     return _Reader(text, FUNCTIONS).read(tree, 0)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from .._checks import FloatArray, reals, whole
+from .._checks import FloatArray, reals, shown, whole
 from . import blocks, formula
 from .base import Activation, real_input
 from .programs import Program
@@ -46,7 +46,12 @@ class Function(Activation):
     continuous: int = 0
 
     def __post_init__(self) -> None:
-        places = tuple(float(place) for place in np.atleast_1d(reals("kinks", self.places)))
+        if not isinstance(self.name, str):
+            raise ValueError(f"name must be a text, got {shown(self.name)}")
+        for role in ("value", "slope"):
+            if not callable(getattr(self, role)):
+                raise ValueError(f"{role} must be a function, got {shown(getattr(self, role))}")
+        places = tuple(float(place) for place in np.ravel(reals("places, the kinks,", self.places)))
         object.__setattr__(self, "places", places)
         whole("continuous", self.continuous, least=0)
         x = np.linspace(-formula.REACH, formula.REACH, 6001)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence as Many
 from dataclasses import replace
 
-from .._checks import FloatArray, real, whole
+from .._checks import FloatArray, flag, real, whole
 from ._block import Backward, Block, Moments, Size
 from ._parameters import Scope
 
@@ -123,7 +123,7 @@ class Repeat(Sequence):
 
     def __init__(self, depth: int, *blocks: Block, tied: bool = False) -> None:
         super().__init__(*blocks)
-        self.depth, self.tied = whole("depth", depth), bool(tied)
+        self.depth, self.tied = whole("depth", depth), flag("tied", tied)
 
     def layers(self) -> list[tuple[Sequence, str, int, int]]:
         """The repetitions: each with its path, its place and the depth."""

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .._checks import FloatArray, whole
+from .._checks import FloatArray, choice, whole
 from ._block import Backward, Block, Moments, Size, mirrored
 from ._parameters import Scope
 from .linear import Law, affine, count_of
@@ -42,8 +42,7 @@ class Convolution(Block):
     def __post_init__(self) -> None:
         for name in ("channels", "kernel", "stride"):
             whole(name, getattr(self, name))
-        if self.padding not in PADDINGS:
-            raise ValueError(f"padding must be one of {', '.join(PADDINGS)}, got {self.padding!r}")
+        choice("padding", self.padding, PADDINGS)
         if self.padding != "none" and self.kernel % 2 == 0:
             raise ValueError(f"kernel must be odd with padding={self.padding!r}, got {self.kernel}")
         self.law.checked()

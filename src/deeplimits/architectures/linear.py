@@ -59,13 +59,13 @@ class Law(NamedTuple):
             real("std", self.std, least=0)
         if isinstance(self.gain, str) and self.gain not in (*GAINS, "critical"):
             raise ValueError(f"gain must be a number or one of {', '.join((*GAINS, 'critical'))}, got {self.gain!r}")
-        if self.gain == "critical" and self.activation is None:
-            raise ValueError("activation must be given for gain='critical', got None")
         if self.gain is not None and not isinstance(self.gain, str):
             real("gain", self.gain, least=0)
+        if self.gain == "critical" and self.activation is None:
+            raise ValueError("activation must be given for gain='critical', got None")
         if isinstance(self.bias, str) and self.bias != "torch":
             raise ValueError(f"bias must be None, a deviation or 'torch', got {self.bias!r}")
-        if self.bias is not None and self.bias != "torch":
+        if self.bias is not None and not isinstance(self.bias, str):
             real("bias", self.bias, least=0)
         return self
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _checks
-from .._checks import FloatArray
+from .._checks import FloatArray, sequence, whole
 from .._run import Network as Layered
 from .._run import Precise, known
 from ._block import Backward, Block, Moments, Size
@@ -98,7 +98,7 @@ class Network(Layered):
         Shapes: shape is that of `initial` without samples.
         Raises: ValueError for a shape that the blocks do not fit.
         """
-        return self._sizes(tuple(shape))[-1]
+        return self._sizes(tuple(whole("shape", one) for one in sequence("shape", shape, "size")))[-1]
 
     def sample(self, initial: ArrayLike, samples: int, seed: int, at: Sequence[int] | None = None, **how: Any) -> Any:
         """States of independent networks, with `backward` jointly with gradients.

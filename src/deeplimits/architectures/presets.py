@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from .._checks import whole
+from .._checks import choice, real, sequence, whole
 from ._block import Block
 from .attention import Attention
 from .composite import Residual, repeat
@@ -45,8 +45,9 @@ def mlp(
     Source: He et al. 2015, the gain of the default.
     Raises: ValueError as `Linear` and `Elementwise`, and for no widths.
     """
-    if not len(widths):
-        raise ValueError(f"widths must hold at least one width, got {widths!r}")
+    if not isinstance(gain, str):
+        real("gain", gain, least=0)
+    widths = [whole("widths", width) for width in sequence("widths", widths, "width")]
     blocks: list[Block] = []
     for width in widths:
         matrix = Linear(width, gain, bias=bias, activation=activation if gain == "critical" else None)
@@ -188,6 +189,4 @@ def _gpt(depth: int, width: int, heads: int, vocabulary: int, length: int, reado
 
 
 def _known(name: str, value: str, table: Mapping[str, tuple[int, ...]]) -> tuple[int, ...]:
-    if value not in table:
-        raise ValueError(f"{name} must be one of {', '.join(table)}, got {value!r}")
-    return table[value]
+    return table[choice(name, value, table)]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 
-from .._checks import FloatArray, real
+from .._checks import FloatArray, choice, real
 from .._run import Diffusion, Steps
 from ..activations import Activation, ActivationLike
 from ..gaussian import CORRELATION_PATHS, Address
@@ -85,8 +85,7 @@ class CorrelationSDE(Diffusion):
             coordinate or precision.
         """
         rho = real("initial", initial, least=-1, most=1)
-        if coordinate not in COORDINATES:
-            raise ValueError(f"coordinate must be one of {', '.join(COORDINATES)}, got {coordinate!r}")
+        choice("coordinate", coordinate, COORDINATES)
         run = self._run(samples, seed, at, how)
         step = self.time / run.count
         check_steps(self.time, run.count, gap2=self.activation.gap2)

@@ -20,6 +20,13 @@ from ..loops.lanes import FARTHEST, LANES, Drift, Noise, noise, squarings
 from ..loops.linear import PIVOT
 from ._grid import check_steps, keep_limit
 
+#: Variances above this can leave double precision on the way.
+LARGEST = 1e250
+
+
+def _unbounded(radius: object) -> bool:
+    return isinstance(radius, float) and radius == np.inf
+
 
 @dataclass(frozen=True)
 class CovarianceSDE(Diffusion):
@@ -86,7 +93,7 @@ class CovarianceSDE(Diffusion):
         run = self._run(samples, seed, at, how)
         if self.activation.rectifier is None:
             return self._run_smooth(V0, run, radius)[0]
-        if radius != np.inf:
+        if not _unbounded(radius):
             raise ValueError(f"radius must be inf for {self.activation.name}, which never explodes, got {radius!r}")
         return self._run_rectifier(V0, run)
 
@@ -165,11 +172,14 @@ class CovarianceSDE(Diffusion):
         def kernel(out: FloatArray, begin: int) -> None:
             walk(out, run.records, V0, *arguments, drift, _noise(V0, run, begin, COVARIANCE_PATHS))
 
-        return run.paths(kernel, V0.shape, LANES)
+        V = run.paths(kernel, V0.shape, LANES)
+        if V0.max() > LARGEST:
+            V[~np.isfinite(V).all(axis=(-2, -1))] = np.inf
+        return V
 
     def _run_smooth(self, V0: FloatArray, run: Run, radius: float) -> tuple[FloatArray, FloatArray]:
         """Covariances, and the times of explosion or stopping."""
-        radius = np.inf if radius == np.inf else real("radius", radius, above=0)
+        radius = np.inf if _unbounded(radius) else real("radius", radius, above=0)
         b, _, bend = self.activation.limit
         check_steps(self.time, run.count, b)
         *_, scheme = self._matrix(V0, run)

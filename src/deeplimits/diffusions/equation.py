@@ -75,6 +75,8 @@ class Equation(Diffusion, ABC):
             noise_steps that are no multiple of steps, an unknown precision, a drift or noise of another shape.
         """
         x0 = _checks.reals("initial", initial)
+        if not x0.size:
+            raise ValueError(f"initial must hold at least one number, got shape {x0.shape}")
         run = self._run(samples, seed, at, how)
         step, sources = self.time / run.count, self.sources(x0.shape)
         count = max(int(np.prod(sources)), 1)

@@ -65,7 +65,9 @@ class SingularSDE(Diffusion):
         Raises: ValueError for an initial value or start time that is not positive, times outside the range,
             noise_steps that are no multiple of steps.
         """
-        begin_time = real("start_time", self.time * 1e-4 if start_time is None else start_time, above=0, most=self.time)
+        begin_time = real(
+            "start_time", self.time * 1e-4 if start_time is None else start_time, least=1e-300, most=self.time
+        )
         start = np.log(real("initial", initial, above=0))
         moments = (
             [self.time]

@@ -7,8 +7,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._checks import FloatArray, covariance, real
+from .._checks import FloatArray, covariance, real, shown
 from .residual import ResidualKernel
+
+#: The largest variance of the input layer.
+LARGEST = 1e100
 
 
 class Kernels(NamedTuple):
@@ -50,7 +53,9 @@ def with_layers(
     >>> bool(np.isclose(found.prior[0, 0], np.e))  # a linear network: the variance grows like exp(T)
     True
     """
-    start = real("input_variance", input_variance, above=0) * covariance("gram", gram)
+    if not isinstance(kernel, ResidualKernel):
+        raise ValueError(f"kernel must be a ResidualKernel, got {shown(kernel)}")
+    start = real("input_variance", input_variance, above=0, most=LARGEST) * covariance("gram", gram)
     scale = real("output_variance", output_variance, above=0)
     unit, tangent = kernel.at(0.0, start), kernel.ntk(0.0, start, inputs=start)
     prior = scale * (unit.covariance + np.multiply.outer(unit.mean, unit.mean))

@@ -21,6 +21,10 @@ from .shaped import angle_flow, assemble, separation
 #: Explosions of general inner activations are looked for up to this many times the kernel's time.
 HORIZON = 100
 
+#: The farthest mean of a start and its largest variance where an ODE tells whether it explodes, and the most blocks of
+#: a recursion: beyond, an answer would take too long.
+FARTHEST, LARGEST, DEEPEST = 1e20, 1e40, 10**7
+
 
 class Unit(NamedTuple):
     """The normal law of one unit, jointly over inputs: mean (..., m) and covariance (..., m, m).
@@ -163,7 +167,7 @@ class ResidualKernel:
         Source: Peluchetti and Favaro 2021, infinite width at fixed depth; Hayou 2023, likewise.
         Raises: ValueError for a start, a depth or a block out of range.
         """
-        wanted, many = _checks.layers(at, whole("depth", depth))
+        wanted, many = _checks.layers(at, whole("depth", depth, most=DEEPEST))
         path = self._recursion(mean0, K0, depth, wanted, tangents=None)
         means, covariances = (np.array([path[block][k] for block in wanted]) for k in (0, 1))
         return Unit(means, covariances) if many else Unit(means[0], covariances[0])
@@ -197,6 +201,8 @@ class ResidualKernel:
             return self._riccati(mean, K).explosion_time()
         if self.blocks.outer.second0 == 0 and self._flow.inner.grows_linearly():
             return np.full(len(mean), np.inf)
+        if np.any(np.diag(K) > LARGEST):
+            raise ValueError(f"K0 must be at most {LARGEST:g} for these activations, got {_checks.shown(K0)}")
         return np.array(
             [self._flow.explosion_time(m, k, HORIZON * self.time) for m, k in zip(mean, np.diag(K), strict=True)]
         )
@@ -227,7 +233,7 @@ class ResidualKernel:
 
     def _start(self, mean0: ArrayLike, K0: ArrayLike) -> tuple[FloatArray, FloatArray]:
         K = _semidefinite("K0", K0)
-        mean = reals("mean0", mean0)
+        mean = reals("mean0", mean0, least=-FARTHEST, most=FARTHEST)
         if mean.shape not in ((), (len(K),)):
             raise ValueError(f"mean0 must be a number or ({len(K)},) like K0, got shape {mean.shape}")
         return np.broadcast_to(mean, (len(K),)).copy(), K

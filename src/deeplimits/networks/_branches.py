@@ -102,8 +102,7 @@ def states(blocks: Blocks, width: int, initial: ArrayLike, run: Run, method: str
     """
     x0 = start(initial, blocks.state(width), run.samples)
     if isinstance(blocks, ConvBlocks):
-        if method not in METHODS:
-            raise ValueError(f"method must be 'field', 'filters' or None, got {method!r}")
+        _checks.choice("method", method, filter(None, METHODS), optional=True)
         rows, columns, inputs = x0.states.shape[2:]
         flat = x0._replace(states=x0.states.reshape(len(x0.states), width, rows * columns * inputs))
         seen = neighbours(rows, columns, blocks.kernel, blocks.padding)
@@ -111,10 +110,9 @@ def states(blocks: Blocks, width: int, initial: ArrayLike, run: Run, method: str
         return out.reshape(*out.shape[:-1], rows, columns, inputs)
     if not blocks.independent:
         if method is not None:
-            raise ValueError(f"method must be None for blocks with dependent weights, got {method!r}")
+            raise ValueError(f"method must be None for blocks with dependent weights, got {_checks.shown(method)}")
         return _fields(blocks, x0, DENSE, run, None, limit)
-    if method not in ("rows", "weights", None):
-        raise ValueError(f"method must be 'rows', 'weights' or None for blocks without a convolution, got {method!r}")
+    _checks.choice("method", method, ("rows", "weights"), optional=True)
     many = cheaper(width, x0.states.shape[2], ROWS_FACTOR) if method is None else method == "weights"
     return residual_states(blocks, x0, run, limit=limit) if many else _dense(blocks, x0, run, limit)
 

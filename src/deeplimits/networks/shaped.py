@@ -187,8 +187,7 @@ def _choose(method: str | None, applies: dict[str, bool], samplers: dict[str, Sa
     """The sampler of that name, or the first that applies."""
     if method is None:
         method = next(name for name, possible in applies.items() if possible)
-    if method not in applies:
-        raise ValueError(f"method must be one of {', '.join(applies)} or None, got {method!r}")
+    method = _checks.choice("method", method, applies)
     if not applies[method]:
         needs = {"wishart": "equal slopes (a linear network)", "chain": "a single input and a rectifier"}[method]
         raise ValueError(f"method={method!r} needs {needs}")

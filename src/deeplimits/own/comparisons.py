@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from .._checks import sequence, shown
 from ._trace import Band, band
 from ._words import place, ratio_band, span_of
 from .designs import named
@@ -123,8 +124,10 @@ def compare(
     Source: ours.
     Raises: ValueError as `report`, and for labels that are not two.
     """
-    if labels is not None and (isinstance(labels, str) or len(labels) != 2):
-        raise ValueError(f"labels must be two names, got {labels!r}")
+    if labels is not None and (
+        len(sequence("labels", labels, "name")) != 2 or not all(isinstance(one, str) for one in labels)
+    ):
+        raise ValueError(f"labels must be two names, got {shown(labels)}")
     designs = [named(one) for one in (a, b)]
     names = [name for name, _ in designs] if labels is None else list(labels)
     if names[0] == names[1]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from .._checks import whole
+from .._checks import choice, whole
 from ..architectures import (
     Elementwise,
     LayerNorm,
@@ -40,14 +39,6 @@ PRESETS: dict[str, Callable[[], Network]] = {
 NORMS: dict[str, type[Block]] = {"layer": LayerNorm, "rms": RMSNorm}
 
 
-def unknown(name: str, value: object, known: Iterable[str]) -> ValueError:
-    """The error for a name that is not known, with the known one that is closest."""
-    known = list(known)
-    near = difflib.get_close_matches(str(value), known, 1, 0.5)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    return ValueError(f"{name} must be one of {', '.join(known)}, got {value!r}{hint}")
-
-
 def preset(name: str) -> Network:
     """A network by the name of its paper.
 
@@ -55,9 +46,7 @@ def preset(name: str) -> Network:
 
     Raises: ValueError for an unknown name, with the one that is closest.
     """
-    if name not in PRESETS:
-        raise unknown("preset", name, PRESETS)
-    return PRESETS[name]()
+    return PRESETS[choice("preset", name, PRESETS)]()
 
 
 def perceptron(
@@ -78,12 +67,11 @@ def perceptron(
     Raises: ValueError for an unknown gain, norm or scale, with the one that is closest; for sizes below 1.
     """
     whole("width", width), whole("depth", depth), whole("outputs", outputs)
-    if isinstance(init, str) and init not in (*GAINS, "critical"):
-        raise unknown("init", init, (*GAINS, "critical"))
-    if norm is not None and norm not in NORMS:
-        raise unknown("norm", norm, NORMS)
-    if isinstance(residual, str) and residual not in SCALES:
-        raise unknown("residual", residual, SCALES)
+    if isinstance(init, str):
+        choice("init", init, (*GAINS, "critical"))
+    choice("norm", norm, NORMS, optional=True)
+    if isinstance(residual, str):
+        choice("residual", residual, SCALES)
     if residual is None and norm is None:
         return mlp([width] * depth + [outputs], activation, init)
     matrix = Linear(width, init, activation=activation if init == "critical" else None)

@@ -12,13 +12,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import __version__
-from .._checks import FloatArray, real, whole
+from .._checks import FloatArray, choice, real, whole
 from .._checks import seed as checked_seed
 from .._progress import Progress
 from .._torch_laws import Laws
 from ._modules import Law, Module, Seen, arguments, layers_of, needed, watched
 from ._weights import moved_norms, sizes, ties
-from .designs import unknown
 from .reports import save
 
 SCHEMA = "deeplimits diagnosis 1"
@@ -252,8 +251,7 @@ def _rule(design: Any, law: str | Law | None) -> Law | None:
     """
     if law is None or callable(law):
         return law
-    if law not in LAWS:
-        raise unknown("law", law, LAWS)
+    law = choice("law", law, LAWS)
     torch = needed()
     laws, chosen = Laws(torch, design, None), {}
     for layer, part in design.named_modules():

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from .._checks import FloatArray, real, whole
+from .._checks import FloatArray, choice, flag, real, reals, shown, whole
 from .._checks import seed as checked_seed
 from ..architectures import Network
 from ..gaussian import MOST_SAMPLES
@@ -23,6 +23,8 @@ from ._trace import Trace, band, collect
 from ._words import sentences, table
 from .designs import named
 
+#: The largest input of a report.
+LARGEST = 1e100
 #: The largest number of a format and the smallest that is not 0.
 FORMATS = {
     "float16": (65504.0, 2.0**-24),
@@ -63,9 +65,7 @@ class Report:
 
         Shapes: (3, layers). Raises: ValueError for another name.
         """
-        known = ("norm", "correlation", "gradient", "parameters")
-        if name not in known:
-            raise ValueError(f"name must be one of {', '.join(known)}, got {name!r}")
+        choice("name", name, ("norm", "correlation", "gradient", "parameters"))
         return np.transpose([band(column) for column in getattr(self.trace, name).T])
 
     def beyond(self, number_format: str, *, gradients: bool = False) -> FloatArray:
@@ -73,8 +73,7 @@ class Report:
 
         Shapes: (layers,). Raises: ValueError for an unknown format.
         """
-        if number_format not in FORMATS:
-            raise ValueError(f"number_format must be one of {', '.join(FORMATS)}, got {number_format!r}")
+        choice("number_format", number_format, FORMATS)
         most, least = np.log10(FORMATS[number_format])
         largest = self.trace.largest_gradient if gradients else self.trace.largest
         return np.mean((largest > most) | (largest < least - np.log10(2)), axis=0)
@@ -132,6 +131,15 @@ def schema() -> dict[str, Any]:
     return json.loads(Path(__file__).with_name("report.schema.json").read_text(encoding="utf-8"))
 
 
+def checked_batch(initial: ArrayLike) -> NDArray[Any]:
+    """Inputs as they are given: tokens stay whole numbers.
+
+    Raises: ValueError for what is no array of finite numbers of a reasonable size.
+    """
+    reals("initial", initial, least=-LARGEST, most=LARGEST)
+    return np.asarray(initial)
+
+
 def report(
     design: Any,
     initial: ArrayLike | None = None,
@@ -166,15 +174,20 @@ def report(
     Source: ours.
     Raises: ValueError for an unknown preset, inputs of another shape, an unknown target, tolerances out of range.
     """
+    flag("progress", progress)
     whole("samples", 1 if samples is None else samples, most=MOST_SAMPLES)
     real("tolerance", tolerance, above=0, most=1)
+    if not isinstance(target, Mapping | None):
+        raise ValueError(f"target must map names to numbers, got {shown(target)}")
+    if not isinstance(checkpoint, str | os.PathLike | None):
+        raise ValueError(f"checkpoint must be a path, got {shown(checkpoint)}")
     wanted, where = checked_target(target or {}), None if checkpoint is None else Path(checkpoint)
     name, network = named(design)
     if not isinstance(network, Network):
         if wanted:
             raise ValueError("target needs a list of blocks or a preset: changes of a module are not known")
         return _of_module(name, network, initial, samples, checked_seed(seed), where, progress)
-    x = inputs_for(network, correlation, checked_seed(seed)) if initial is None else np.asarray(initial)
+    x = inputs_for(network, correlation, checked_seed(seed)) if initial is None else checked_batch(initial)
     if x.ndim != network.axes or x.shape[-1] < 2:
         raise ValueError(f"initial must have {network.axes} axes and at least two inputs, got shape {x.shape}")
     source = Blocks(network, x, seed)

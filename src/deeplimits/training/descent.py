@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._checks import FloatArray, real, whole
+from .._checks import FloatArray, choice, real, whole
 from .._progress import Progress
 from ..blocks import filters
 from . import _checkpoints
@@ -48,8 +48,7 @@ class Optimiser:
     batch: int | None = None
 
     def __post_init__(self) -> None:
-        if self.method not in METHODS:
-            raise ValueError(f"method must be one of {', '.join(METHODS)}, got {self.method!r}")
+        choice("method", self.method, METHODS)
         object.__setattr__(self, "rate", real("rate", self.rate, above=0))
         if self.batch is not None:
             whole("batch", self.batch)

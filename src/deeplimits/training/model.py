@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._checks import real, shown, whole
+from .._checks import choice, real, shown, whole
 from .._checks import seed as checked_seed
 from ..activations import Activation
 from ..activations.derivatives import definition
@@ -58,8 +58,7 @@ class Model:
             whole(name, getattr(self, name))
         for name in ("input_variance", "output_variance"):
             object.__setattr__(self, name, real(name, getattr(self, name), above=0))
-        if self.trained not in TRAINED:
-            raise ValueError(f"trained must be one of {', '.join(TRAINED)}, got {self.trained!r}")
+        choice("trained", self.trained, TRAINED)
 
     @property
     def convolutional(self) -> bool:

@@ -12,7 +12,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import linalg
 
-from .._checks import FloatArray, covariance, real
+from .._checks import FloatArray, covariance, numbers, real, reals, shown
+
+#: Features and targets beyond this are refused: their squares leave double precision.
+LARGEST = 1e100
 
 
 class Prediction(NamedTuple):
@@ -74,15 +77,15 @@ def follow(
     True
     """
     phi, y, seen = _matrices(features, targets, watched)
-    steps = np.atleast_1d(np.asarray(at, dtype=np.float64))
+    steps = numbers("at", at, 1)
     if steps.ndim != 1 or not np.all((steps >= 0) & ((steps == np.floor(steps)) | np.isinf(steps))):
-        raise ValueError(f"at must be steps >= 0, or inf, got {at!r}")
+        raise ValueError(f"at must be steps >= 0, or inf, got {shown(at)}")
     rates, modes = linalg.eigh(phi.T @ phi / len(phi))
     if not 0 < real("rate", rate, above=0) * rates[-1] < 2:
         raise ValueError(f"rate must be below {2 / rates[-1]:.4g}, where gradient descent diverges, got {rate}")
-    pull = modes.T @ (phi.T @ (y - np.asarray(start, dtype=np.float64))) / len(phi)
+    pull = modes.T @ (phi.T @ (y - reals("start", start))) / len(phi)
     weights = np.array([_gain(rates, rate, count)[:, None] * pull for count in steps])
-    outputs = np.asarray(watched_start, dtype=np.float64) + (seen @ modes) @ weights
+    outputs = reals("watched_start", watched_start) + (seen @ modes) @ weights
     return Prediction(outputs, np.sqrt(np.sum(weights**2, axis=(1, 2))))
 
 
@@ -128,7 +131,7 @@ def negative_log_likelihood(kernel: ArrayLike, targets: ArrayLike, noise: float)
     >>> bool(np.isclose(found, np.log(2 * np.pi) / 2))  # the density of a standard normal at 0
     True
     """
-    y, K = np.asarray(targets, dtype=np.float64), np.asarray(kernel, dtype=np.float64)
+    y, K = numbers("targets", targets), numbers("kernel", kernel)
     if y.ndim != 1 or K.shape[-2:] != (len(y), len(y)) or not (np.all(np.isfinite(y)) and np.all(np.isfinite(K))):
         raise ValueError(f"kernel and targets must be finite, (..., N, N) and (N,), got {K.shape} and {y.shape}")
     noisy = K + real("noise", noise, above=0) * np.eye(len(y))
@@ -144,10 +147,11 @@ def negative_log_likelihood(kernel: ArrayLike, targets: ArrayLike, noise: float)
 
 
 def _matrices(features: ArrayLike, targets: ArrayLike, watched: ArrayLike) -> tuple[FloatArray, ...]:
-    arrays = [np.asarray(value, dtype=np.float64) for value in (features, targets, watched)]
+    named = {"features": features, "targets": targets, "watched": watched}
+    arrays = [reals(name, value, least=-LARGEST, most=LARGEST) for name, value in named.items()]
     shapes = [array.shape for array in arrays]
     if [len(shape) for shape in shapes] != [2, 2, 2] or shapes[0][0] != shapes[1][0] or shapes[0][1] != shapes[2][1]:
         raise ValueError(f"features, targets and watched must be (N, p), (N, outputs) and (k, p), got {shapes}")
-    if not all(array.size and np.all(np.isfinite(array)) for array in arrays):
-        raise ValueError("features, targets and watched must be finite and not empty")
+    if not all(array.size for array in arrays):
+        raise ValueError(f"features, targets and watched must not be empty, got {shapes}")
     return tuple(arrays)
