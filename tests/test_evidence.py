@@ -447,3 +447,9 @@ def test_false_alarms_keep_to_the_level(monkeypatch):
         sum(not ks(samples=RNG.standard_normal(100), control=far).passed for _ in range(2000)),
     ]
     assert np.all(np.abs(np.array(alarms) - 100) < 5 * np.sqrt(95))
+
+
+def test_the_mean_of_an_event_is_its_share():
+    assert evidence.mean(NORMAL > 0).value == pytest.approx(0.5, abs=0.05)
+    with pytest.raises(ValueError, match="samples must be an array of real numbers"):
+        evidence.mean([True, False])

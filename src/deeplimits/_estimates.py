@@ -78,11 +78,13 @@ def slope(x: ArrayLike, observed: Estimate) -> Estimate:
 def numbers(
     name: str, value: ArrayLike, like: FloatArray | None = None, least: float = -np.inf, above: float = -np.inf
 ) -> FloatArray:
-    """Finite numbers within bounds, in the shape of `like`.
+    """Finite numbers within bounds, or an array of truth values, in the shape of `like`.
 
     Raises: ValueError that names the argument.
     """
-    array = real_numbers(name, value)
+    parts = value if isinstance(value, list | tuple) and len(value) else [value]
+    event = all(isinstance(part, np.ndarray) and part.dtype.kind == "b" for part in parts)
+    array = np.asarray(value, np.float64) if event else real_numbers(name, value)
     if array.size == 0 or not np.all(np.isfinite(array) & (array >= least) & (array > above)):
         bounds = f" >= {least:g}" * (least > -np.inf) + f" > {above:g}" * (above > -np.inf)
         raise ValueError(f"{name} must be finite numbers{bounds}, got {shown(value)}")
