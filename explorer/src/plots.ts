@@ -114,6 +114,8 @@ interface Scale {
 
 /** With fewer marks than this an axis gets closer ones. */
 const LEAST = 3;
+/** How far apart round numbers are, in pixels: closer ones are tried where too few fit. */
+const APART = [40, 28, 20];
 
 const CORRELATIONS = [0.9, 0.99, 0.5, 0.999];
 const GAPS = [-4, -6, -9, -12, -16, -20, -30, -50, -80, -120, -200, -300];
@@ -188,8 +190,8 @@ export class Density extends Plot {
   /** Marks within the range: the usual ones and, where these are few, round numbers between them, or all round numbers. */
   private marks(range: [number, number]): Mark[] {
     const { scale } = this;
-    const even = round([scale.value(range[0]), scale.value(range[1])], this.breadth / 40).map(([value, text]): Mark => [scale.place(value), text]);
-    const choices = [scale.marks, ...(scale === NORM_SCALE ? [[...scale.marks, ...BETWEEN]] : []), even].map((marks) => this.fitting(marks, range));
+    const even = (apart: number) => round([scale.value(range[0]), scale.value(range[1])], this.breadth / apart).map(([value, text]): Mark => [scale.place(value), text]);
+    const choices = [scale.marks, ...(scale === NORM_SCALE ? [[...scale.marks, ...BETWEEN]] : []), ...APART.map(even)].map((marks) => this.fitting(marks, range));
     return choices.find((marks) => marks.length >= LEAST) ?? choices.reduce((best, marks) => (marks.length > best.length ? marks : best));
   }
 
