@@ -82,4 +82,4 @@ def test_a_claim_from_a_paper_that_was_not_read_says_so(source, said):
 
 def test_a_number_that_is_not_finite_is_never_published():
     with pytest.raises(ValueError, match="not JSON compliant"):
-        claims.to_json([{"observed": float("nan")}], "quick", "commit")
+        claims.to_json([{"id": "a-claim", "observed": float("nan")}], "quick", "commit")
