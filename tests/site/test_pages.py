@@ -158,7 +158,7 @@ def test_on_paper_the_book_is_light(browser, origin):
     assert seen == ["dark", "light", "dark"]
 
 
-def test_code_that_is_unfolded_and_scrolls_can_be_reached_by_keyboard(browser, origin):
+def test_code_that_is_unfolded_needs_no_scrolling_or_can_be_reached_by_keyboard(browser, origin):
     visitor = Inspector(browser, origin, "phone")
     reached = visitor.open(CHAPTER).evaluate("""async () => {
       for (const fold of document.querySelectorAll("details")) fold.open = true;
@@ -167,7 +167,7 @@ def test_code_that_is_unfolded_and_scrolls_can_be_reached_by_keyboard(browser, o
       return code.filter(box => box.scrollWidth > box.clientWidth).map(box => box.tabIndex);
     }""")
     visitor.close()
-    assert reached and set(reached) == {0}
+    assert set(reached) <= {0}
 
 
 @pytest.fixture(scope="module")
