@@ -132,6 +132,19 @@ def checked(**changes: object) -> str:
     return f"display({shown!r}, raw=True)"
 
 
+def borrow_environment(root: Path) -> None:
+    """Links to what is in this project's environment.
+
+    Not one link to its folder: if the environment is outdated, the project's make empties the folder that it finds.
+    """
+    (root / ".venv").mkdir()
+    for path in (ROOT / ".venv").iterdir():
+        if path.name.startswith("."):
+            shutil.copy2(path, root / ".venv" / path.name)
+        else:
+            (root / ".venv" / path.name).symlink_to(path)
+
+
 def skeleton(root: Path) -> Project:
     """The project's own machinery around a book of two notebooks."""
     for name in (
@@ -147,7 +160,7 @@ def skeleton(root: Path) -> Project:
     ):
         shutil.copy2(ROOT / name, root / name)
     shutil.copytree(ROOT / "src/bookbuild", root / "src/bookbuild", ignore=shutil.ignore_patterns("__pycache__"))
-    (root / ".venv").symlink_to(ROOT / ".venv")
+    borrow_environment(root)
     project = Project(root)
     project.write(
         "_toc.yml",

@@ -28,7 +28,7 @@ def site(tmp_path):
         (tmp_path / "site" / folder).mkdir(parents=True)
     shown = ""
     for number, name in enumerate(("fig-one", "fig-two"), 1):
-        (tmp_path / f"site/figures/{name}.csv").write_text(f"x,y\n{number},2\n")
+        (tmp_path / f"site/figures/{name}.csv").write_text(f"# licence: CC BY 4.0\nx,y\n{number},2\n")
         (tmp_path / f"site/_images/{number}.svg").write_text(f"<svg><!-- {number} --></svg>")
         shown += f'<figure id="{name}"><a href="#"><img src="../../_images/{number}.svg"></a></figure>'
     (tmp_path / f"site/{PAGE}.html").write_text(shown)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from sample_book import ROOT
+from sample_book import ROOT, borrow_environment
 
 from bookbuild import BuildError, colab
 
@@ -46,7 +46,7 @@ def repository(tmp_path_factory):
         copy(ROOT / name, folder / name)
     with (folder / "CITATION.cff").open("a") as citation:
         citation.write(f"repository-code: {ADDRESS}\n")
-    (folder / ".venv").symlink_to(ROOT / ".venv")
+    borrow_environment(folder)
     git(folder, "init", "--quiet", "--initial-branch=main")
     git(folder, "add", *(name for name in os.listdir(folder) if name not in (".git", ".venv")))
     git(folder, "commit", "--quiet", "--message=The project")

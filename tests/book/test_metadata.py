@@ -69,10 +69,13 @@ def test_the_version_is_set_in_one_place(public):
     assert yaml.safe_load(CITATION)["version"] == deeplimits.__version__
 
 
-def test_the_changelog_begins_with_this_version_and_its_date():
+def test_the_newest_release_of_the_changelog_is_this_version_with_its_date():
     about = yaml.safe_load(CITATION)
-    first = re.search(r"^## (.*)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
-    assert first[1] == f"{about['version']}, {about['date-released']}"
+    headings = re.findall(r"^## (.*)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert len(headings) == len(set(headings))
+    released = headings[headings[0] == "Unreleased" :]
+    assert released[0] == f"{about['version']}, {about['date-released']}"
+    assert "Unreleased" not in released
 
 
 def test_the_addresses_and_authors_reach_every_file(public):

@@ -91,7 +91,7 @@ def run(python: Path, program: str, folder: Path) -> str:
     return done.stdout
 
 
-def test_the_wheel_holds_the_package_its_licence_and_nothing_else(built):
+def test_the_wheel_holds_the_package_its_licence_its_command_and_nothing_else(built):
     with zipfile.ZipFile(built[0]) as wheel:
         names = set(wheel.namelist())
     sources = {
@@ -102,7 +102,7 @@ def test_the_wheel_holds_the_package_its_licence_and_nothing_else(built):
     extra = {name for name in names if ".dist-info/" not in name} ^ sources
     assert not extra
     beside = {name.split(".dist-info/")[1] for name in names if ".dist-info/" in name}
-    assert beside == {"METADATA", "WHEEL", "RECORD", "licenses/LICENSE"}
+    assert beside == {"METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE"}
 
 
 def test_the_source_archive_makes_the_same_wheel(built, tmp_path):
