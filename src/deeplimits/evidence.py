@@ -23,7 +23,7 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from ._checks import FloatArray, whole
-from ._estimates import Estimate, mean, numbers, slope, variance
+from ._estimates import Estimate, mean, numbers, root_mean_square, slope, variance
 from ._laws import Law, accepted, distance, sample
 from .verdicts import MIME, Check, Control, Ends, Seed
 
@@ -38,6 +38,7 @@ __all__ = [
     "equality",
     "ks_test",
     "mean",
+    "root_mean_square",
     "slope",
     "slope_test",
     "variance",
