@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import sys
 import tomllib
 
@@ -21,7 +22,7 @@ def pins(lock: str) -> dict[str, str]:
 def bare(tmp_path) -> Project:
     """A project whose environment has not been set up."""
     project = skeleton(tmp_path)
-    (tmp_path / ".venv").unlink()
+    shutil.rmtree(tmp_path / ".venv")  # links: what they lead to stays
     return project
 
 
