@@ -27,14 +27,14 @@ Training adds outer products to matrices that are still not drawn:
 ((2, 2), True)
 """
 
-from ._block import Block
+from ._block import Block, gram
 from ._sampling import Gradients
 from .attention import Attention
 from .composite import Repeat, Residual, Sequence, repeat, sequence
 from .images import ClassToken, Convolution, Flatten, Pool, Position
 from .linear import Gated, Linear, critical_gain
 from .losses import Loss, cross_entropy, squared
-from .network import Network, gram
+from .network import Network
 from .optimisers import SGD, Adam
 from .pointwise import Elementwise, LayerNorm, RMSNorm
 from .presets import gpt2, gpt3, llama, mlp, pre_norm_mlp, resnet, vit

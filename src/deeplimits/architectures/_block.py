@@ -78,3 +78,13 @@ def mirrored(shape: tuple[int, ...], axes: int, block: str, what: str) -> None:
     """Raises: ValueError unless a state has so many axes."""
     if len(shape) != axes:
         raise ValueError(f"{block} needs a state ({what}), got shape {shape}")
+
+
+def gram(state: FloatArray) -> FloatArray:
+    """Inner products <x, x'> / width between all positions and inputs: a reduction for `observe`.
+
+    Shapes: (samples, width, ...) -> (samples, m, m).
+    Raises: nothing.
+    """
+    flat = np.asarray(state).reshape(*np.shape(state)[:2], -1)
+    return flat.swapaxes(1, 2) @ flat / flat.shape[1]

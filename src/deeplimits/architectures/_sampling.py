@@ -15,6 +15,7 @@ from .._parallel import cores, over_samples
 from .._run import Run
 from ._block import Size
 from ._parameters import Store
+from ._shortcuts import Stretch, stretches
 
 if TYPE_CHECKING:
     from .network import Network
@@ -81,6 +82,9 @@ class Sampler:
         if task.observe is None and len({sizes[layer].shape for layer in run.records}) > 1:
             shapes = [sizes[layer].shape for layer in run.records]
             raise ValueError(f"at must name layers of one shape unless observe= is given, got shapes {shapes}")
+        self.stretches: dict[int, Stretch] = {}
+        if not task.backward and task.method is None:
+            self.stretches = stretches(network, sizes, x, run.records.tolist(), task.observe)
         self.kept: dict[str, FloatArray] = {}
         self.parameters: dict[str, FloatArray] = {}
 
@@ -117,23 +121,37 @@ class Sampler:
             int(run.seed), first, count, threads, "single" if run.dtype == np.float32 else "double", self.task.method
         )
         x = self.x if len(self.x) == 1 else self.x[rows]
-        gone = np.zeros(count, bool)
-        path: list[FloatArray] = []
-        for number in range(run.count + 1):
-            if number:
-                layer = self.network.layers[number - 1]
-                x, _ = layer.forward(x, store)
-                x, gone = _stopped(x, gone)
-                if not self.task.backward and not layer.tied:
-                    store.release(layer.path)
+        gone, path, number = np.zeros(count, bool), [x], 0
+        if run.records[0] == 0:
+            self._keep("states", rows, 0, self.task.look(x, gone, count))
+        while number < (run.count if self.task.backward else run.records[-1]):
+            if number in self.stretches:
+                number, x, gone = self._leap(self.stretches[number], rows, store, x, gone)
+                continue
+            layer = self.network.layers[number]
+            x, gone = _stopped(layer.forward(x, store)[0], gone)
+            number += 1
             if self.task.backward:
                 path.append(x)
+            elif not layer.tied:
+                store.release(layer.path)
             if number in run.records:
                 self._keep("states", rows, number, self.task.look(x, gone, count))
-            elif number > run.records[-1] and not self.task.backward:
-                break
         if self.task.backward:
             self._back(rows, store, path, gone)
+
+    def _leap(
+        self, stretch: Stretch, rows: slice, store: Store, x: FloatArray, gone: NDArray[np.bool_]
+    ) -> tuple[int, FloatArray, NDArray[np.bool_]]:
+        """Several layers at once: the last of them, the state there, and which networks have overflowed."""
+        recorded = [layer for layer in self.run.records.tolist() if stretch.begin < layer <= stretch.end]
+        last = min(stretch.end, int(self.run.records[-1]))
+        layers = [*recorded, *[last] * (last not in recorded)]
+        for layer, state in zip(layers, np.moveaxis(stretch.sample(x, layers, store), 1, 0), strict=True):
+            x, gone = _stopped(state, gone)
+            if layer in recorded:
+                self._keep("states", rows, layer, self.task.look(x, gone, store.samples))
+        return last, x, gone
 
     def _back(self, rows: slice, store: Store, path: list[FloatArray], gone: NDArray[np.bool_]) -> None:
         """Gradients from the last state to the first. A layer is run again, with known answers, for its way back."""

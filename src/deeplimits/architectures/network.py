@@ -114,6 +114,12 @@ class Network(Layered):
             over inputs; a function of the last state gives the gradient of another loss with respect to it. Normals
             have single precision, or double with `precision="double"`; all else is double. Sample i depends only on
             (seed, first + i), to rounding. A network that overflows is +inf from there on.
+            Without gradients and `method`, two kinds of layers come from faster samplers, with activations in the
+            precision of the normals: equal blocks x + scale W phi(x) or x + psi(W phi(x) + b), dense or convolutional,
+            from `networks.ResNet`; at the beginning of a network, matrices without bias and activations that are all
+            equal, from `networks.ShapedMLP`, where nothing is asked about their states but `observe=gram`. These are
+            other numbers of the same law: two calls with one seed see the same networks only if both give the same
+            `method`. Shaped attention stays here: `attention.ShapedAttention` draws a thousand networks at least.
         Source: ours, by conditioning: see `deeplimits.lazy`.
         Raises: ValueError for a start of another shape or not finite, samples below 1, layers outside 0..depth,
             layers of different shapes together (`observe` may make them equal), an unknown method or precision.
@@ -202,13 +208,3 @@ def _first_moments(network: Network, x: FloatArray) -> Moments:
         return Moments(x.shape, x.ravel(), np.multiply.outer(x.ravel(), x.ravel()))
     flat = x.reshape(len(x), -1)
     return Moments(x.shape, flat.mean(axis=0), flat.T @ flat / len(x))
-
-
-def gram(state: FloatArray) -> FloatArray:
-    """Inner products <x, x'> / width between all positions and inputs: a reduction for `observe`.
-
-    Shapes: (samples, width, ...) -> (samples, m, m).
-    Raises: nothing.
-    """
-    flat = np.asarray(state).reshape(*np.shape(state)[:2], -1)
-    return flat.swapaxes(1, 2) @ flat / flat.shape[1]

@@ -53,7 +53,7 @@ def train(
         outer products. With `SGD` a matrix stays lazy until its rank passes a third of its smaller side, and is then
         drawn whole, in the same law; with `Adam` all are drawn whole at once. Without `batch` each step sees all
         inputs; with it, that many in their order, round and round. Sample i depends only on (seed, first + i), to
-        rounding, and begins as the networks of `Network.sample` do with this seed.
+        rounding, and begins as the networks of `Network.sample` do with this seed and a `method`.
     Source: ours; see `deeplimits.lazy`.
     Raises: ValueError for arguments out of range, a loss for other inputs, a start for each network;
         FloatingPointError when training diverges.
