@@ -32,6 +32,7 @@ COMPLETE = (
     "densities",
     "diffusions",
     "ensembles",
+    "evidence",
     "figures",
     "fractional",
     "gaussian",
@@ -40,6 +41,8 @@ COMPLETE = (
     "networks",
     "reference",
     "stability",
+    "training",
+    "verdicts",
     "wishart",
 )
 EXAMPLES = {name: inspect.getdoc(thing) for name, thing in OFFERED.items() if ">>> " in inspect.getdoc(thing)}

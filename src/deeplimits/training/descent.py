@@ -41,6 +41,10 @@ class Optimiser:
 
     Source: optax. Kingma and Ba 2015, Adam.
     Raises: ValueError that names the argument, its value and what is allowed.
+
+    >>> from deeplimits.training import Optimiser
+    >>> Optimiser("adam", 1e-3, batch=32)
+    Optimiser(method='adam', rate=0.001, batch=32)
     """
 
     method: str
@@ -64,6 +68,10 @@ class History(NamedTuple):
     Shapes: losses (samples, times?), |f - y|^2 / 2 averaged over the inputs trained on; distances
         (samples, times?), the Euclidean norm by which all parameters together have moved; outputs (samples, times?,
         k, outputs) at the watched inputs; parameters as `Model.parameters`, after the last step.
+
+    >>> from deeplimits.training import History
+    >>> History._fields
+    ('losses', 'distances', 'outputs', 'parameters')
     """
 
     losses: FloatArray
@@ -99,6 +107,15 @@ def train(
     Source: Peluchetti and Favaro 2021, experiments on trained networks.
     Raises: ValueError for arguments out of range or arrays of other shapes or not finite; FloatingPointError when
         training diverges; ImportError without JAX and optax.
+
+    >>> from deeplimits.blocks import Blocks
+    >>> from deeplimits.networks import ResNet
+    >>> from deeplimits.training import Model, Optimiser, train
+    >>> model = Model(ResNet(Blocks("linear", "tanh"), width=8, depth=4), inputs=2, outputs=1)
+    >>> found = train(model, [[0.0, 1.0], [1.0, 0.0]], [[1.0], [-1.0]], Optimiser("sgd", 0.1), steps=20,
+    ...               samples=3, seed=1, at=[0, 20], progress=False)
+    >>> found.losses.shape, bool((found.losses[:, 1] < found.losses[:, 0]).all())
+    ((3, 2), True)
     """
     task = Task.checked(model, inputs, targets, optimiser, steps, samples, seed, at, watched)
     checkpoint = _checkpoints.Checkpoint(folder, _checkpoints.fingerprint(*task) if folder is not None else "")

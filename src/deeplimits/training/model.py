@@ -38,6 +38,13 @@ class Model:
 
     Source: Peluchetti and Favaro 2021, completed models.
     Raises: ValueError that names the argument, its value and what is allowed.
+
+    >>> from deeplimits.blocks import Blocks
+    >>> from deeplimits.networks import ResNet
+    >>> from deeplimits.training import Model
+    >>> model = Model(ResNet(Blocks("linear", "tanh"), width=8, depth=4), inputs=2, outputs=1)
+    >>> model.parameters(samples=3, seed=1)["output"].shape
+    (3, 1, 8)
     """
 
     network: ResNet
