@@ -130,6 +130,63 @@ def test_models_of_equinox_lose_their_weights():
     assert any(np.any(np.asarray(leaf)) for leaf in jax.tree_util.tree_leaves(grown))
     with pytest.raises(ValueError, match="Linear"):
         weightless(eqx.nn.Identity(), jax.random.key(0))
+    wide = eqx.filter_eval_shape(lambda: eqx.nn.Linear(10, 10**6, key=jax.random.key(0)))
+    assert weightless(wide, jax.random.key(0), law=lambda name, layer: 0.0)(X[0]).shape == (10**6,)
+
+
+def perceptron(nnx):
+    """A model of Flax with layers in a list and a norm."""
+
+    class Perceptron(nnx.Module):
+        def __init__(self, rngs):
+            law = jax.nn.initializers.normal(0.3)
+            self.layers = nnx.List([nnx.Linear(size, 32, kernel_init=law, rngs=rngs) for size in (10, 32)])
+            self.norm, self.last = nnx.LayerNorm(32, rngs=rngs), nnx.Linear(32, 2, kernel_init=law, rngs=rngs)
+
+        def __call__(self, x):
+            for layer in self.layers:
+                x = jnp.tanh(layer(x))
+            return self.last(self.norm(x))
+
+    return Perceptron
+
+
+@pytest.mark.slow
+def test_models_of_flax_lose_their_weights():
+    nnx = pytest.importorskip("flax.nnx")
+    model = perceptron(nnx)(nnx.Rngs(0))
+
+    def looks(make):
+        @jax.jit
+        @jax.vmap
+        def of(key):
+            y, back = jax.vjp(make(key), X)
+            g = back(y)[0]
+            return jnp.stack([y[0] @ y[1], y[0, 0], jnp.sum(g**2), jnp.sum(g * X)])
+
+        return np.asarray(of(jax.random.split(jax.random.key(7), SAMPLES)), np.float64)
+
+    def right(name, layer):
+        return 0.3
+
+    found = looks(lambda key: weightless(model, key, law=right))
+    expected = looks(lambda key: perceptron(nnx)(nnx.Rngs(key)))
+    assert smallest_p(found, expected) > LEVEL / 4
+    assert smallest_p(looks(lambda key: weightless(model, key)), expected) < 1e-9  # 1/sqrt(inputs) is not 0.3
+    grown = nnx.grad(lambda model: jnp.sum(model(X) ** 2))(weightless(model, jax.random.key(1)))
+    assert jax.tree_util.tree_all(jax.tree_util.tree_map(np.any, grown))
+
+
+def test_kernels_of_flax_may_be_shapes_only():
+    nnx = pytest.importorskip("flax.nnx")
+    wide = nnx.eval_shape(
+        lambda: nnx.Sequential(nnx.Linear(10, 10**6, rngs=nnx.Rngs(0)), nnx.Linear(10**6, 3, rngs=nnx.Rngs(1)))
+    )
+    assert weightless(wide, jax.random.key(0))(X).shape == (3, 3)
+    with pytest.raises(ValueError, match="only the shape of .*norm"):
+        weightless(nnx.eval_shape(lambda: perceptron(nnx)(nnx.Rngs(0))), jax.random.key(0))
+    with pytest.raises(ValueError, match="law at"):
+        weightless(wide, jax.random.key(0), law=lambda name, layer: -1.0)
 
 
 @pytest.mark.parametrize(

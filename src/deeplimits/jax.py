@@ -15,6 +15,7 @@ JAX is needed for this module only: `pip install deeplimits[jax]`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
 
@@ -52,50 +53,72 @@ def weightless_dense(key: Any, x: Any, outputs: int, std: float | None = None) -
     return std * _dense(key, x.reshape(-1, x.shape[-1]), outputs).reshape(*x.shape[:-1], outputs)
 
 
-def weightless(tree: Any, key: Any) -> Any:
-    """A model of Equinox with every `Linear` layer weightless: the same tree, with layers that hold a key each.
+def weightless(tree: Any, key: Any, *, law: Callable[[str, Any], float | None] | None = None) -> Any:
+    """A model of Equinox or of Flax (NNX) with every `Linear` layer weightless: the same tree, a key for each layer.
 
-    Shapes: those of the model.
-    Law: of Gaussian weights of the variance of Equinox's uniform initialisation, 1 / (3 inputs); its law is that of the
-        model only as the width grows. Biases keep their values. A layer that is used twice in the tree is two matrices.
-    Source: ours; Equinox, nn.Linear.
-    Raises: ImportError without JAX and Equinox; ValueError for a model without `Linear` layers.
+    Shapes: those of the model. Kernels may be shapes only (`nnx.eval_shape`, `equinox.filter_eval_shape`), so that
+        they cost nothing; all other arrays need values.
+    Law: of Gaussian weights of the variance of the library's own initialisation: 1 / (3 inputs) for Equinox, whose
+        weights are uniform, and 1 / inputs for Flax, whose normals are cut off; the law is that of the model only as
+        the width grows. `law` maps (path of a layer, layer) to another deviation, or None for this rule: Flax forgets
+        which initialiser it was given. Biases keep their values; one that is a shape only is zero. A layer that is
+        used twice in the tree is two matrices.
+    Source: ours; Equinox, nn.Linear; Flax, nnx.Linear.
+    Raises: ImportError without JAX, and without Equinox and Flax; ValueError for a model without `Linear` layers, for
+        other arrays without values and for a deviation that is negative or not finite.
     """
     _needed()
-    equinox = found("equinox")
-    if equinox is None:
-        raise missing("weightless", "Equinox", "equinox")
-    linear = lambda leaf: isinstance(leaf, equinox.nn.Linear)  # noqa: E731
-    leaves, shape = jax.tree_util.tree_flatten(tree, is_leaf=linear)
-    count = sum(map(linear, leaves))
+    deviations = _known_layers()
+    leaves, shape = jax.tree_util.tree_flatten_with_path(tree, is_leaf=lambda leaf: type(leaf) in deviations)
+    count = sum(type(leaf) in deviations for _, leaf in leaves)
     if not count:
-        raise ValueError(f"tree must hold an equinox.nn.Linear, got {tree!r}")
-    keys = iter(jax.random.split(key, count))
-    made = [_layer(equinox)(next(keys), leaf) if linear(leaf) else leaf for leaf in leaves]
+        raise ValueError(f"tree must hold an equinox.nn.Linear or a flax.nnx.Linear, got {tree!r}")
+    keys, made = iter(jax.random.split(key, count)), []
+    for path, leaf in leaves:
+        name = jax.tree_util.keystr(path)
+        if type(leaf) in deviations:
+            given = None if law is None else law(name, leaf)
+            inputs, outputs = (1 if one == "scalar" else one for one in (leaf.in_features, leaf.out_features))
+            std = deviations[type(leaf)](inputs) if given is None else real(f"law at {name}", given, least=0)
+            made.append(Layer(next(keys), jax.tree_util.tree_map(_valued, leaf.bias), outputs, std))
+        elif isinstance(leaf, jax.ShapeDtypeStruct):
+            raise ValueError(f"tree must hold values outside of Linear layers, got only the shape of {name}")
+        else:
+            made.append(leaf)
     return jax.tree_util.tree_unflatten(shape, made)
 
 
-@cache
-def _layer(equinox: Any) -> type:
-    """The class of weightless layers of Equinox."""
+@dataclass(frozen=True)
+class Layer:
+    """A `Linear` layer without its weight, for any model that is a tree of arrays."""
 
-    class WeightlessLinear(equinox.Module):
-        """`equinox.nn.Linear` without its weight."""
+    key: Any
+    bias: Any
+    outputs: int
+    std: float
 
-        key: Any
-        bias: Any
-        outputs: int = equinox.field(static=True)
-        inputs: int = equinox.field(static=True)
+    def __call__(self, x: Any, **_: Any) -> Any:
+        """x W^T + b."""
+        y = weightless_dense(self.key, x, self.outputs, self.std)
+        return y if self.bias is None else y + self.bias[...]
 
-        def __init__(self, key: Any, of: Any) -> None:
-            size = [1 if one == "scalar" else one for one in (of.in_features, of.out_features)]
-            self.key, self.bias, (self.inputs, self.outputs) = key, of.bias, size
 
-        def __call__(self, x: Any, *, key: Any = None) -> Any:
-            y = weightless_dense(self.key, x, self.outputs, (3 * self.inputs) ** -0.5)
-            return y if self.bias is None else y + self.bias
+def _known_layers() -> dict[type, Callable[[int], float]]:
+    """The layers that are replaced, and the deviation of their weights from the number of inputs."""
+    equinox, flax = found("equinox"), found("flax.nnx")
+    if equinox is None and flax is None:
+        raise missing("weightless", "Equinox or Flax", "equinox")
+    known: dict[type, Callable[[int], float]] = {}
+    if equinox is not None:
+        known[equinox.nn.Linear] = lambda inputs: (3 * inputs) ** -0.5
+    if flax is not None:
+        known[flax.Linear] = lambda inputs: inputs**-0.5
+    return known
 
-    return WeightlessLinear
+
+def _valued(leaf: Any) -> Any:
+    """An array, of zeros where only its shape is known."""
+    return jnp.zeros(leaf.shape, leaf.dtype) if isinstance(leaf, jax.ShapeDtypeStruct) else leaf
 
 
 def _vjp(function: Callable[..., Any]) -> Any:
@@ -119,6 +142,7 @@ def _dense_backward(outputs: int, known: Any, gradient: Any) -> tuple[Any, Any]:
 
 
 if jax is not None:
+    jax.tree_util.register_dataclass(Layer, data_fields=["key", "bias"], meta_fields=["outputs", "std"])
     _dense.defvjp(_dense_forward, _dense_backward)
 
 
