@@ -26,6 +26,7 @@ OFFERED = dict(offered())
 #: Modules in which every public function and class has one.
 COMPLETE = (
     "activations",
+    "architectures",
     "attention",
     "blocks",
     "data",
@@ -38,6 +39,7 @@ COMPLETE = (
     "gaussian",
     "growth",
     "kernels",
+    "lazy",
     "networks",
     "reference",
     "stability",

@@ -112,8 +112,6 @@ class GaussianMatrix:
 
     >>> import numpy as np
     >>> from deeplimits.lazy import GaussianMatrix
-    >>> import numpy as np
-    >>> from deeplimits.lazy import GaussianMatrix
     >>> W = GaussianMatrix(50_000, 40_000, std=0.02, seed=1, name="up")
     >>> x, g = np.ones((40_000, 1)), np.ones((50_000, 1))
     >>> y = W @ x
@@ -278,7 +276,14 @@ class GaussianMatrix:
 
 
 class Transposed:
-    """The transpose of a Gaussian matrix: `W.T @ G`."""
+    """The transpose of a Gaussian matrix: `W.T @ G`.
+
+    >>> import numpy as np
+    >>> from deeplimits.lazy import GaussianMatrix
+    >>> W = GaussianMatrix(50_000, 40_000, std=0.02, seed=1)
+    >>> W.T.shape, (W.T @ np.ones(50_000)).shape, W.T.T is W
+    ((40000, 50000), (40000,), True)
+    """
 
     def __init__(self, of: GaussianMatrix) -> None:
         self.T = of

@@ -56,7 +56,20 @@ class Moments:
 
 
 class Block(ABC):
-    """A part of a network. States are (samples, width, *positions, inputs); the first axis may be 1 for all samples."""
+    """A part of a network. States are (samples, width, *positions, inputs); the first axis may be 1 for all samples.
+
+    >>> import numpy as np
+    >>> from deeplimits.architectures import Block, Linear, Network
+    >>> class Halved(Block):
+    ...     def size(self, size):
+    ...         return size
+    ...     def forward(self, x, scope):
+    ...         return x / 2, lambda g: g / 2
+    >>> run = Network(Halved(), Linear(1)).sample(np.ones((4, 1)), samples=10, seed=1, at=[0], backward=lambda y: y,
+    ...                                           observe=lambda state: state.mean(axis=1))
+    >>> run.gradients.shape
+    (10, 1, 1)
+    """
 
     #: The axes of positions that it needs; None if any will do.
     positions: ClassVar[int | None] = None
@@ -85,6 +98,11 @@ def gram(state: FloatArray) -> FloatArray:
 
     Shapes: (samples, width, ...) -> (samples, m, m).
     Raises: nothing.
+
+    >>> import numpy as np
+    >>> from deeplimits.architectures import gram, mlp
+    >>> mlp([64, 64, 64]).sample(np.eye(5, 3), samples=10, seed=1, at=[0, 1, 2], observe=gram).shape
+    (10, 3, 3, 3)
     """
     flat = np.asarray(state).reshape(*np.shape(state)[:2], -1)
     return flat.swapaxes(1, 2) @ flat / flat.shape[1]

@@ -31,6 +31,12 @@ class Gradients(NamedTuple):
 
     Shapes: states and gradients (samples, layers?, ...) at the same layers: the gradient with respect to the state
         there. parameters: by name, the squared norm of the gradient with respect to a matrix or a vector, (samples,).
+
+    >>> import numpy as np
+    >>> from deeplimits.architectures import mlp
+    >>> run = mlp([8, 8, 2]).sample(np.ones((3, 1)), samples=5, seed=1, at=[1, 2], backward=True)
+    >>> run.states.shape, run.gradients.shape, sorted(run.parameters)
+    ((5, 2, 8, 1), (5, 2, 8, 1), ['0/0/0/weight', '1/0/0/weight', '2/0/0/weight'])
     """
 
     states: FloatArray

@@ -27,6 +27,12 @@ class Attention(Block):
     Source: Vaswani et al. 2017; Noci et al. 2023, shaped attention; Su et al. 2021, rotary positions; Ainslie et
         al. 2023, shared keys.
     Raises: ValueError that names the argument, its value and what is allowed.
+
+    >>> import numpy as np
+    >>> from deeplimits.architectures import Attention, Network, Residual, RMSNorm
+    >>> block = Residual(RMSNorm(), Attention(heads=4, causal=True, key_heads=2, rotary=10_000.0))
+    >>> Network(block).sample(np.ones((16, 5, 1)), samples=3, seed=1).shape  # width, positions, inputs
+    (3, 16, 5, 1)
     """
 
     positions: ClassVar[int | None] = 1

@@ -21,6 +21,10 @@ class Sequence(Block):
     """Blocks one after the other, as one block.
 
     Raises: ValueError for what is not a block.
+
+    >>> from deeplimits.architectures import Elementwise, Linear, Network, sequence
+    >>> Network(sequence(Linear(8), Elementwise("relu")), Linear(1)).depth
+    2
     """
 
     def __init__(self, *blocks: Block) -> None:
@@ -77,6 +81,11 @@ class Residual(Sequence):
 
     Source: He et al. 2016; Hayou 2023, 1/sqrt(L); Radford et al. 2019, 1/sqrt(2L) for pairs of branches.
     Raises: ValueError for an unknown scale, and for a branch that changes the shape.
+
+    >>> from deeplimits.architectures import Elementwise, Linear, Network, Residual, repeat
+    >>> branch = Residual(Elementwise("relu"), Linear(8), scale="1/sqrt(L)")
+    >>> Network(repeat(50, branch)).sample([[1.0]] * 8, samples=10, seed=1, at=[0, 25, 50]).shape
+    (10, 3, 8, 1)
     """
 
     def __init__(
@@ -119,6 +128,11 @@ class Repeat(Sequence):
     In a `Network` each repetition is a layer.
 
     Raises: ValueError for a depth that is not positive.
+
+    >>> from deeplimits.architectures import Elementwise, Linear, Network, repeat
+    >>> recurrent = Network(repeat(10, Elementwise("tanh"), Linear(8), tied=True))
+    >>> recurrent.depth, recurrent.size((8, 1)).parameters
+    (10, 64)
     """
 
     def __init__(self, depth: int, *blocks: Block, tied: bool = False) -> None:
@@ -163,12 +177,22 @@ class Repeat(Sequence):
 
 
 def sequence(*blocks: Block) -> Sequence:
-    """Blocks one after the other, as one layer."""
+    """Blocks one after the other, as one layer.
+
+    >>> from deeplimits.architectures import Elementwise, Linear, Network, repeat, sequence
+    >>> Network(repeat(4, Linear(8), Elementwise("relu")), sequence(Linear(8), Elementwise("relu"))).depth
+    5
+    """
     return Sequence(*blocks)
 
 
 def repeat(depth: int, *blocks: Block, tied: bool = False) -> Repeat:
-    """Blocks repeated: as many layers of a `Network`."""
+    """Blocks repeated: as many layers of a `Network`.
+
+    >>> from deeplimits.architectures import Linear, Network, repeat
+    >>> Network(repeat(3, Linear(8))).depth
+    3
+    """
     return Repeat(depth, *blocks, tied=tied)
 
 

@@ -25,6 +25,12 @@ class Convolution(Block):
 
     Source: as `Linear`.
     Raises: ValueError that names the argument, its value and what is allowed.
+
+    >>> import numpy as np
+    >>> from deeplimits.architectures import Convolution, Network
+    >>> network = Network(Convolution(8, kernel=3, stride=2, gain="he"))
+    >>> network.sample(np.ones((3, 6, 6, 1)), samples=5, seed=1).shape  # channels, rows, columns, inputs
+    (5, 8, 3, 3, 1)
     """
 
     positions: ClassVar[int | None] = 2
@@ -114,7 +120,13 @@ class Convolution(Block):
 
 @dataclass(frozen=True)
 class Flatten(Block):
-    """The rows and columns of an image as positions of a sequence."""
+    """The rows and columns of an image as positions of a sequence.
+
+    >>> import numpy as np
+    >>> from deeplimits.architectures import Attention, Flatten, Network
+    >>> Network(Flatten(), Attention(heads=2)).sample(np.ones((4, 3, 3, 1)), samples=5, seed=1).shape
+    (5, 4, 9, 1)
+    """
 
     positions: ClassVar[int | None] = 2
 
@@ -136,7 +148,13 @@ class Flatten(Block):
 
 @dataclass(frozen=True)
 class Pool(Block):
-    """The mean over all positions of an image or a sequence."""
+    """The mean over all positions of an image or a sequence.
+
+    >>> import numpy as np
+    >>> from deeplimits.architectures import Flatten, Network, Pool
+    >>> Network(Flatten(), Pool()).sample(np.arange(4.0).reshape(1, 2, 2, 1), samples=1, seed=1)
+    array([[[1.5]]])
+    """
 
     def size(self, size: Size) -> Size:
         """The size after this block."""
@@ -168,6 +186,11 @@ class ClassToken(Block):
     """One more position in front of all others, of parameters that start at zero.
 
     Source: Devlin et al. 2019; Dosovitskiy et al. 2021.
+
+    >>> import numpy as np
+    >>> from deeplimits.architectures import ClassToken, Network
+    >>> Network(ClassToken()).sample(np.ones((4, 9, 1)), samples=5, seed=1).shape
+    (5, 4, 10, 1)
     """
 
     positions: ClassVar[int | None] = 1
@@ -197,6 +220,11 @@ class Position(Block):
     """The state at one position of a sequence, -1 for the last.
 
     Raises: ValueError for a position that is not there.
+
+    >>> import numpy as np
+    >>> from deeplimits.architectures import Network, Position
+    >>> Network(Position(-1)).sample(np.arange(4.0).reshape(1, 4, 1), samples=1, seed=1)
+    array([[[3.]]])
     """
 
     positions: ClassVar[int | None] = 1

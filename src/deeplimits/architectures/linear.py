@@ -32,6 +32,10 @@ def critical_gain(activation: object) -> float:
     Law: Gauss quadrature; sqrt(2) for ReLU and sqrt(2) / (s_plus^2 + s_minus^2)^(1/2) for rectifiers.
     Source: Schoenholz et al. 2017, the boundary between order and chaos at unit variance.
     Raises: ValueError for an unknown activation, and for one without derivative.
+
+    >>> from deeplimits.architectures import critical_gain
+    >>> round(critical_gain("relu") ** 2, 9)
+    2.0
     """
     function = resolved(activation)
     if not isinstance(function, Given):
@@ -144,6 +148,12 @@ class Linear(Block):
     Law: exact for Gaussian weights. PyTorch's default is uniform: its law is this one only as the width grows.
     Source: LeCun et al. 1998; Glorot and Bengio 2010; He et al. 2015; PyTorch, nn.Linear.reset_parameters.
     Raises: ValueError for a width that is not positive, an unknown gain, both gain and std.
+
+    >>> import numpy as np
+    >>> from deeplimits.architectures import Linear, Network
+    >>> outputs = Network(Linear(1, gain=3.0)).sample(np.ones((50, 1)), samples=10_000, seed=1)
+    >>> bool(abs(outputs.std() - 3) < 0.1)
+    True
     """
 
     width: int
@@ -195,6 +205,10 @@ class Gated(Block):
 
     Source: Dauphin et al. 2017; Shazeer 2020.
     Raises: as `Linear` and `Elementwise`.
+
+    >>> from deeplimits.architectures import Gated, Linear, Network
+    >>> Network(Gated(64, "silu"), Linear(16)).size((16, 1)).parameters
+    3072
     """
 
     width: int

@@ -18,6 +18,12 @@ class Loss:
 
     Shapes: states (samples, outputs, ..., inputs) -> gradients of the same shape; `value` -> (samples,). `part` gives
         the loss of some of the inputs.
+
+    >>> import numpy as np
+    >>> from deeplimits.architectures import squared
+    >>> loss = squared([[1.0, 0.0]])  # targets of two inputs
+    >>> loss.value(np.ones((1, 1, 2))), loss(np.ones((1, 1, 2)))
+    (array([0.25]), array([[[0. , 0.5]]]))
     """
 
     both: Callable[[FloatArray], tuple[FloatArray, FloatArray]]
@@ -37,6 +43,11 @@ def squared(targets: ArrayLike) -> Loss:
 
     Shapes: targets (outputs, ..., inputs), as a last state without samples.
     Raises: ValueError for targets that are not finite; when it is called, for states of another shape.
+
+    >>> import numpy as np
+    >>> from deeplimits.architectures import squared
+    >>> squared([[1.0, 0.0]]).value(np.zeros((1, 1, 2)))
+    array([0.25])
     """
     wanted = _checks.numbers("targets", targets, 2)
     if not np.all(np.isfinite(wanted)):
@@ -56,6 +67,12 @@ def cross_entropy(labels: ArrayLike) -> Loss:
 
     Shapes: labels (inputs,) or (positions, inputs), whole numbers from 0 to outputs - 1.
     Raises: ValueError when it is called, for states of another shape and labels out of range.
+
+    >>> import numpy as np
+    >>> from deeplimits.architectures import cross_entropy
+    >>> loss = cross_entropy([0, 3])  # labels of two inputs
+    >>> bool(np.isclose(loss.value(np.zeros((1, 4, 2))), np.log(4)).all())
+    True
     """
     wanted = np.atleast_1d(np.asarray(labels))
     if not np.issubdtype(wanted.dtype, np.integer) or not wanted.size or wanted.min() < 0:

@@ -21,6 +21,11 @@ class SGD:
 
     Source: Polyak 1964; Sutskever et al. 2013; PyTorch, torch.optim.SGD.
     Raises: ValueError for a rate that is not positive, momentum outside [0, 1), a negative decay.
+
+    >>> from deeplimits.architectures import SGD, mlp, squared, train
+    >>> rule = SGD(rate=0.05, momentum=0.9, decay=1e-3)
+    >>> train(mlp([50, 1]), [[1.0]], squared([[1.0]]), rule, steps=3, samples=2, seed=1).losses.shape
+    (2,)
     """
 
     rate: float
@@ -86,6 +91,10 @@ class Adam:
 
     Source: Kingma and Ba 2015; Loshchilov and Hutter 2019; PyTorch, torch.optim.AdamW.
     Raises: ValueError for a rate that is not positive, betas outside [0, 1), a negative epsilon or decay.
+
+    >>> from deeplimits.architectures import Adam, mlp, squared, train
+    >>> train(mlp([50, 1]), [[1.0]], squared([[1.0]]), Adam(0.01), steps=3, samples=2, seed=1).losses.shape
+    (2,)
     """
 
     rate: float

@@ -53,6 +53,12 @@ class Elementwise(Block):
 
     Shapes: callables map arrays to arrays of the same shape. Shaped activations take the width of the state.
     Raises: ValueError for an unknown name; on the way back for a callable without derivative.
+
+    >>> import numpy as np
+    >>> from deeplimits.architectures import Elementwise, Linear, Network
+    >>> ripple = Elementwise(np.sin, np.cos)  # a callable and its derivative
+    >>> Network(Linear(5), ripple, Elementwise("gelu")).sample(np.ones((3, 2)), samples=10, seed=1).shape
+    (10, 5, 2)
     """
 
     function: object
@@ -111,6 +117,12 @@ class RMSNorm(Block):
 
     Source: Zhang and Sennrich 2019.
     Raises: ValueError for a negative epsilon.
+
+    >>> import numpy as np
+    >>> from deeplimits.architectures import Network, RMSNorm
+    >>> state = Network(RMSNorm()).sample([[3.0], [4.0]], samples=1, seed=1)
+    >>> bool(np.isclose(np.mean(state**2), 1))
+    True
     """
 
     epsilon: float = 1e-6
@@ -155,6 +167,12 @@ class LayerNorm(Block):
 
     Source: Ba, Kiros and Hinton 2016.
     Raises: ValueError for a negative epsilon.
+
+    >>> import numpy as np
+    >>> from deeplimits.architectures import LayerNorm, Network
+    >>> state = Network(LayerNorm()).sample([[3.0], [4.0], [8.0]], samples=1, seed=1)
+    >>> bool(np.isclose(state.mean(), 0)), bool(np.isclose(state.std(), 1))
+    (True, True)
     """
 
     epsilon: float = 1e-5

@@ -44,6 +44,10 @@ def mlp(
 
     Source: He et al. 2015, the gain of the default.
     Raises: ValueError as `Linear` and `Elementwise`, and for no widths.
+
+    >>> from deeplimits.architectures import mlp
+    >>> mlp([1024, 1024, 10], "gelu", gain="critical").size((784, 1)).parameters
+    1861632
     """
     if not isinstance(gain, str):
         real("gain", gain, least=0)
@@ -70,6 +74,11 @@ def resnet(
 
     Source: Hayou 2023.
     Raises: ValueError as `Linear`, `Elementwise` and `Residual`.
+
+    >>> import numpy as np
+    >>> from deeplimits.architectures import resnet
+    >>> resnet(width=32, depth=100).sample(np.ones((3, 2)), samples=10, seed=1).shape
+    (10, 1, 2)
     """
     return Network(
         Linear(width),
@@ -91,6 +100,10 @@ def pre_norm_mlp(
 
     Source: the feed-forward half of pre-norm transformers, Xiong et al. 2020.
     Raises: ValueError as `Linear`, `Elementwise` and `Residual`.
+
+    >>> from deeplimits.architectures import pre_norm_mlp
+    >>> pre_norm_mlp(width=32, depth=6, scale="1/sqrt(L)").depth
+    9
     """
     branch = (
         RMSNorm(),
@@ -110,6 +123,10 @@ def gpt2(size: str = "small", *, readout: bool = True) -> Network:
     Source: Radford et al. 2019: the factor, one over the root of the number of residual layers. The other constants are
         those of the released code, which leaves this factor out.
     Raises: ValueError for an unknown size.
+
+    >>> from deeplimits.architectures import gpt2
+    >>> f"{gpt2('xl').size((8, 1)).parameters:,}"  # 8 tokens of one sequence
+    '1,557,611,200'
     """
     depth, width, heads = _known("size", size, GPT2)
     return _gpt(depth, width, heads, GPT2_VOCABULARY, 1024, readout)
@@ -123,6 +140,10 @@ def gpt3(*, readout: bool = True) -> Network:
 
     Source: Brown et al. 2020, table 2.1.
     Raises: nothing.
+
+    >>> from deeplimits.architectures import gpt3
+    >>> gpt3().size((8, 1)).shape
+    (50257, 8, 1)
     """
     return _gpt(96, 12288, 96, GPT2_VOCABULARY, 2048, readout)
 
@@ -135,6 +156,10 @@ def llama(size: str = "7b", *, readout: bool = True) -> Network:
 
     Source: Touvron et al. 2023.
     Raises: ValueError for an unknown size.
+
+    >>> from deeplimits.architectures import llama
+    >>> llama("70b", readout=False).size((8, 1)).shape
+    (8192, 8, 1)
     """
     depth, width, heads, key_heads, gated, vocabulary = _known("size", size, LLAMA)
     epsilon = 1e-5 if size == "70b" else 1e-6
@@ -153,6 +178,10 @@ def vit(size: str = "base", patch: int = 16, pixels: int = 224, classes: int = 1
     Law: the published matrices are uniform and truncated normal; this is their law only as the width grows.
     Source: Dosovitskiy et al. 2021; the constants are those of the released code.
     Raises: ValueError for an unknown size and patches that do not fit.
+
+    >>> from deeplimits.architectures import vit
+    >>> vit("base").size((3, 224, 224, 1)).shape
+    (1000, 1)
     """
     depth, width, heads, hidden = _known("size", size, VIT)
     if whole("pixels", pixels) % whole("patch", patch):

@@ -18,6 +18,12 @@ class Embedding(Block):
 
     Shapes: (tokens, inputs) or (inputs,), numbers below `vocabulary`, to (width, tokens, inputs).
     Raises: ValueError for numbers outside the vocabulary.
+
+    >>> import numpy as np
+    >>> from deeplimits.architectures import Embedding, Network
+    >>> state = Network(Embedding(vocabulary=100, width=8)).sample([3, 5, 3], samples=2, seed=1)
+    >>> state.shape, bool(np.all(state[:, :, 0] == state[:, :, 2]))
+    ((2, 8, 3), True)
     """
 
     vocabulary: int
@@ -79,6 +85,11 @@ class Positions(Block):
     """A Gaussian vector for each position, added to the state, the same for all inputs.
 
     Raises: ValueError for a state without positions, and for more of them than `length`.
+
+    >>> import numpy as np
+    >>> from deeplimits.architectures import Network, Positions
+    >>> Network(Positions(length=10)).sample(np.zeros((8, 3, 1)), samples=2, seed=1).shape
+    (2, 8, 3, 1)
     """
 
     positions: ClassVar[int | None] = 1
@@ -123,6 +134,11 @@ class Readout(Block):
 
     Raises: ValueError for a vocabulary that is not positive; when it runs, unless an `Embedding` of that name,
         vocabulary and width comes first.
+
+    >>> from deeplimits.architectures import Embedding, Network, Readout
+    >>> network = Network(Embedding(100, 8, name="tokens"), Readout(100, "tokens"))
+    >>> network.sample([3, 5], samples=2, seed=1).shape, network.size((2,)).parameters
+    ((2, 100, 2), 800)
     """
 
     vocabulary: int

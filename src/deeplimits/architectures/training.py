@@ -23,6 +23,11 @@ class Training(NamedTuple):
 
     Shapes: losses (samples, times?) on all inputs; outputs (samples, times?, ...), the last states at the watched
         inputs.
+
+    >>> from deeplimits.architectures import SGD, mlp, squared, train
+    >>> history = train(mlp([50, 1]), [[1.0]], squared([[1.0]]), SGD(0.05), steps=3, samples=2, seed=1, at=[0, 3])
+    >>> history.losses.shape, history.outputs.shape
+    ((2, 2), (2, 2, 1, 1))
     """
 
     losses: FloatArray
@@ -57,6 +62,12 @@ def train(
     Source: ours; see `deeplimits.lazy`.
     Raises: ValueError for arguments out of range, a loss for other inputs, a start for each network;
         FloatingPointError when training diverges.
+
+    >>> import numpy as np
+    >>> from deeplimits.architectures import SGD, mlp, squared, train
+    >>> history = train(mlp([50, 1]), [[1.0]], squared([[1.0]]), SGD(0.05), steps=20, samples=2, seed=1, at=[0, 20])
+    >>> bool(np.all(history.losses[:, 1] < history.losses[:, 0]))
+    True
     """
     steps, samples = whole("steps", steps, least=0), whole("samples", samples)
     whole("first", first, least=0, most=MOST_SAMPLES - samples)
