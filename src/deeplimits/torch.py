@@ -62,7 +62,8 @@ def weightless(
         of transformers' GPT-2 and Llama, `nn.Embedding`). PyTorch's defaults for linear and convolutional layers and
         for attention are uniform: the law of a layer's outputs is then right as its inputs grow in number only, their
         means and covariances always. Biases are drawn as the module would. `law` maps (name of a parameter, parameter)
-        to another deviation, or None for this rule. `method` and `precision` as for `lazy.GaussianMatrix`.
+        to another deviation, or None for this rule. Orthogonal initialisation cannot be seen in a module and is not
+        followed. `method` and `precision` as for `lazy.GaussianMatrix`.
     Source: ours; the rules are PyTorch's reset_parameters and transformers' _init_weights.
     Raises: ImportError without PyTorch; ValueError for a matrix of unknown law, for layers that are not supported, for
         a module that is no `nn.Module`.

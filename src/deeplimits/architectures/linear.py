@@ -146,6 +146,7 @@ class Linear(Block):
     their parameters. `rate` multiplies the learning rate.
 
     Law: exact for Gaussian weights. PyTorch's default is uniform: its law is this one only as the width grows.
+        Orthogonal matrices have another law at any width and are not offered.
     Source: LeCun et al. 1998; Glorot and Bengio 2010; He et al. 2015; PyTorch, nn.Linear.reset_parameters.
     Raises: ValueError for a width that is not positive, an unknown gain, both gain and std.
 
