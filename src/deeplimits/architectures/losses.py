@@ -35,7 +35,7 @@ class Loss:
 
     def value(self, y: FloatArray) -> FloatArray:
         """The loss of each network."""
-        return self.both(y)[0]
+        return self.both(_checks.numbers("y", y, 2))[0]
 
 
 def squared(targets: ArrayLike) -> Loss:
@@ -55,7 +55,7 @@ def squared(targets: ArrayLike) -> Loss:
 
     def both(y: FloatArray) -> tuple[FloatArray, FloatArray]:
         if y.shape[1:] != wanted.shape:
-            raise ValueError(f"targets must have the shape of the last state {y.shape[1:]}, got {wanted.shape}")
+            raise ValueError(f"the last state y must have the shape of the targets {wanted.shape}, got {y.shape[1:]}")
         error = (y - wanted) / wanted.shape[-1]
         return np.sum((error * (y - wanted)).reshape(len(y), -1), axis=1) / 2, error
 
@@ -74,7 +74,10 @@ def cross_entropy(labels: ArrayLike) -> Loss:
     >>> bool(np.isclose(loss.value(np.zeros((1, 4, 2))), np.log(4)).all())
     True
     """
-    wanted = np.atleast_1d(np.asarray(labels))
+    try:
+        wanted = np.atleast_1d(np.asarray(labels))
+    except ValueError:  # rows of unequal length
+        wanted = np.zeros(0)
     if not np.issubdtype(wanted.dtype, np.integer) or not wanted.size or wanted.min() < 0:
         raise ValueError(f"labels must be whole numbers >= 0, got {labels!r}")
 

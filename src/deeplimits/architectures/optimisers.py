@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._checks import FloatArray, real
+from .._checks import FloatArray, real, sequence
 from ..lazy import DENSE_SHARE
 from ._parameters import Vector, Weight
 
@@ -104,6 +104,8 @@ class Adam:
 
     def __post_init__(self) -> None:
         real("rate", self.rate, above=0)
+        if len(sequence("betas", self.betas, "number")) != 2:
+            raise ValueError(f"betas must be two numbers, got {self.betas!r}")
         for beta in self.betas:
             if real("betas", beta, least=0) >= 1:
                 raise ValueError(f"betas must be numbers >= 0 and < 1, got {self.betas!r}")

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from .._checks import choice, real, sequence, whole
+from .._checks import choice, flag, real, sequence, whole
 from ._block import Block
 from .attention import Attention
 from .composite import Residual, repeat
@@ -122,14 +122,14 @@ def gpt2(size: str = "small", *, readout: bool = True) -> Network:
 
     Source: Radford et al. 2019: the factor, one over the root of the number of residual layers. The other constants are
         those of the released code, which leaves this factor out.
-    Raises: ValueError for an unknown size.
+    Raises: ValueError for an unknown size, and for a readout that is no truth value.
 
     >>> from deeplimits.architectures import gpt2
     >>> f"{gpt2('xl').size((8, 1)).parameters:,}"  # 8 tokens of one sequence
     '1,557,611,200'
     """
     depth, width, heads = _known("size", size, GPT2)
-    return _gpt(depth, width, heads, GPT2_VOCABULARY, 1024, readout)
+    return _gpt(depth, width, heads, GPT2_VOCABULARY, 1024, flag("readout", readout))
 
 
 def gpt3(*, readout: bool = True) -> Network:
@@ -139,13 +139,13 @@ def gpt3(*, readout: bool = True) -> Network:
     the same for inputs that fit into a band. "The same initialisation" as GPT-2.
 
     Source: Brown et al. 2020, table 2.1.
-    Raises: nothing.
+    Raises: ValueError for a readout that is no truth value.
 
     >>> from deeplimits.architectures import gpt3
     >>> gpt3().size((8, 1)).shape
     (50257, 8, 1)
     """
-    return _gpt(96, 12288, 96, GPT2_VOCABULARY, 2048, readout)
+    return _gpt(96, 12288, 96, GPT2_VOCABULARY, 2048, flag("readout", readout))
 
 
 def llama(size: str = "7b", *, readout: bool = True) -> Network:
@@ -155,7 +155,7 @@ def llama(size: str = "7b", *, readout: bool = True) -> Network:
     configuration. Layers are: embedding, one for each block, the last norm, the read-out.
 
     Source: Touvron et al. 2023.
-    Raises: ValueError for an unknown size.
+    Raises: ValueError for an unknown size, and for a readout that is no truth value.
 
     >>> from deeplimits.architectures import llama
     >>> llama("70b", readout=False).size((8, 1)).shape
@@ -165,7 +165,7 @@ def llama(size: str = "7b", *, readout: bool = True) -> Network:
     epsilon = 1e-5 if size == "70b" else 1e-6
     attention = Residual(RMSNorm(epsilon), Attention(heads, causal=True, std=0.02, key_heads=key_heads, rotary=10000.0))
     units = Residual(RMSNorm(epsilon), Gated(gated, "silu", std=0.02), Linear(width, std=0.02))
-    last = [Linear(vocabulary, std=0.02)] if readout else []
+    last = [Linear(vocabulary, std=0.02)] if flag("readout", readout) else []
     return Network(Embedding(vocabulary, width), repeat(depth, attention, units), RMSNorm(epsilon), *last)
 
 
@@ -184,6 +184,7 @@ def vit(size: str = "base", patch: int = 16, pixels: int = 224, classes: int = 1
     (1000, 1)
     """
     depth, width, heads, hidden = _known("size", size, VIT)
+    whole("classes", classes)
     if whole("pixels", pixels) % whole("patch", patch):
         raise ValueError(f"patch must divide pixels={pixels}, got {patch}")
     attention = Residual(LayerNorm(1e-6), Attention(heads, gain="xavier", bias=0.0))

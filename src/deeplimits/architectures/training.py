@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _checks
-from .._checks import FloatArray, whole
+from .._checks import FloatArray, shown, whole
 from ..gaussian import MOST_SAMPLES
 from ._parameters import Store, Vector
 from ._sampling import ROOM
@@ -60,8 +60,8 @@ def train(
         inputs; with it, that many in their order, round and round. Sample i depends only on (seed, first + i), to
         rounding, and begins as the networks of `Network.sample` do with this seed and a `method`.
     Source: ours; see `deeplimits.lazy`.
-    Raises: ValueError for arguments out of range, a loss for other inputs, a start for each network;
-        FloatingPointError when training diverges.
+    Raises: ValueError for arguments out of range, what is no network or optimiser, a loss for other inputs, a start
+        for each network; FloatingPointError when training diverges.
 
     >>> import numpy as np
     >>> from deeplimits.architectures import SGD, mlp, squared, train
@@ -69,6 +69,9 @@ def train(
     >>> bool(np.all(history.losses[:, 1] < history.losses[:, 0]))
     True
     """
+    for name, value, kinds in (("network", network, (Network,)), ("optimiser", optimiser, (SGD, Adam))):
+        if not isinstance(value, kinds):
+            raise ValueError(f"{name} must be {' or '.join(kind.__name__ for kind in kinds)}, got {shown(value)}")
     steps, samples = whole("steps", steps, least=0), whole("samples", samples)
     whole("first", first, least=0, most=MOST_SAMPLES - samples)
     x, sizes = network._start(initial, 1)
