@@ -25,7 +25,7 @@ endef
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: book check test claim mutants sharpness archive pdf lab bench clean help lock alone
+.PHONY: book check test claim mutants harden sharpness archive pdf lab bench clean help lock alone
 
 GOALS := $(or $(MAKECMDGOALS),book)
 ALONE := $(if $(wildcard $(VENV)/.book),$(PY),$(PYTHON)) -m bookbuild.alone
@@ -73,6 +73,9 @@ claim: $(VENV)/.book ## check one claim again: make claim ID=its-name (PROFILE=f
 
 mutants: $(VENV)/.test ## plant errors one at a time and see which the tests notice (ONLY=one file, by name)
 	@$(PY) -m tests.mutations --jobs $(JOBS) --only '$(ONLY)'
+
+harden: $(VENV)/.test ## kill, interrupt, starve and double builds at random moments, an hour at most, and count what holds
+	@$(PY) -m tests.harden
 
 sharpness: book ## print what each check accepts, the bluntest first
 	@$(PY) -m bookbuild.audit --profile $(PROFILE)

@@ -104,7 +104,7 @@ def test_the_locks_hold_what_the_package_asks_for():
 
 def test_help_lists_the_targets():
     said = Project(ROOT).make("help").stdout
-    for target in ("book", "check", "test", "claim", "archive", "lab", "bench", "clean", "help"):
+    for target in ("book", "check", "test", "claim", "harden", "archive", "lab", "bench", "clean", "help"):
         assert f"make {target} " in said
 
 
