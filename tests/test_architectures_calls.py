@@ -34,6 +34,7 @@ from deeplimits.architectures import (
     sequence,
     vit,
 )
+from deeplimits.architectures.linear import Law
 from deeplimits.attention import ShapedAttention
 from deeplimits.blocks import Blocks, ConvBlocks
 from deeplimits.networks import ResNet, ShapedMLP
@@ -138,6 +139,12 @@ def test_kernels_of_layers_follow_the_arc_cosine():
 def test_critical_gains_are_known_in_closed_form(name, gain):
     # E erf'(g)^2 = 4/pi E exp(-2 g^2) = 4 / (pi sqrt(5))
     assert critical_gain(name) == pytest.approx(gain or (np.pi * 5**0.5 / 4) ** 0.5, rel=1e-9)
+
+
+@pytest.mark.parametrize("inputs", [1, 7, 768])
+def test_a_bias_of_torch_is_uniform_up_to_the_root_of_the_inputs(inputs):
+    edge = inputs**-0.5
+    assert Law(bias="torch").bias_deviation(inputs) == pytest.approx(stats.uniform(-edge, 2 * edge).std())
 
 
 def smallest_p(a, b):

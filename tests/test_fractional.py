@@ -171,6 +171,8 @@ def test_infinite_width_has_its_closed_forms():
     assert identity == pytest.approx(2 * (1 + 1 / 12) ** times)  # a martingale
     rectified = FractionalResNet(Blocks(relu(), linear()), 1, 12, 0.5).infinite_width()
     assert np.diag(rectified) == pytest.approx((1 + 0.5 / 12) ** np.arange(13))
+    wide = FractionalResNet(Blocks(relu(), linear()), 5, 12, 0.5).infinite_width()
+    assert wide == pytest.approx(rectified), "the width of the network plays no part"
     # With shared weights a row of (I + W/L)^L has squared entries that sum to those of the binomial coefficients / L^k.
     binomials = [np.prod((12 - np.arange(k)) / 12 / np.arange(1, k + 1)) for k in range(13)]
     shared = FractionalResNet(Blocks(linear(), linear()), 1, 12, 1).infinite_width()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from scipy import stats
-from scipy.integrate import quad
+from scipy.integrate import quad, solve_ivp
 
 from deeplimits import attention, densities, fractional, gaussian, growth, stability
 from deeplimits.activations import derivatives, linear, plain, programs, relu, shaped_relu, smooth
@@ -13,7 +13,9 @@ from deeplimits.diffusions import CovarianceSDE, NormSDE, ResidualSDE, SingularS
 from deeplimits.diffusions.unshaped import PLATEAU
 from deeplimits.gaussian import LAYERS, Address
 from deeplimits.kernels import ResidualKernel, _expectations
-from deeplimits.loops import elementwise, program_rows
+from deeplimits.loops import elementwise, flow, program_rows
+from deeplimits.loops import smooth as curved
+from deeplimits.loops.lanes import LANES
 from deeplimits.networks import ShapedMLP, UnshapedChain, gaussian_start
 from deeplimits.networks.unshaped import one_layer_moments
 
@@ -238,3 +240,29 @@ def test_a_small_difference_is_carried_by_the_derivative_in_the_middle():
     elementwise.evaluate(function, values, units, 1, 0, count, room)
     exact = (np.sin(x + e) - np.sin(x)) / e
     assert np.abs(values[1] / 1e-3 - exact).max() < 1e-5
+
+
+def test_the_drift_of_two_curved_inputs_is_solved_to_the_second_order():
+    """A step without noise against the equation: its error falls with the third power of its length."""
+    phi, start, times = smooth("softplus", a=0.8), np.array([[0.7, 0.3], [0.3, 0.4]]), (0.2, 0.1, 0.05)
+    b, _, bend = phi.limit
+    errors = []
+
+    def moves(_, v):
+        return phi.covariance_drift(v.reshape(2, 2)).ravel()
+
+    for time in times:
+        V, room = np.repeat(start[:, :, None], LANES, axis=2), np.empty((2, 2, LANES))
+        curved._drift(V, room[0], room[1], np.full(LANES, np.inf), 0.0, b, bend / 4, time)
+        exact = solve_ivp(moves, (0, time), start.ravel(), "DOP853", rtol=1e-12, atol=1e-14).y[:, -1]
+        errors.append(abs(V[1, 0, 0] - exact[1]))
+        assert V[[0, 1], [0, 1], 0] == pytest.approx(exact[[0, 3]], rel=1e-10)
+    assert np.log2(np.divide(errors[:-1], errors[1:])) == pytest.approx([3, 3], abs=0.1)
+
+
+@pytest.mark.parametrize("corrected", [False, True])
+def test_the_flow_of_a_correlation_starts_with_its_drift(corrected):
+    phi, rho, time = shaped_relu(0.5, -1), np.array([-1, -0.6, 0.2, 0.9]), 1e-5
+    ratio = flow.ratio_flow((1 + rho) / (1 - rho), phi.gap2, time, corrected)
+    speed = ((ratio - 1) / (ratio + 1) - rho) / time
+    assert speed == pytest.approx(phi.drift(rho) + corrected * rho * (1 - rho**2) / 2, abs=2e-5)

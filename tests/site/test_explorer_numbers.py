@@ -83,6 +83,26 @@ def test_normal_numbers_are_normal(page):
     assert abs(product) < 5 * np.sqrt(4_000_000)
 
 
+def test_the_tail_of_the_normal_numbers_is_that_of_the_law(page):
+    # Beyond the place where the ziggurat draws its tail apart: how many, and how far beyond.
+    start, samples = 3.6541528853610088, 40_000_000
+    count, excess = page.evaluate(
+        """async (start) => {
+          let count = 0, excess = 0;
+          for (let seed = 1; seed <= 10; seed++) {
+            const x = await window.deepLimits.explorers[0].call("normals", {samples: 4e6, seed});
+            for (const one of x) if (Math.abs(one) > start) { count++; excess += Math.abs(one) - start; }
+          }
+          return [count, excess];
+        }""",
+        start,
+    )
+    share, hazard = 2 * stats.norm.sf(start), stats.norm.pdf(start) / stats.norm.sf(start)
+    assert abs(count - samples * share) < 4.5 * np.sqrt(samples * share)
+    spread = np.sqrt(1 + start * hazard - hazard**2)
+    assert abs(excess / count - (hazard - start)) < 4.5 * spread / np.sqrt(count)
+
+
 def test_another_seed_gives_other_numbers(call):
     first, again, other = (call("normals", samples=100, seed=seed) for seed in (3, 3, 4))
     assert first == again and not np.any(np.isin(first, other))
