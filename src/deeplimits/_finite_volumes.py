@@ -13,11 +13,11 @@ from math import factorial
 from typing import Any
 
 import numpy as np
-from scipy.integrate import solve_ivp
 from scipy.linalg import solve_banded
 from scipy.special import exprel
 
 from ._checks import FloatArray
+from ._equations import solve_ivp
 
 #: Standard deviations of Brownian motion that a grid reaches on either side.
 REACH = 8.3

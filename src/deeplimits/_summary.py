@@ -267,6 +267,7 @@ class Summary:
         return self.tally.histogram
 
 
+@np.errstate(under="ignore")  # the least share above 0 is subnormal
 def _inverse(below: FloatArray, edges: FloatArray, p: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Where the shares below the edges reach p, and how far a sample in that bin can be."""
     p = np.clip(p, np.nextafter(below[0], 1), below[-1])

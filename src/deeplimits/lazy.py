@@ -222,6 +222,7 @@ class GaussianMatrix:
         Y = Y[..., 0] if flat else Y
         return Y[0] if self.samples is None else Y
 
+    @np.errstate(under="ignore")
     def _answer(self, X: FloatArray, *, from_left: bool) -> FloatArray:
         finite = np.isfinite(np.einsum("snm,snm->s", X, X))
         if not finite.all():

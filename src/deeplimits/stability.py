@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special, stats
-from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
 
 from . import densities
 from ._checks import FloatArray, real, reals, shown
+from ._equations import solve_ivp
 from .activations import ActivationLike, derivatives, expressions, formula
 from .densities._norm import strength
 

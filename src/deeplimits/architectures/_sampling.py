@@ -116,7 +116,8 @@ class Sampler:
             over_samples(piece, self.run.samples - 1, self.run.threads if self.rows > 1 else 1)
 
     def _chunk(self, rows: slice, first: int) -> None:
-        with np.errstate(over="ignore", invalid="ignore"):  # a network that overflows is marked, not a warning
+        # a network that overflows is marked, not a warning
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
             self._forward(rows, first)
 
     def _forward(self, rows: slice, first: int) -> None:

@@ -84,7 +84,8 @@ def train(
     found = []
     for low in range(0, samples, rows):
         store = Store(_checks.seed(seed), first + low, min(rows, samples - low), None, precision, method)
-        with np.errstate(over="ignore", invalid="ignore"):  # what diverges is an error, and no warning before it
+        # what diverges is an error, and no warning before it
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
             found.append(_chunk(network, store, x, seen, loss, optimiser, size, wanted, steps))
     losses, outputs = (np.concatenate(parts) for parts in zip(*found, strict=True))
     return Training(losses, outputs) if has_axis else Training(losses[:, 0], outputs[:, 0])

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.integrate import solve_ivp
 from scipy.stats import norm
 
 from .._checks import FloatArray, real, shown
+from .._equations import solve_ivp
 from .._finite_volumes import REACH, evolve, normal_start
 from ..activations import ActivationLike, angle_defect, angle_of, shaped
 from ._laws import GridLaw, not_nan, with_error

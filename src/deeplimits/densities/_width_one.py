@@ -8,12 +8,13 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.integrate import IntegrationWarning, quad, solve_ivp
+from scipy.integrate import IntegrationWarning, quad
 from scipy.interpolate import CubicHermiteSpline
 from scipy.special import dawsn
 from scipy.stats import norm
 
 from .._checks import FloatArray, real
+from .._equations import solve_ivp
 from .._finite_volumes import REACH, evolve, normal_start
 from ..activations import Activation, ActivationLike, unshaped
 from ._laws import Atom, GridLaw, Law, Mirror, NormalLaw, not_nan, with_error

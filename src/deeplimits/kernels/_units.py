@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.integrate import solve_ivp
 from scipy.special import erf, ndtr
 from scipy.stats import norm
 
 from .._checks import FloatArray
+from .._equations import solve_ivp
 from ..activations import Activation
 from ._expectations import gaussian_linear, products, rectified, sigmoidal, single
 

@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.integrate import solve_ivp
 
 from .. import _checks
 from .._checks import FloatArray, reals, whole
+from .._equations import solve_ivp
 from ..blocks import Blocks, ConvBlocks, checked_blocks
 from ._identity import Riccati
 from ._units import ABSOLUTE, TOLERANCE, Expectations, Flow

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.integrate import solve_ivp
 
 from .._checks import FloatArray, covariance, layers, reals, whole
+from .._equations import solve_ivp
 from ..activations import Activation, ActivationLike, angle_defect, angle_of, shaped
 from ._expectations import Function, pair, single
 

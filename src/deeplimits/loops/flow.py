@@ -17,10 +17,10 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.integrate import solve_ivp
 from scipy.interpolate import CubicSpline
 
 from .._checks import FloatArray
+from .._equations import solve_ivp
 from ..activations import angle_defect
 
 #: Cells for a unit of z = artanh(correlation) in single and double precision.

@@ -1,0 +1,50 @@
+"""What a caller has told NumPy to do about floating-point errors changes no answer."""
+
+import copy
+
+import numpy as np
+import pytest
+from calls import calls
+
+from deeplimits import _equations
+
+#: Matplotlib computes for itself; these would ask the internet.
+ELSEWHERE = ("figures.", "data.mnist")
+CALLS = {call.name: call for call in calls() if not call.name.startswith(ELSEWHERE)}
+
+
+def numbers(result):
+    """The numbers of a result, to the last bit."""
+    if isinstance(result, np.ndarray | np.generic | float):
+        return [np.asarray(result).tobytes()] if np.asarray(result).dtype.kind in "fiub" else []
+    if isinstance(result, tuple | list):
+        return [one for part in result for one in numbers(part)]
+    return []
+
+
+def fresh(call):
+    """The call with generators of its own, which a call moves on."""
+    moved = {name: copy.deepcopy(it) for name, it in call.arguments.items() if isinstance(it, np.random.Generator)}
+    return call._replace(arguments=call.arguments | moved)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", CALLS)
+def test_a_state_that_raises_changes_no_result(name):
+    one, other = (fresh(CALLS[name]) for _ in range(2))
+    with np.errstate(all="warn"):
+        expected = numbers(one())
+    with np.errstate(all="raise"):
+        assert numbers(other()) == expected
+
+
+def test_the_state_raises_where_nothing_guards_and_an_equation_is_solved_all_the_same():
+    def decays(_, x):
+        return -x * np.exp(-800 * np.ones(1))[0] - x
+
+    with np.errstate(all="raise"):
+        with pytest.raises(FloatingPointError):
+            decays(0, np.ones(1))
+        path = _equations.solve_ivp(decays, (0, 1), [1.0], rtol=1e-8)
+    assert path.y[0, -1] == pytest.approx(np.exp(-1), rel=1e-6)
