@@ -135,6 +135,10 @@ def calls() -> dict[str, Callable]:
             )
     filters = ConvBlocks(relu(), LINE, 1.0, 0.1, vertical_covariance=SYMMETRIC[3])
     table["ResidualSDE images"] = lambda: diffusions.ResidualSDE(filters, 3).sample(IMAGES, 5, 7, steps=8)
+    inputs = np.outer(np.cos(np.arange(300.0)), [1.0, -0.5, 2.0]) + 0.3
+    for name, (inner, outer) in {"relu line": (relu(), LINE), "gelu silu": (plain("gelu"), plain("silu"))}.items():
+        net = networks.ResNet(Blocks(inner, outer, 1.3, 0.2), 300, 6)
+        table[f"ResNet {name} wide"] = lambda net=net: net.sample(inputs, 5, 7, at=[6, 0, 2], first=3)
     table["gaussian_start"] = lambda: networks.gaussian_start(PAIR, 40, 9, 7)
     for name, phi in {"leaky": LEAKY, "line": LINE, "tanh": TANH}.items():
         sde = diffusions.CorrelationSDE(phi, 0.8)

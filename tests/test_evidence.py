@@ -378,40 +378,6 @@ def test_errors_of_both_sides_add_in_squares():
     assert check.control.statistic == pytest.approx(99 / 3)
 
 
-def test_the_mean_has_the_standard_error_of_a_mean():
-    samples = RNG.standard_normal((2000, 50)) * 3 + 1
-    estimate = evidence.mean(samples)
-    assert estimate.value.shape == (50,)
-    assert np.allclose(estimate.error, 3 / np.sqrt(2000), rtol=0.1)
-    assert np.std((estimate.value - 1) / estimate.error) == pytest.approx(1, abs=0.35)
-    assert evidence.mean(samples, axis=1).value.shape == (2000,)
-
-
-def test_the_variance_has_the_standard_error_of_its_own_sampling():
-    samples = RNG.exponential(size=(400, 3000))
-    estimate = evidence.variance(samples)
-    scores = (estimate.value - 1) / np.sqrt((9 - 1) / 400)
-    assert np.mean(estimate.value) == pytest.approx(1, abs=5 * np.sqrt(8 / 400 / 3000))
-    assert np.std(scores) == pytest.approx(1, abs=0.1)
-    assert np.median(estimate.error) == pytest.approx(np.sqrt(8 / 400), rel=0.25)
-
-
-def test_the_slope_recovers_an_exponent_with_its_error():
-    x = np.array([10.0, 20.0, 50.0, 100.0])
-    truth = 3 / x**0.5
-    slopes = [
-        evidence.slope(x, Estimate(truth * (1 + 0.02 * RNG.standard_normal(4)), 0.02 * truth)) for _ in range(500)
-    ]
-    values = np.array([s.value for s in slopes])
-    assert values.mean() == pytest.approx(-0.5, abs=5 * values.std() / np.sqrt(500))
-    assert values.std() == pytest.approx(slopes[0].error, rel=0.15)
-
-
-def test_the_slope_trusts_precise_points_more():
-    observed = Estimate([1.0, 0.1, 0.05], [1e-4, 1e-5, 1e-2])
-    assert evidence.slope([1.0, 10.0, 100.0], observed).value == pytest.approx(-1, abs=1e-3)
-
-
 @pytest.mark.parametrize("sizes", [(4000, 4000), (300, 4000)])
 def test_two_samples_are_compared(sizes):
     x, y = RNG.standard_normal(sizes[0]), RNG.standard_normal(sizes[1])
@@ -447,9 +413,3 @@ def test_false_alarms_keep_to_the_level(monkeypatch):
         sum(not ks(samples=RNG.standard_normal(100), control=far).passed for _ in range(2000)),
     ]
     assert np.all(np.abs(np.array(alarms) - 100) < 5 * np.sqrt(95))
-
-
-def test_the_mean_of_an_event_is_its_share():
-    assert evidence.mean(NORMAL > 0).value == pytest.approx(0.5, abs=0.05)
-    with pytest.raises(ValueError, match="samples must be an array of real numbers"):
-        evidence.mean([True, False])

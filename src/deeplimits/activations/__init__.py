@@ -9,6 +9,7 @@ from ._smooth import Smooth, smooth
 from .base import Activation, Constants
 from .coercion import ActivationLike, activation, shaped, unshaped
 from .derivatives import symbolic
+from .exact import Curvature, curvature
 from .function import Function
 from .geometry import angle_defect, angle_of, correlation_of
 from .rectifier import Rectifier, leaky_relu, linear, relu, shaped_relu
@@ -17,6 +18,7 @@ __all__ = [
     "Activation",
     "ActivationLike",
     "Constants",
+    "Curvature",
     "Function",
     "Plain",
     "Rectifier",
@@ -25,6 +27,7 @@ __all__ = [
     "angle_defect",
     "angle_of",
     "correlation_of",
+    "curvature",
     "leaky_relu",
     "linear",
     "plain",
