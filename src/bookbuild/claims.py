@@ -17,6 +17,8 @@ from bookbuild import BuildError, judge, media, notebooks
 from bookbuild.pages import Page
 
 LIST = Path("book/claims.yml")
+#: Claims whose checks may still accept too much, by page: a list that only gets shorter.
+BLUNT = Path("book/blunt.yml")
 #: The form of `claims.json`, as JSON Schema; served beside it.
 SCHEMA = Path(__file__).with_name("claims.schema.json")
 FIELDS = ("id", "title", "source", "statement", "page", "kind")
@@ -117,12 +119,29 @@ def faults_of(claims: list[dict], evidence: list[dict]) -> list[str]:
     return faults
 
 
+def too_blunt(evidence: list[dict], waiting: dict[str, list[str]]) -> list[str]:
+    """The checks that accept more than a sharp one, give no reason, and are not among those that wait."""
+    return [
+        f"{record['page']}: `{record['id']}`"
+        + (record["part"] and f" ({record['part']})")
+        + f" accepts {100 * record['sharpness']:.0f} % to either side, more than {100 * judge.SHARP:.0f} %;"
+        " sharpen it, or give `reason=` in one sentence"
+        for record in evidence
+        if judge.blunt(record) and record["id"] not in waiting.get(record["page"], ())
+    ]
+
+
+def waiting(path: Path = BLUNT) -> dict[str, list[str]]:
+    """The claims that may still be blunt, by page; none where there is no list."""
+    return (yaml.safe_load(path.read_text(encoding="utf-8")) or {}) if path.exists() else {}
+
+
 def join(claims: list[dict], evidence: list[dict], profile: str) -> list[dict]:
     """Each claim with its profile, verdict and checks.
 
-    Raises: BuildError with the list of everything that does not hold.
+    Raises: BuildError with the list of everything that does not hold, checks that accept too much among it.
     """
-    faults = faults_of(claims, evidence)
+    faults = [*faults_of(claims, evidence), *too_blunt(evidence, waiting())]
     if faults:
         raise BuildError(*faults)
     joined = []

@@ -37,7 +37,7 @@ CHECK = {
         "statistic": 9.0,
         "rejected": True,
     },
-    "reason": "",
+    "reason": "one sample",
     "seed": 1,
 }
 CLAIMS = """\
@@ -121,7 +121,8 @@ def card(record: dict) -> str:
     control = record["control"] or {"variant": "none", "statistic": 0.0}
     return (
         f"<div class='claim-check'>{record['verdict'].capitalize()} {record['criterion']}:"
-        f" {record['statistic']:.3g}<br>{control['variant']}: rejected at {control['statistic']:.3g}</div>"
+        f" {record['statistic']:.3g}<br>{control['variant']}: rejected at {control['statistic']:.3g}"
+        f"<br>{record['reason']}</div>"
     )
 
 

@@ -68,8 +68,9 @@ def test_a_table_or_a_picture_that_is_missing_is_named(site):
 def test_the_table_of_sharpness_has_the_bluntest_first_and_marks_it():
     sharp = CHECK | {"sharpness": 0.01, "page": PAGE, "id": "sharp"}
     excused = CHECK | {"sharpness": 0.2, "page": PAGE, "id": "excused", "reason": "few networks"}
-    bound = CHECK | {"sharpness": None, "page": PAGE, "id": "bound"}
-    shown = audit.table([sharp, bound, {**CHECK, "page": PAGE}, excused]).splitlines()
+    bound = CHECK | {"sharpness": None, "page": PAGE, "id": "bound", "reason": ""}
+    blunt = CHECK | {"page": PAGE, "reason": ""}
+    shown = audit.table([sharp, bound, blunt, excused]).splitlines()
     assert [line.split()[-2:] for line in shown[1:5]] == [
         ["sample-claim", "!"],
         ["excused", "*"],

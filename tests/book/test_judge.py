@@ -5,7 +5,7 @@ import pytest
 from sample_book import ROOT
 from scipy import stats
 
-from bookbuild import claims, judge, media, pages
+from bookbuild import BuildError, claims, judge, media, pages
 from deeplimits import evidence
 from deeplimits.evidence import Estimate
 
@@ -113,6 +113,32 @@ def test_a_record_without_its_numbers_is_refused():
 def test_a_blunt_check_is_one_without_a_reason():
     assert judge.blunt({"sharpness": 0.11, "reason": ""}) and not judge.blunt({"sharpness": 0.11, "reason": "heavy"})
     assert not judge.blunt({"sharpness": 0.1, "reason": ""}) and not judge.blunt({"sharpness": None, "reason": ""})
+
+
+def test_the_build_refuses_a_check_that_accepts_too_much(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    claim = {"id": "a", "page": "book/a", "kind": "claim", "source": "ours"}
+    blunt = evidence.z_test("a", Estimate(1.0, 0.05), 1.0, control=("wrong", 2.0), **MORE)
+    sharp = evidence.z_test("a", Estimate(1.0, 0.02), 1.0, control=("wrong", 2.0), **MORE)
+    reason = evidence.z_test("a", Estimate(1.0, 0.05), 1.0, control=("wrong", 2.0), reason="few networks", **MORE)
+    exponent = evidence.slope_test(
+        "a", [1.0, 2.0], Estimate([1.0, 0.5], 1e-4), -1, tolerance=0.12, control=("half", -0.5), **MORE
+    )
+    for check in (sharp, reason):
+        assert claims.join([claim], [recorded(check)], "quick")
+    for check in (blunt, exponent):
+        with pytest.raises(BuildError, match=r"book/a: `a` \(a & b\) accepts (22|12) % to either side, more than 10 %"):
+            claims.join([claim], [recorded(check)], "quick")
+    assert claims.too_blunt([recorded(blunt)], {"book/a": ["b"], "book/b": ["a"]})
+    assert not claims.too_blunt([recorded(blunt)], {"book/a": ["a"]})
+
+
+def test_the_list_of_blunt_checks_only_gets_shorter(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    waiting, listed = claims.waiting(), {claim["id"]: claim["page"] for claim in claims.load()}
+    names = [(page, name) for page, group in waiting.items() for name in group]
+    assert len(names) <= 54, "a check that is new is sharp, or says why it is not"
+    assert all(listed[name] == page for page, name in names) and len(set(names)) == len(names)
 
 
 def test_every_verdict_of_the_site_is_drawn_again(monkeypatch):
