@@ -36,7 +36,7 @@ def badge(claim: dict, up: str) -> str:
     """A link to the page of a claim; `up` leads to the root of the site."""
     kind = "claim-badge" if claim["kind"] == "claim" else "claim-badge definition"
     address = f"{up}book/reference/{claim_pages.address(claim['id'])}"
-    return f'<a class="{kind}" href="{address}">{typeset.words(claim["title"])}</a>'
+    return f'<a class="{kind}" href="{address}">{typeset.markdown(claim["title"])}</a>'
 
 
 def badges(claims: list[dict], up: str) -> dict[str, str]:

@@ -54,6 +54,12 @@ def caption(text: str) -> str:
     return "".join(piece if odd % 2 else _set(piece) for odd, piece in enumerate(pieces))
 
 
+def markdown(text: str) -> str:
+    """The same for a title in Markdown: formulas between dollars are left to it, which escapes them, once."""
+    pieces = FORMULA.split(text)
+    return "".join(f"${piece}$" if odd % 2 else _plain(piece) for odd, piece in enumerate(pieces))
+
+
 def formula(tex: str) -> str:
     """A formula for MathJax, as Sphinx writes it."""
     return rf'<span class="math notranslate nohighlight">\({escape(tex)}\)</span>'

@@ -181,3 +181,8 @@ def test_a_notebook_is_the_same_after_dressing_but_for_what_is_said(page):
     assert [cell.source for cell in dressed.cells if cell.cell_type == "code"] == before
     nbformat.validate(dressed)
     assert "claim-badge" not in page.notebook.cells[0].source, "the page itself stays as it is"
+
+
+def test_a_formula_in_a_title_is_left_to_markdown_which_escapes_it_once():
+    claim = {"id": "claim-d", "kind": "claim", "title": r"A & B if $\gamma^2 < \frac12$"}
+    assert dress.badge(claim, "").endswith(r">A &amp; B if $\gamma^2 < \frac12$</a>")
