@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -14,7 +15,7 @@ from bs4 import BeautifulSoup
 from sample_book import CHECK, CLAIMS, checked, environment
 
 import deeplimits
-from bookbuild.pdf import BROWSERS
+from bookbuild.pdf import BROWSERS, Printed
 
 #: Records whose numbers do not hold: another prediction, and a control within the errors.
 FAILED = {
@@ -321,8 +322,12 @@ def test_the_book_is_printed_into_one_pdf(project):
     assert done.returncode == 0, done.stdout
     printed = pdf.read_bytes()
     assert printed.startswith(b"%PDF-") and printed.rstrip().endswith(b"%%EOF")
-    text = (project.root / "_build/pdf/_build/singlehtml/book.html").read_text()
-    assert "A sample" in text and "second" in text and '<details class="sd-' not in text
+    text = (project.root / "_build/pdf/book.html").read_text()
+    assert "A sample" in text and "second" in text and 'class="evidence"' not in text
+    known = Printed(printed)
+    assert known.faults([]) == [] and 5 <= len(known.pages()) <= 12
+    for name, page in re.findall(r'href="#([^"]+)"><span>.*?</span><i></i><b>(\d+)</b>', text):
+        assert known.places()[name] == int(page)
     assert (project.root / "_build/html/deep-limits.pdf").read_bytes() == printed
     assert project.make("pdf").returncode == 0, "a second PDF replaces the first"
     link = '<a href="../../deep-limits.pdf" download>The whole book as a PDF ('
