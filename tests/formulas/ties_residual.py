@@ -290,7 +290,11 @@ def image_of_relu(c: float) -> float:
     return relu().correlation_map(c, 1)
 
 
-@tie(r"residual/infinite-width#thm-wid-kernel f(c)", r"claims/residual-correlation-kernel f(c)")
+@tie(
+    r"residual/infinite-width#thm-wid-kernel f(c)",
+    r"claims/residual-correlation-kernel f(c)",
+    r"claims/two-matrix-noise f(c)",
+)
 def map_of_the_kernel(draw: Random) -> Drawn:
     c = draw.uniform(-0.95, 0.95)
     return {"c": c}, image_of_relu(c)

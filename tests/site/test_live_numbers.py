@@ -116,14 +116,15 @@ def test_limits_commute(exponent, numbers):
     assert found["wide"] == pytest.approx(np.log(wide) / 2, rel=1e-9)
 
 
-@pytest.mark.parametrize("hurst", [0.35, 0.5, 0.7, 1])
-def test_ode_or_sde(hurst, numbers):
-    found = numbers("ode-or-sde", hurst=hurst, depth=64)
-    network = FractionalResNet(Blocks(linear(), linear()), 1, 64, hurst)
+@pytest.mark.parametrize("hurst, power", [(0.35, 0.4), (0.35, 0.5), (0.5, 0.5), (0.7, 0.7), (0.7, 0.55), (1, 1)])
+def test_ode_or_sde(hurst, power, numbers):
+    found = numbers("ode-or-sde", hurst=hurst, power=power, depth=64)
+    network = FractionalResNet(Blocks(linear(), linear()), 1, 64, hurst, exponent=power)
     log = np.log(np.abs(network.sample([[1.0]], 20_000, 1).ravel()))
     assert agrees(found["mean"], found["error"], log)
     assert not agrees(found["mean"], found["error"], log.mean() + 0.4)
-    assert found["predicted"] == pytest.approx(-0.5 * 64 ** (1 - 2 * hurst), rel=1e-12)
+    assert found["predicted"] == pytest.approx(-0.5 * 64 ** (1 - 2 * power), rel=1e-12)
+    assert found["noise"] == pytest.approx(64 ** (hurst - power), rel=1e-12)
 
 
 @pytest.mark.parametrize("start", [-1.0, 0.0, 0.5, 1.0, 2.0, 4.0])

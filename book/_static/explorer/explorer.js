@@ -1,4 +1,4 @@
-/*! Deep Limits, the live explorer: MIT licence. Sources sha256 fb75e2ebc0aedeed1e2952ae1eda52449c4c4809bdb0c12750089221610836ee. */
+/*! Deep Limits, the live explorer: MIT licence. Sources sha256 2d583dbf97903658e2638f997c6873129a43a2c1b5f0bcc19e611b6f02429269. */
 "use strict";(()=>{var Mt=`.deep-limits-explorer {
   --dlx-network: #0072b2;
   --dlx-limit: #d55e00;

@@ -6,12 +6,23 @@ import { gather, grid, level, percent, plusMinus, powers, told } from "../tools"
 const NETWORKS = 600;
 const DRAWN = 8;
 const INDICES = [0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.8, 0.9, 1];
+const POWERS = [0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.8, 0.9, 1];
 
 /** Covariance of two increments of fractional Brownian motion over unit times. */
 const covariance = (lag: number, H: number) => ((lag + 1) ** (2 * H) - 2 * lag ** (2 * H) + Math.abs(lag - 1) ** (2 * H)) / 2;
 
-/** Itô's correction of the mean logarithm that is left at a depth, for weights of size L^-H. */
-const kept = (H: number, depth: number) => -0.5 * depth ** (1 - 2 * H);
+/** Itô's correction of the mean logarithm that is left at a depth, for weights of size L^-power. */
+const kept = (power: number, depth: number) => -0.5 * depth ** (1 - 2 * power);
+
+/** What becomes of the network at infinite depth, or at this one where that is what there is to say. */
+function verdict(hurst: number, power: number, share: number): string {
+  const critical = Math.max(hurst, 0.5);
+  if (power < critical) return hurst > 0.5 ? "no limit: the noise grows without bound" : "no limit: the correction grows without bound";
+  if (power > critical) return "nothing is left in the limit: the output is the input";
+  if (hurst < 0.5) return "an ordinary equation, Itô's correction alone";
+  if (hurst === 0.5) return "a stochastic equation";
+  return share < 0.1 ? "an ordinary equation, with random coefficients" : "neither world yet";
+}
 
 /**
  * The increments of fractional Brownian motion as moving sums of fresh noise, row by row of the triangular factor of
@@ -47,40 +58,41 @@ function* factor(depth: number, H: number): Generator<null, Float64Array[]> {
 export const figure: Figure = {
   name: "ode-or-sde", page: "book/residual/ode-or-sde",
   title: "One neuron whose weights resemble each other from layer to layer",
-  alt: "Left: logarithm of the state of one neuron along the layers, in a few networks. Right: its mean in the last layer against the Hurst index, as a smooth curve between the value 0 of ordinary calculus and ever lower values below one half; the networks lie on the curve.",
+  alt: "Left: logarithm of the state of one neuron along the layers, in a few networks. Right: its mean in the last layer against the power of the depth in a weight, as a smooth curve between the value 0 of ordinary calculus and ever lower values below one half; the networks lie on the curve.",
   controls: [
     { key: "hurst", label: "Hurst index H of the weights", values: INDICES, initial: 0.55, say: (value) => number(value, 2) },
+    { key: "power", label: "power β: a weight is L⁻ᵝ", values: POWERS, initial: 0.55, say: (value) => number(value, 2) },
     { key: "depth", label: "depth L", values: powers(3, 9), initial: 128 },
   ],
-  keys: [["dots", "network", "networks"], ["line", "limit", "formula of this depth, −½ L¹⁻²ᴴ"], ["dash", "wide", "ODE: 0"], ["dash", "control", "SDE: −½"]],
-  *run({ hurst, depth }) {
+  keys: [["dots", "network", "networks"], ["line", "limit", "formula of this depth, −½ L¹⁻²ᵝ"], ["dash", "wide", "ODE: 0"], ["dash", "control", "SDE: −½"]],
+  *run({ hurst, power, depth }) {
     const columns = yield* factor(depth, hurst);
     const normals = new Normals(Math.round(100 * hurst), depth);
-    const size = depth ** -hurst;
+    const size = depth ** -power;
+    const noisy = depth ** (hurst - power);
     const noise = new Float64Array(depth);
     const found = new Float64Array(NETWORKS);
     const paths: number[][] = [];
     const layers = grid(0, 1, depth);
-    const indices = grid(0.3, 1, 70);
+    const powersShown = grid(0.4, 1, 60);
     const view = (done: number): View => {
       const last = told(found, done);
-      const share = kept(hurst, depth) / -0.5;
-      const verdict = hurst === 0.5 ? "a stochastic equation" : hurst < 0.5 ? "neither: the correction grows without bound" : share < 0.1 ? "an ordinary equation" : "neither world yet";
+      const share = kept(power, depth) / -0.5;
       const values = paths.flat();
       return {
-        numbers: { mean: last.value, error: last.error, predicted: kept(hurst, depth) },
-        headline: `H = ${number(hurst, 2)} at ${depth} layers: ${verdict}`,
-        reasons: `The mean logarithm of ${done} networks is ${plusMinus(last)}. An ODE says 0, an SDE −0.5, and the formula of this depth ${number(kept(hurst, depth))}: ` +
+        numbers: { mean: last.value, error: last.error, predicted: kept(power, depth), noise: noisy },
+        headline: `H = ${number(hurst, 2)}, β = ${number(power, 2)}: ${verdict(hurst, power, share)}`,
+        reasons: `The mean logarithm of ${done} networks of ${depth} layers is ${plusMinus(last)}. Ordinary calculus says 0, an SDE −0.5, and the formula of this depth ${number(kept(power, depth))}: ` +
           (share > 1.001 ? `${number(share, 1)} times Itô's correction.` : `${percent(share)} of Itô's correction is left.`) +
-          (hurst > 0.5 && share > 0.1 ? ` A tenth would be left at ${number(10 ** (1 / (2 * hurst - 1)), 0)} layers.` : ""),
+        ` The noise has the size ${number(noisy, 2)}.` + (power > 0.5 && share > 0.1 ? ` A tenth of the correction would be left at ${number(10 ** (1 / (2 * power - 1)), 0)} layers.` : ""),
         panels: [
           { title: "networks", x: { label: "layer / depth", range: [0, 1] }, y: { label: "log of the state", range: [Math.min(-1, ...values) - 0.2, Math.max(1, ...values) + 0.2] },
             marks: paths.map((y) => ({ kind: "line", role: "network", x: layers, y, width: 1.1, opacity: 0.75 })) },
-          { title: "mean in the last layer", x: { label: "Hurst index H", range: [0.28, 1.02] }, y: { label: "mean log", range: [-2.5, 0.5] },
+          { title: "mean in the last layer", x: { label: "power β", range: [0.38, 1.02] }, y: { label: "mean log", range: [-2.5, 0.5] },
             marks: [
-              level("wide", 0, 0.5, 1.02, "3 4"), level("control", -0.5, 0.28, 1.02, "6 4"),
-              { kind: "line", role: "limit", x: indices, y: indices.map((H) => kept(H, depth)), width: 2.5 },
-              { kind: "dots", role: "network", x: [hurst], y: [last.value], error: [last.error] },
+              level("wide", 0, 0.5, 1.02, "3 4"), level("control", -0.5, 0.38, 1.02, "6 4"),
+              { kind: "line", role: "limit", x: powersShown, y: powersShown.map((each) => kept(each, depth)), width: 2.5 },
+              { kind: "dots", role: "network", x: [power], y: [last.value], error: [last.error] },
             ] },
         ],
       };
