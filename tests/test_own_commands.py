@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,12 @@ def test_a_function_of_a_module_gives_the_design():
     assert json.loads(Path("report.json").read_text())["networks"] == 3
 
 
+def test_a_function_of_a_file_gives_the_design():
+    Path("folder").mkdir()
+    Path("folder/here.py").write_text("from deeplimits.architectures import mlp\ndef make():\n    return mlp([8, 2])\n")
+    assert _commands.main(["report", "--module", "folder/here.py:make", "--samples", "3"]) == 0
+
+
 def test_the_command_is_there_from_a_shell():
     source = str(Path(own.__file__).parents[2])
     call = [sys.executable, "-m", "deeplimits", "--help"]
@@ -77,6 +84,8 @@ def test_help_names_the_presets(command, capsys):
         (["report", "--width", "0", "--depth", "2"], "width must be"),
         (["report", "--module", "absent:make"], "could not be made"),
         (["report", "--module", "absent"], "PACKAGE.MODULE:FUNCTION"),
+        (["report", "--module", "absent.py:make"], "could not be made"),
+        (["compare", "gpt2", "gpt-2"], "did you mean 'gpt2'?"),
         (["report", *SMALL, "--output", "none/here"], "a folder that exists"),
         (["report", *SMALL, "--samples", "0"], "samples must be"),
         (["compare", "gpt2", "width=3"], "must give depth"),
@@ -123,3 +132,57 @@ def test_an_interrupt_keeps_what_was_measured(monkeypatch, capsys):
     monkeypatch.setattr(_networks.Blocks, "draw", draw)
     assert _commands.main(["report", *SMALL]) == 0
     assert names() == ["report.html", "report.json"]
+
+
+def test_an_interrupted_comparison_keeps_the_first_design(monkeypatch):
+    monkeypatch.setattr(_networks, "PIECE", 1)
+    draw, drawn = _networks.Blocks.draw, []
+
+    def interrupted(self, first, count, seed):
+        drawn.append((self.network.depth, first))
+        if (self.network.depth, first) == (7, 3) and drawn.count((7, 3)) == 1:
+            raise KeyboardInterrupt
+        return draw(self, first, count, seed)
+
+    monkeypatch.setattr(_networks.Blocks, "draw", interrupted)
+    asked = ["compare", "width=8,depth=2", "width=8,depth=6", "--samples", "5"]
+    assert _commands.main(asked) == 130
+    assert names() == [".comparison.checkpoint", ".comparison.checkpoint-second"]
+    assert _commands.main(asked) == 0
+    assert names() == ["comparison.html", "comparison.json"]
+    assert all(count == 1 for one, count in Counter(drawn).items() if one != (7, 3))
+
+
+def test_an_interrupted_diagnosis_goes_on(monkeypatch):
+    torch = pytest.importorskip("torch")
+    from deeplimits.own import _modules, diagnose
+
+    module, batch = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.Tanh(), torch.nn.Linear(8, 2)), torch.eye(4)
+    how = {"level": 0.1, "progress": False, "checkpoint": "kept"}
+    whole = diagnose(module, batch, **{**how, "checkpoint": None})
+    networks, asked = _modules.Module.networks, []
+
+    def interrupted(self, first, count, seed):
+        asked.append(first)
+        if first == 5 and asked.count(5) == 1:
+            raise KeyboardInterrupt
+        return networks(self, first, count, seed)
+
+    monkeypatch.setattr(_modules.Module, "networks", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        diagnose(module, batch, **how)
+    assert names() == ["kept"]
+    assert diagnose(module, batch, **how) == whole and names() == []
+    assert asked.count(0) == 1 and asked.count(5) == 2
+
+
+def test_a_checkpoint_of_another_batch_is_not_believed(monkeypatch):
+    torch = pytest.importorskip("torch")
+    from deeplimits.own import _modules
+
+    module, large = torch.nn.Linear(64, 2), torch.zeros(64, 64)
+    other = large.clone()
+    other[32, 32] = 1.0
+    assert repr(large) == repr(other)
+    sources = [_modules.Module(module, batch, 1, None) for batch in (large, other, {"input": large})]
+    assert len({repr(source) for source in sources}) == 3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import importlib.util
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -59,8 +60,8 @@ def _report(to: argparse.ArgumentParser) -> None:
     what.add_argument("--width", type=int, help="neurons of each layer, of a network of matrices; with --depth")
     what.add_argument(
         "--module",
-        metavar="PACKAGE.MODULE:FUNCTION",
-        help="a function that returns a list of blocks, or (module, batch)",
+        metavar="MODULE:FUNCTION",
+        help="a function of a module or of FILE.py that returns a list of blocks, or (module, batch)",
     )
     to.add_argument("--depth", type=int)
     to.add_argument("--activation", default="relu", help="a name or a formula in x (default: %(default)s)")
@@ -80,7 +81,10 @@ def _report(to: argparse.ArgumentParser) -> None:
 
 def _diagnose(to: argparse.ArgumentParser) -> None:
     to.add_argument(
-        "--module", required=True, metavar="PACKAGE.MODULE:FUNCTION", help="a function that returns (module, batch)"
+        "--module",
+        required=True,
+        metavar="MODULE:FUNCTION",
+        help="a function, also of FILE.py, of (module, batch)",
     )
     to.add_argument("--law", help="he, xavier, lecun or torch, if not each layer's own default")
     to.add_argument("--level", type=float, default=0.01, help="how often sound weights are suspected (default: 0.01)")
@@ -102,8 +106,7 @@ def reported(asked: argparse.Namespace) -> Any:
         design = perceptron(**{name: _value(name, getattr(asked, name)) for name in SIZES})
     target = dict(_pair("target", text) for text in asked.target)
     numbers = {name: _number(f"target {name}", value) for name, value in target.items()}
-    where = Path(asked.output).with_name(f".{Path(asked.output).name}.checkpoint")
-    return report(design, batch, asked.samples, asked.seed, target=numbers, checkpoint=where)
+    return report(design, batch, asked.samples, asked.seed, target=numbers, checkpoint=_checkpoint(asked))
 
 
 def diagnosed(asked: argparse.Namespace) -> Any:
@@ -111,14 +114,21 @@ def diagnosed(asked: argparse.Namespace) -> Any:
     from .diagnoses import diagnose
 
     module, batch = loaded(asked.module)
-    return diagnose(module, batch, asked.samples, asked.seed, law=asked.law, level=asked.level)
+    how = {"law": asked.law, "level": asked.level, "checkpoint": _checkpoint(asked)}
+    return diagnose(module, batch, asked.samples, asked.seed, **how)
 
 
 def compared(asked: argparse.Namespace) -> Any:
     """The comparison that was asked for."""
     from .comparisons import compare
 
-    return compare(designed(asked.a), designed(asked.b), asked.samples, asked.seed, labels=(asked.a, asked.b))
+    designs, labels = (designed(asked.a), designed(asked.b)), (asked.a, asked.b)
+    return compare(*designs, asked.samples, asked.seed, labels=labels, checkpoint=_checkpoint(asked))
+
+
+def _checkpoint(asked: argparse.Namespace) -> Path:
+    """Where an interrupted run goes on: a hidden file beside its results."""
+    return Path(asked.output).with_name(f".{Path(asked.output).name}.checkpoint")
 
 
 def designed(text: str) -> Network:
@@ -139,21 +149,31 @@ def designed(text: str) -> Network:
 
 
 def loaded(path: str) -> tuple[Any, Any]:
-    """What a function returns: a design, and a batch or None.
+    """What a function of a module or of a file returns: a design, and a batch or None.
 
     Raises: ValueError for what cannot be imported or called.
     """
-    name, _, function = path.partition(":")
+    name, _, function = path.rpartition(":")
     if not name or not function:
-        raise ValueError(f"module must be PACKAGE.MODULE:FUNCTION, got {path!r}")
+        raise ValueError(f"module must be PACKAGE.MODULE:FUNCTION or FILE.py:FUNCTION, got {path!r}")
     sys.path.insert(0, os.getcwd())
     try:
-        found = getattr(importlib.import_module(name), function)()
+        found = getattr(_file(name) if name.endswith(".py") else importlib.import_module(name), function)()
     except Exception as error:  # whatever a stranger's code raises
         raise ValueError(f"module {path!r} could not be made: {type(error).__name__}: {error}") from None
     finally:
         sys.path.remove(os.getcwd())
     return found if isinstance(found, tuple) and len(found) == 2 else (found, None)
+
+
+def _file(path: str) -> Any:
+    """A module from a file, which may import its neighbours."""
+    spec = importlib.util.spec_from_file_location(Path(path).stem, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} is no file of Python")
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def _value(name: str, text: Any) -> Any:
@@ -196,7 +216,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"deeplimits: {text}", file=sys.stderr)
         return WRONG
     except KeyboardInterrupt:
-        print("deeplimits: interrupted; the same command goes on with a report where it was", file=sys.stderr)
+        print("deeplimits: interrupted; the same command goes on where it was", file=sys.stderr)
         return INTERRUPTED
     print(f"{found}\n\nwritten: {output}.html, {output}.json")
     return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -178,6 +179,16 @@ def _looked(tensor: Any, kind: str) -> FloatArray:
     return looked(flat[None, [0, min(1, len(flat) - 1)]], y[None])[0]
 
 
+def _digest(batch: Any) -> str:
+    """What tells one batch from another: all of its numbers, where a printed tensor leaves some out."""
+    if isinstance(batch, Mapping):
+        return repr({key: _digest(value) for key, value in batch.items()})
+    if isinstance(batch, tuple):
+        return repr([_digest(value) for value in batch])
+    array = batch.detach().cpu().float().numpy() if hasattr(batch, "detach") else np.asarray(batch)
+    return f"{array.shape} {hashlib.sha256(array.tobytes()).hexdigest()}" if array.dtype != object else repr(batch)
+
+
 class Module:
     """A module whose matrices are drawn anew for each network: a source of measurements."""
 
@@ -188,12 +199,18 @@ class Module:
 
         self.kinds = layers_of(module)
         self.layers = tuple(name or "module" for name in self.kinds)
-        self.fingerprint = f"{module!r} {batch!r}"
+        own = {} if law is None else {name: law(name, weight) for name, weight in module.named_parameters()}
+        self.fingerprint = f"{module!r} {_digest(batch)} {own}"
         self.module = weightless(reference(module), 0, law=law)
-        self.batch, self.seed, self.outputs = batch, seed, 1
+        self.batch, self.seed = batch, seed
 
     def __repr__(self) -> str:
         return self.fingerprint
+
+    @property
+    def outputs(self) -> int:
+        """How many outputs the module has."""
+        return int(next(self.networks(0, 1, self.seed))[1][2])
 
     def networks(self, first: int, count: int, seed: int) -> Iterator[tuple[list[Seen], FloatArray]]:
         """What is seen of some networks, one after the other."""
@@ -209,5 +226,4 @@ class Module:
         outputs, gradients = (np.array([[one[k] for one in seen] for seen, _ in passes]) for k in (0, 2))
         weights = np.array([[one.weight for one in seen] for seen, _ in passes])
         last = np.array([end for _, end in passes])
-        self.outputs = int(last[0, 2])
         return measured(outputs, gradients, weights, last[:, 0], last[:, 1])

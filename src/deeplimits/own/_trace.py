@@ -6,8 +6,9 @@ All sizes are decimal logarithms, so that nothing overflows: -inf is zero, +inf 
 from __future__ import annotations
 
 import hashlib
+import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -15,7 +16,7 @@ from typing import Protocol
 import numpy as np
 
 from .. import __version__
-from .._checks import FloatArray
+from .._checks import FloatArray, shown
 from .._files import Arrays, keep, kept
 from .._progress import Progress
 
@@ -70,15 +71,25 @@ class Trace:
 
 
 def collect(source: Source, samples: int, seed: int, path: Path | None, progress: bool) -> Trace:
-    """Measure networks, and go on from a checkpoint at `path` if there is one of the same task.
+    """Measure networks, and go on from a checkpoint at `path` if there is one of the same task."""
+    arrays = resumed(source, samples, seed, path, progress, lambda first, count: source.draw(first, count, seed))
+    return Trace(source.layers, **arrays)
 
-    Law: what was measured before an interrupt is kept; the numbers are those of an uninterrupted run.
+
+def resumed(
+    source: Source, samples: int, seed: int, path: Path | None, progress: bool, draw: Callable[[int, int], Arrays]
+) -> Arrays:
+    """What `draw(first, count)` gives of networks, in chunks, from where a checkpoint at `path` of the same task ends.
+
+    Shapes: arrays whose first axis are the networks.
+    Law: what was measured before an interrupt is kept; the numbers are those of an uninterrupted run. The checkpoint
+        stays until it is `finished`.
     """
     task = f"deeplimits {__version__} {seed} {source!r}"
     name = hashlib.sha256(task.encode()).hexdigest()
     found = {} if path is None else kept(path, name) or {}
-    done, saved, when = len(found["loss"]) if found else 0, 0, time.monotonic()
-    parts = [found] if found else []
+    done = saved = len(next(iter(found.values()))) if found else 0
+    when, parts = time.monotonic(), [found] if found else []
 
     def save() -> None:
         if path is not None and done > saved:
@@ -89,15 +100,27 @@ def collect(source: Source, samples: int, seed: int, path: Path | None, progress
             while done < samples:
                 bar.at(done)
                 count = min(source.chunk, samples - done)
-                parts.append(source.draw(done, count, seed))
+                parts.append(draw(done, count))
                 done += count
                 if time.monotonic() - when > PAUSE:
                     save()
                     saved, when = done, time.monotonic()
     finally:
-        if done < samples:
-            save()
-    return Trace(source.layers, **{key: array[:samples] for key, array in joined(parts).items()})
+        save()
+    return {key: array[:samples] for key, array in joined(parts).items()}
+
+
+def checked_path(checkpoint: object) -> Path | None:
+    """Raises: ValueError for what is no path."""
+    if not isinstance(checkpoint, str | os.PathLike | None):
+        raise ValueError(f"checkpoint must be a path, got {shown(checkpoint)}")
+    return None if checkpoint is None else Path(checkpoint)
+
+
+def finished(checkpoint: Path | None) -> None:
+    """Remove the checkpoint of a run that has ended."""
+    if checkpoint is not None:
+        checkpoint.unlink(missing_ok=True)
 
 
 def band(values: FloatArray) -> Band:

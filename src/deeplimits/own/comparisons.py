@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .._checks import sequence, shown
-from ._trace import Band, band
+from ._trace import Band, band, checked_path, finished
 from ._words import place, ratio_band, span_of
 from .designs import named
-from .reports import Report, report, save
+from .reports import TOLERANCE, Report, save, unfinished
 
 SCHEMA = "deeplimits comparison 1"
 
@@ -108,6 +108,7 @@ def compare(
     *,
     labels: Sequence[str] | None = None,
     correlation: float = 0.5,
+    checkpoint: str | os.PathLike[str] | None = None,
     progress: bool = True,
 ) -> Comparison:
     """Two designs side by side, or one at two depths.
@@ -120,7 +121,8 @@ def compare(
     [10, 34]
 
     Shapes: a and b are designs as for `report`: lists of blocks or presets.
-    Law: that of `report`, with the same seed and, if both take vectors, inputs of the same correlation.
+    Law: that of `report`, with the same seed and, if both take vectors, inputs of the same correlation. A `checkpoint`
+        is the path of a file where an interrupted run goes on; the second design has one beside it.
     Source: ours.
     Raises: ValueError as `report`, and for labels that are not two.
     """
@@ -132,8 +134,12 @@ def compare(
     names = [name for name, _ in designs] if labels is None else list(labels)
     if names[0] == names[1]:
         names = [f"{name} ({side})" for name, side in zip(names, ("first", "second"), strict=True)]
+    first = checked_path(checkpoint)
+    paths = [first, first and first.with_name(f"{first.name}-second")]
     found = [
-        replace(report(design, None, samples, seed, correlation=correlation, progress=progress), label=name)
-        for (_, design), name in zip(designs, names, strict=True)
+        replace(unfinished(design, None, samples, seed, None, correlation, TOLERANCE, path, progress), label=name)
+        for (_, design), name, path in zip(designs, names, paths, strict=True)
     ]
+    for path in paths:
+        finished(path)
     return Comparison((found[0], found[1]))

@@ -14,9 +14,9 @@ import numpy as np
 from .. import __version__
 from .._checks import FloatArray, choice, real, whole
 from .._checks import seed as checked_seed
-from .._progress import Progress
 from .._torch_laws import Laws
 from ._modules import Law, Module, Seen, arguments, layers_of, needed, watched
+from ._trace import checked_path, finished, resumed
 from ._weights import moved_norms, sizes, ties
 from .reports import save
 
@@ -140,6 +140,7 @@ def diagnose(
     like: Any = None,
     law: str | Law | None = None,
     level: float = 0.01,
+    checkpoint: str | os.PathLike[str] | None = None,
     progress: bool = True,
 ) -> Diagnosis:
     """Whether the weights of a module of PyTorch are what its initialisation makes, layer by layer.
@@ -153,12 +154,13 @@ def diagnose(
     Law: a sound module is suspected with probability `level` at most: sizes are exact for Gaussian weights and
         asymptotic for uniform ones, the rest compares it with networks drawn by `torch.weightless`, exactly
         for Gaussian weights and as the width grows for uniform ones. `samples` networks, 2 / level - 1 by default and
-        at least. The module runs as it is, in evaluation mode; it is left as it was.
+        at least. The module runs as it is, in evaluation mode; it is left as it was. A `checkpoint` is the path of a
+        file where an interrupted run goes on.
     Source: Westfall and Young 1993, the largest deviation of all layers; ours.
     Raises: ImportError without PyTorch; ValueError for what is no module, a batch that it refuses, weights that are
         missing or infinite or on the meta device, an unknown law, a level outside (0, 0.5], too few samples.
     """
-    torch = needed()
+    torch, where = needed(), checked_path(checkpoint)
     real("level", level, above=0, most=0.5)
     least = int(np.ceil(1 / (ACTING * level))) - 1
     count = whole("samples", least if samples is None else samples, least=least)
@@ -173,21 +175,25 @@ def diagnose(
         raise ValueError(f"like must have the layers of module, they differ in {min(different)[0] or 'the whole'!r}")
     with _undisturbed(module):
         own, _ = watched(module, arguments(module, batch, single=False), source.kinds, seed)
-    passes = []
-    with Progress(count, progress) as bar:
-        for done, (seen, _) in enumerate(source.networks(0, count, seed)):
-            passes.append(seen)
-            bar.at(done + 1)
-    findings = _judged(module, source, rule, like, own, passes, level)
+    drawn = resumed(
+        source, count, seed, where, progress, lambda first, many: {"acts": _acts(source, first, many, seed)}
+    )
+    acts = np.concatenate([np.array([[_acting(one) for one in own]]), drawn["acts"]])  # (networks, layers, 2)
+    findings = _judged(module, source, rule, like, acts, level)
+    finished(where)
     return Diagnosis(type(module).__name__, findings, count, seed, level)
 
 
+def _acts(source: Module, first: int, count: int, seed: int) -> FloatArray:
+    """How the layers of some networks act. Shapes: (count, layers, 2)."""
+    return np.array([[_acting(one) for one in seen] for seen, _ in source.networks(first, count, seed)])
+
+
 def _judged(
-    module: Any, source: Module, rule: Law | None, like: Any, own: list[Seen], passes: list[list[Seen]], level: float
+    module: Any, source: Module, rule: Law | None, like: Any, acts: FloatArray, level: float
 ) -> tuple[Finding, ...]:
     design = module if like is None else like
     laws = Laws(needed(), design, rule)
-    acts = np.array([[_acting(one) for one in row] for row in [own, *passes]])  # (networks, layers, 2)
     called = ~np.isnan(acts).any(axis=(0, 2))
     acting = np.minimum(1.0, adjusted(acts) / ACTING)
     measured, alike = sizes(module, design, laws, source.kinds), ties(module, laws, source.kinds)

@@ -19,12 +19,12 @@ from ..gaussian import MOST_SAMPLES
 from ._advice import Advice, advise, checked_target, span
 from ._infinite import Infinite, holds_until, infinite
 from ._networks import Blocks, inputs_for
-from ._trace import Trace, band, collect
+from ._trace import Trace, band, checked_path, collect, finished
 from ._words import sentences, table
 from .designs import named
 
-#: The largest input of a report.
-LARGEST = 1e100
+#: The largest input of a report, and how far networks may be from infinite width where it holds.
+LARGEST, TOLERANCE = 1e100, 0.2
 #: The largest number of a format and the smallest that is not 0.
 FORMATS = {
     "float16": (65504.0, 2.0**-24),
@@ -148,7 +148,7 @@ def report(
     *,
     target: Mapping[str, float] | None = None,
     correlation: float = 0.5,
-    tolerance: float = 0.2,
+    tolerance: float = TOLERANCE,
     checkpoint: str | os.PathLike[str] | None = None,
     progress: bool = True,
 ) -> Report:
@@ -174,14 +174,30 @@ def report(
     Source: ours.
     Raises: ValueError for an unknown preset, inputs of another shape, an unknown target, tolerances out of range.
     """
+    where = checked_path(checkpoint)
+    found = unfinished(design, initial, samples, seed, target, correlation, tolerance, where, progress)
+    finished(where)
+    return found
+
+
+def unfinished(
+    design: Any,
+    initial: ArrayLike | None,
+    samples: int | None,
+    seed: int,
+    target: Mapping[str, float] | None,
+    correlation: float,
+    tolerance: float,
+    where: Path | None,
+    progress: bool,
+) -> Report:
+    """A report whose checkpoint is kept."""
     flag("progress", progress)
     whole("samples", 1 if samples is None else samples, most=MOST_SAMPLES)
     real("tolerance", tolerance, above=0, most=1)
     if not isinstance(target, Mapping | None):
         raise ValueError(f"target must map names to numbers, got {shown(target)}")
-    if not isinstance(checkpoint, str | os.PathLike | None):
-        raise ValueError(f"checkpoint must be a path, got {shown(checkpoint)}")
-    wanted, where = checked_target(target or {}), None if checkpoint is None else Path(checkpoint)
+    wanted = checked_target(target or {})
     name, network = named(design)
     if not isinstance(network, Network):
         if wanted:
@@ -193,7 +209,7 @@ def report(
     source = Blocks(network, x, seed)
     trace = collect(source, samples or source.samples, seed, where, progress)
     limit = infinite(source)
-    found = Report(
+    return Report(
         name,
         source.size.parameters,
         seed,
@@ -205,8 +221,6 @@ def report(
         source.last[0],
         advise(source, trace, wanted, seed) if wanted else [],
     )
-    finished(where)
-    return found
 
 
 def _of_module(
@@ -224,12 +238,5 @@ def _of_module(
     trace = trace.only(places)
     count = sum(parameter.numel() for parameter in module.parameters())
     limit = Infinite(None, None, "a module of PyTorch says what it does and not what its kernel is")
-    finished(where)
     ends = (0, max(len(places) - 2, 0))
     return Report(name, count, seed, trace, limit, None, 1.0, ends, source.outputs)
-
-
-def finished(checkpoint: Path | None) -> None:
-    """Remove the checkpoint of a run that has ended."""
-    if checkpoint is not None:
-        checkpoint.unlink(missing_ok=True)
