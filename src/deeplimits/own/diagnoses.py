@@ -194,7 +194,7 @@ def _judged(
 ) -> tuple[Finding, ...]:
     design = module if like is None else like
     laws = Laws(needed(), design, rule)
-    called = ~np.isnan(acts).any(axis=(0, 2))
+    called = np.atleast_1d(~np.isnan(acts).any(axis=(0, 2)))
     acting = np.minimum(1.0, adjusted(acts) / ACTING)
     measured, alike = sizes(module, design, laws, source.kinds), ties(module, laws, source.kinds)
     by_size, by_tie = (_least(found, (1 - ACTING) / 2) for found in (measured, alike))
