@@ -1,11 +1,11 @@
 """Print the book into one PDF, which the site then offers: `python -m bookbuild.pdf`, or `make pdf`.
 
-Of three ways this one was chosen. LaTeX through Jupyter Book, tried on five pages, gave 32 warnings and no PDF; what
-stands on the pages as HTML (live figures, badges, the table of claims) has no LaTeX, and SVG needs a converter.
-WeasyPrint has every rule of paged CSS; it runs no script, and a script sets the formulas, so it was not tried.
-Chromium, which the tests need anyway, sets the formulas as on the site, and has page boxes, named pages for running
-heads and an outline of its own. It cannot number the lines of a table of contents. So the book is printed twice: the
-first printing says on which page each chapter begins.
+Three ways were tried on three chapters. LaTeX through Jupyter Book loses what stands on the pages as HTML (live
+figures, badges, the table of claims), cannot read SVG without a converter, and asks for 500 MB of TeX. WeasyPrint
+has every rule of paged CSS, and does not run the script that sets the formulas. Chromium, which the tests need
+anyway, sets the formulas as on the site, and has page boxes, named pages for running heads and an outline of its own.
+It cannot number the lines of a table of contents. So the book is printed twice: the first printing says on which page
+each chapter begins.
 """
 
 from __future__ import annotations

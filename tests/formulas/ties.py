@@ -321,6 +321,31 @@ def noise_of_the_chain(draw: Random) -> Drawn:
     return values, noise
 
 
+def log_sine(draw: Random) -> tuple:
+    """Values of the symbols; n times mean and variance of ln sin^2 after a layer, by Ito's rule from the chain."""
+    values, (drift, noise) = chain_values(draw)
+    rho = values[r"\bar\kappa"]
+    first, second = -2 * rho / (1 - rho**2), -2 * (1 + rho**2) / (1 - rho**2) ** 2
+    mean = first * drift + second * noise / 2
+    return values | {"K": (4 - mean) * (1 - rho**2) ** 2}, mean, first**2 * noise
+
+
+@tie(r"shaped/unshaped#eq-log-sine K")
+def constant_of_the_log_sine(draw: Random) -> Drawn:
+    values, _, _ = log_sine(draw)
+    return values, values.pop("K")
+
+
+@tie(r"shaped/unshaped#eq-log-sine n\E[\ln\tfrac{\sin^2\theta_{\ell+1}}{1-\bar\kappa^2}]")
+def mean_of_the_log_sine(draw: Random) -> Drawn:
+    return log_sine(draw)[:2]
+
+
+@tie(r"shaped/unshaped#eq-log-sine n\Var[\ln\sin^2\theta_{\ell+1}]")
+def variance_of_the_log_sine(draw: Random) -> Drawn:
+    return log_sine(draw)[::2]
+
+
 @tie(r"shaped/unshaped#eq-plateau \ell^2\, (1-\rho_\ell)", r"claims/unshaped-collapse-rate \ell^2(1-\rho_\ell)")
 @tie(r"shaped/unshaped#thm-singular q_{0+}")
 def plateau(draw: Random) -> Drawn:
