@@ -33,7 +33,6 @@ COMPLETE = (
     "densities",
     "diffusions",
     "ensembles",
-    "evidence",
     "figures",
     "fractional",
     "gaussian",
@@ -43,8 +42,6 @@ COMPLETE = (
     "networks",
     "reference",
     "stability",
-    "training",
-    "verdicts",
     "wishart",
 )
 EXAMPLES = {name: inspect.getdoc(thing) for name, thing in OFFERED.items() if ">>> " in inspect.getdoc(thing)}

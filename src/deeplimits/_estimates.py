@@ -38,11 +38,6 @@ def mean(samples: ArrayLike, axis: int = 0) -> Estimate:
     Shapes: at least 2 samples along `axis` -> the other axes.
     Law: unbiased; the error is the sample standard deviation over the root of the sample size.
     Raises: ValueError for fewer than 2 samples, or samples that are not finite.
-
-    >>> from deeplimits.evidence import mean
-    >>> share = mean([1, 1, 0, 1])
-    >>> float(share.value), float(share.error)
-    (0.75, 0.25)
     """
     x = numbers("samples", samples)
     size = whole("number of samples", x.shape[axis] if x.ndim else 1, least=2)
@@ -55,10 +50,6 @@ def variance(samples: ArrayLike, axis: int = 0) -> Estimate:
     Shapes: as `mean`.
     Law: unbiased; the error, from the fourth moment, is right to leading order in the sample size.
     Raises: as `mean`.
-
-    >>> from deeplimits.evidence import variance
-    >>> float(variance([1.0, 2.0, 3.0]).value)
-    1.0
     """
     x = numbers("samples", samples)
     squares = mean((x - x.mean(axis, keepdims=True)) ** 2, axis)
@@ -72,10 +63,6 @@ def root_mean_square(errors: ArrayLike, axis: int = -1) -> Estimate:
     Shapes: as `mean`; along the last axis unless told otherwise.
     Law: the error propagates to first order.
     Raises: as `mean`, and ValueError where all samples are 0.
-
-    >>> from deeplimits.evidence import root_mean_square
-    >>> float(root_mean_square([3.0, -3.0, 3.0]).value)
-    3.0
     """
     found = mean(np.square(numbers("errors", errors)), axis)
     root = np.sqrt(numbers("mean square of errors", found.value, above=0))
@@ -88,12 +75,6 @@ def slope(x: ArrayLike, observed: Estimate) -> Estimate:
     Shapes: both (k,), positive, with at least 2 distinct x.
     Law: errors propagate to first order; the curvature of the true relation is not in them.
     Raises: ValueError for an observation below 3 standard errors: its logarithm would be biased.
-
-    >>> from deeplimits.evidence import Estimate, slope
-    >>> width = [10, 100, 1000]
-    >>> fitted = slope(width, Estimate([0.3, 0.03, 0.003], [0.01, 0.001, 0.0001]))
-    >>> float(fitted.value.round(3))
-    -1.0
     """
     value = observed.value
     u = np.log(numbers("x", x, like=value, above=0))

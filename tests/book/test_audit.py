@@ -66,7 +66,7 @@ def test_a_table_or_a_picture_that_is_missing_is_named(site):
 
 
 def test_the_table_of_sharpness_has_the_bluntest_first_and_marks_it():
-    sharp = CHECK | {"sharpness": 0.01, "page": PAGE, "id": "sharp"}
+    sharp = CHECK | {"sharpness": 0.01, "page": PAGE, "id": "sharp", "reason": ""}
     excused = CHECK | {"sharpness": 0.2, "page": PAGE, "id": "excused", "reason": "few networks"}
     bound = CHECK | {"sharpness": None, "page": PAGE, "id": "bound", "reason": ""}
     blunt = CHECK | {"page": PAGE, "reason": ""}

@@ -107,15 +107,6 @@ def train(
     Source: Peluchetti and Favaro 2021, experiments on trained networks.
     Raises: ValueError for arguments out of range or arrays of other shapes or not finite; FloatingPointError when
         training diverges; ImportError without JAX and optax.
-
-    >>> from deeplimits.blocks import Blocks
-    >>> from deeplimits.networks import ResNet
-    >>> from deeplimits.training import Model, Optimiser, train
-    >>> model = Model(ResNet(Blocks("linear", "tanh"), width=8, depth=4), inputs=2, outputs=1)
-    >>> found = train(model, [[0.0, 1.0], [1.0, 0.0]], [[1.0], [-1.0]], Optimiser("sgd", 0.1), steps=20,
-    ...               samples=3, seed=1, at=[0, 20], progress=False)
-    >>> found.losses.shape, bool((found.losses[:, 1] < found.losses[:, 0]).all())
-    ((3, 2), True)
     """
     task = Task.checked(model, inputs, targets, optimiser, steps, samples, seed, at, watched)
     checkpoint = _checkpoints.Checkpoint(folder, _checkpoints.fingerprint(*task) if folder is not None else "")
