@@ -20,7 +20,7 @@ def test_in_print_there_is_a_figure(page):
     assert page.locator(".dlx").is_hidden()
 
 
-@pytest.mark.parametrize("name", ["book/shaped/covariance.html", "book/stability/norm.html"])
+@pytest.mark.parametrize("name", ["book/primer/limits.html", "book/stability/norm.html"])
 def test_in_print_a_small_explorer_leaves_no_empty_box(name, inspector):
     page = inspector.open(name)
     host = page.locator(".deep-limits-explorer")
