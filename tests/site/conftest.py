@@ -54,6 +54,13 @@ def inspector(browser, origin):
 
 
 @pytest.fixture
+def visitor(inspector):
+    """Opens pages on a desktop, and nothing may be left in the console."""
+    yield inspector
+    assert not inspector.met
+
+
+@pytest.fixture
 def page(inspector):
     """The page of the explorer: a test of it must leave nothing in the console."""
     yield inspector.open(PAGE)

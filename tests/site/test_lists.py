@@ -2,20 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
-from inspection import Inspector
-
 CLAIMS = "book/reference/claims.html"
 ROWS = "[...document.querySelectorAll('table.claims tr[data-status]')]"
 PICTURES = "[...document.querySelectorAll('.gallery figure')]"
-
-
-@pytest.fixture
-def visitor(browser, origin):
-    opened = Inspector(browser, origin, "desktop-light")
-    yield opened
-    assert not opened.met
-    opened.close()
 
 
 def test_the_index_is_filtered_and_its_state_stands_in_the_address(visitor):

@@ -109,14 +109,6 @@ def test_a_page_that_is_not_for_readers_is_caught(name, browser, copy):
 OPEN = "[...document.querySelectorAll('details.evidence')].map(fold => fold.open)"
 
 
-@pytest.fixture
-def visitor(browser, origin):
-    opened = Inspector(browser, origin, "desktop-light")
-    yield opened
-    assert not opened.met
-    opened.close()
-
-
 def test_all_evidence_can_be_asked_for_in_the_address(visitor):
     assert not any(visitor.open(f"{CHAPTER}.html").evaluate(OPEN))
     page = visitor.open(f"{CHAPTER}.html?evidence=all")
