@@ -11,6 +11,7 @@ import ast
 import json
 import os
 import sys
+import tempfile
 import time
 import warnings
 from pathlib import Path
@@ -90,10 +91,20 @@ def without_picture(notebook: NotebookNode) -> list[str]:
     return [place(number, cell) for number, cell in own(notebook) if notebooks.figure(cell) and cell.id not in shown]
 
 
-def kernel_of_this_interpreter() -> type:
-    """What starts this interpreter in settled surroundings, whatever kernels are registered on the machine."""
+def kernel_of_this_interpreter(channels: str) -> type:
+    """What starts this interpreter in settled surroundings, whatever kernels are registered on the machine.
+
+    It is spoken to through sockets that are files in the folder `channels`: a port that is free when it is chosen
+    may be another program's by the time the kernel listens on it, and others on the machine can reach it. Ports are
+    for systems without such sockets, and for a folder whose name is too long for them.
+    """
+    import zmq
     from jupyter_client.kernelspec import KernelSpec
     from jupyter_client.manager import AsyncKernelManager
+    from traitlets import default
+
+    socket = os.path.join(channels, "channel")
+    through_files = zmq.has("ipc") and len(os.fsencode(socket)) + len("-5") < zmq.IPC_PATH_MAX_LEN
 
     class Manager(AsyncKernelManager):
         kernel_spec = KernelSpec(
@@ -101,6 +112,13 @@ def kernel_of_this_interpreter() -> type:
             display_name="Python 3",
             language="python",
         )
+
+        @default("transport")
+        def _transport_default(self) -> str:
+            return "ipc" if through_files else "tcp"
+
+        def _ip_default(self) -> str:
+            return socket if self.transport == "ipc" else str(super()._ip_default())
 
         async def start_kernel(self, **how: Any) -> None:  # type: ignore[override]
             await super().start_kernel(**how | {"env": surroundings.of_kernel(dict(os.environ))})
@@ -114,17 +132,18 @@ def run_cells(partial: Path, parameters: dict[str, object], folder: Path, bar: b
 
     warnings.filterwarnings("ignore", module="papermill|traitlets|zmq")
     escaped = str(partial).replace("{", "{{").replace("}", "}}")  # papermill takes a path for a pattern
-    return papermill.execute_notebook(
-        escaped,
-        escaped,
-        parameters=parameters,
-        kernel_name="python3",
-        language="python",
-        cwd=str(folder),
-        progress_bar=bar and sys.stderr.isatty(),
-        extra_arguments=QUIET_KERNEL,
-        kernel_manager_class=kernel_of_this_interpreter(),
-    )
+    with tempfile.TemporaryDirectory(prefix="kernel-", ignore_cleanup_errors=True) as channels:
+        return papermill.execute_notebook(
+            escaped,
+            escaped,
+            parameters=parameters,
+            kernel_name="python3",
+            language="python",
+            cwd=str(folder),
+            progress_bar=bar and sys.stderr.isatty(),
+            extra_arguments=QUIET_KERNEL,
+            kernel_manager_class=kernel_of_this_interpreter(channels),
+        )
 
 
 def reported(notebook: NotebookNode) -> dict[str, Any]:
