@@ -95,8 +95,8 @@ def kernel_of_this_interpreter(channels: str) -> type:
     """What starts this interpreter in settled surroundings, whatever kernels are registered on the machine.
 
     It is spoken to through sockets that are files in the folder `channels`: a port that is free when it is chosen
-    may be another program's by the time the kernel listens on it, and others on the machine can reach it. Ports are
-    for systems without such sockets, and for a folder whose name is too long for them.
+    may be another program's by the time the kernel listens on it. Ports are for systems without such sockets, and for a
+    folder whose name is too long for them.
     """
     import zmq
     from jupyter_client.kernelspec import KernelSpec
