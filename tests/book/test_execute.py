@@ -58,7 +58,9 @@ def test_a_cell_that_kills_its_kernel_is_named(project):
 
 
 def test_a_kernel_is_spoken_to_through_files_and_not_ports_that_another_program_could_take_first(project):
-    project.notebook("part/first.ipynb", "import ipykernel\nprint(ipykernel.get_connection_info(unpack=True)['transport'])")
+    project.notebook(
+        "part/first.ipynb", "import ipykernel\nprint(ipykernel.get_connection_info(unpack=True)['transport'])"
+    )
     done = run(project, "book/part/first.ipynb", "mine.ipynb")
     assert done.returncode == 0, done.stdout
     assert nbformat.read(project.root / "mine.ipynb", as_version=4).cells[-1].outputs[0].text == "ipc\n"
@@ -68,7 +70,9 @@ def test_where_the_temporary_folder_has_too_long_a_name_for_sockets_ports_serve(
     deep = project.root / ("x" * 90)
     deep.mkdir()
     monkeypatch.setenv("TMPDIR", str(deep))
-    project.notebook("part/first.ipynb", "import ipykernel\nprint(ipykernel.get_connection_info(unpack=True)['transport'])")
+    project.notebook(
+        "part/first.ipynb", "import ipykernel\nprint(ipykernel.get_connection_info(unpack=True)['transport'])"
+    )
     done = run(project, "book/part/first.ipynb", "mine.ipynb")
     assert done.returncode == 0 and not list(deep.iterdir()), done.stdout
     assert nbformat.read(project.root / "mine.ipynb", as_version=4).cells[-1].outputs[0].text == "tcp\n"
