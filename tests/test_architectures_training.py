@@ -165,6 +165,12 @@ def test_wide_networks_are_trained_without_their_weights():
     assert history.losses.shape == (2, 2) and np.all(history.losses[:, 0] < history.losses[:, 1])
 
 
+@pytest.mark.parametrize("watched", [[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], [1.0], [[np.nan]], "x"])
+def test_watched_inputs_that_the_network_does_not_take_are_refused_by_name(watched):
+    with pytest.raises(ValueError, match="^watched must"):
+        train(mlp([8, 1]), [[1.0]], squared([[1.0]]), SGD(0.05), steps=1, samples=2, seed=1, watched=watched)
+
+
 def test_batches_go_round_and_watched_inputs_are_seen():
     network = mlp([30, 1], "tanh")
     single = train(network, X[:, :1], squared(Y[:, :1]), SGD(0.1), 1, 4, 1, watched=X)

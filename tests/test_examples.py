@@ -33,6 +33,7 @@ COMPLETE = (
     "densities",
     "diffusions",
     "ensembles",
+    "evidence",
     "figures",
     "fractional",
     "gaussian",
@@ -42,6 +43,8 @@ COMPLETE = (
     "networks",
     "reference",
     "stability",
+    "training",
+    "verdicts",
     "wishart",
 )
 EXAMPLES = {name: inspect.getdoc(thing) for name, thing in OFFERED.items() if ">>> " in inspect.getdoc(thing)}

@@ -1,6 +1,8 @@
 """What is not allowed, given for each argument of each public call: an error that names an argument, or an answer."""
 
 import datetime
+import os
+import re
 import signal
 
 import numpy as np
@@ -40,7 +42,13 @@ HOSTILE = {
 #: Arguments that every sampler has.
 HOW = {"first": 0, "threads": 1, "precision": "single", "steps": 4}
 #: What else a message may call an argument that stands for an activation.
-ALSO = {"value": ("activation", "inner", "outer"), "function": ("activation",), "design": ("preset",)}
+ALSO = {
+    "value": ("activation", "inner", "outer"),
+    "function": ("activation",),
+    "design": ("preset",),
+    "a": ("preset",),
+    "b": ("preset",),
+}
 #: Their arguments are those of Matplotlib, which refuses in its own words; these would ask the internet.
 ELSEWHERE = ("figures.", "data.mnist")
 #: Shows what it is given, NaN included: `summarise` names the sample that holds it.
@@ -49,17 +57,24 @@ SHOWS_NAN = ("ensembles.values",)
 CALLS = {call.name: call for call in calls() if not call.name.startswith(ELSEWHERE)}
 
 
+#: Arguments that name a place on the disk: what is written there is not refused.
+PLACES = ("checkpoint", "folder", "path")
+
+
 @pytest.fixture(autouse=True)
-def bounded():
-    """No call takes longer than a minute."""
+def bounded(tmp_path, monkeypatch):
+    """No call takes longer than a minute, or leaves a file where it works."""
 
     def stop(*_):
         raise TimeoutError
 
     before = signal.signal(signal.SIGALRM, stop)
+    (working := tmp_path / "working").mkdir()
+    monkeypatch.chdir(working)
     yield
     signal.alarm(0)
     signal.signal(signal.SIGALRM, before)
+    assert os.listdir(working) == []
 
 
 def numbers(result):
@@ -73,6 +88,11 @@ def numbers(result):
     return []
 
 
+def named(argument, message):
+    """Whether a message has the name of an argument as a word; "at least" does not speak of `at`."""
+    return re.search(rf"(?<!\w){re.escape(argument)}(?!\w| least| most)", message) is not None
+
+
 def fault(call, name, value):
     """What is wrong with the answer of a call, or nothing."""
     known = [*parameters(call), *call.arguments.get("how", {}), name, *ALSO.get(name, ())]
@@ -81,7 +101,7 @@ def fault(call, name, value):
         with np.errstate(all="ignore"):
             result = call(**{name: value})
     except (ValueError, TypeError) as error:
-        return None if any(one in str(error) for one in known) else f"{type(error).__name__}: {error}"
+        return None if any(named(one, str(error)) for one in known) else f"{type(error).__name__}: {error}"
     except Exception as error:
         return f"{type(error).__name__}: {error}"
     finally:
@@ -105,15 +125,21 @@ def test_most_of_what_is_public_is_called():
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", CALLS)
-def test_no_argument_is_silently_accepted_or_refused_without_its_name(name):
+def test_no_argument_is_silently_accepted_or_refused_without_its_name(name, tmp_path):
     call = CALLS[name]
+    there = HOSTILE | {"text": str(tmp_path / HOSTILE["text"])}
     faults = {
         f"{argument}={kind}": said
         for argument in changed(call)
-        for kind, value in HOSTILE.items()
+        for kind, value in (there if argument in PLACES else HOSTILE).items()
         if (said := fault(call, argument, value))
     }
     assert faults == {}
+
+
+def test_a_name_in_a_message_is_a_word_of_it():
+    assert named("at", "at must be a sequence") and named("id", "got ...; id must be a slug") and named("x", "(x, y)")
+    assert not named("at", "that is wrong") and not named("at", "must have at least 2")
 
 
 def broken(kind):

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ._checks import FloatArray, shown, whole
 from ._checks import numbers as real_numbers
+
+#: Relative errors below this are refused: the weights that they give leave double precision.
+LEAST = 1e-100
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,10 +42,14 @@ def mean(samples: ArrayLike, axis: int = 0) -> Estimate:
     Shapes: at least 2 samples along `axis` -> the other axes.
     Law: unbiased; the error is the sample standard deviation over the root of the sample size.
     Raises: ValueError for fewer than 2 samples, or samples that are not finite.
+
+    >>> from deeplimits.evidence import mean
+    >>> share = mean([1, 1, 0, 1])
+    >>> float(share.value), float(share.error)
+    (0.75, 0.25)
     """
-    x = numbers("samples", samples)
-    size = whole("number of samples", x.shape[axis] if x.ndim else 1, least=2)
-    return Estimate(x.mean(axis), x.std(axis, ddof=1) / np.sqrt(size))
+    x, scale, size = _drawn("samples", samples, axis)
+    return Estimate(scale * x.mean(axis), scale * (x.std(axis, ddof=1) / np.sqrt(size)))
 
 
 def variance(samples: ArrayLike, axis: int = 0) -> Estimate:
@@ -49,12 +57,18 @@ def variance(samples: ArrayLike, axis: int = 0) -> Estimate:
 
     Shapes: as `mean`.
     Law: unbiased; the error, from the fourth moment, is right to leading order in the sample size.
-    Raises: as `mean`.
+    Raises: as `mean`, and ValueError for a variance beyond double precision.
+
+    >>> from deeplimits.evidence import variance
+    >>> float(variance([1.0, 2.0, 3.0]).value)
+    1.0
     """
-    x = numbers("samples", samples)
+    x, scale, size = _drawn("samples", samples, axis)
     squares = mean((x - x.mean(axis, keepdims=True)) ** 2, axis)
-    unbiased = x.shape[axis] / (x.shape[axis] - 1)
-    return Estimate(squares.value * unbiased, squares.error * unbiased)
+    unbiased = size / (size - 1)
+    with np.errstate(over="ignore"):
+        value, error = (part * unbiased * scale * scale for part in (squares.value, squares.error))
+    return Estimate(numbers("variance of samples", value), numbers("error of the variance of samples", error))
 
 
 def root_mean_square(errors: ArrayLike, axis: int = -1) -> Estimate:
@@ -63,10 +77,15 @@ def root_mean_square(errors: ArrayLike, axis: int = -1) -> Estimate:
     Shapes: as `mean`; along the last axis unless told otherwise.
     Law: the error propagates to first order.
     Raises: as `mean`, and ValueError where all samples are 0.
+
+    >>> from deeplimits.evidence import root_mean_square
+    >>> float(root_mean_square([3.0, -3.0, 3.0]).value)
+    3.0
     """
-    found = mean(np.square(numbers("errors", errors)), axis)
+    x, scale, _ = _drawn("errors", errors, axis)
+    found = mean(np.square(x), axis)
     root = np.sqrt(numbers("mean square of errors", found.value, above=0))
-    return Estimate(root, found.error / (2 * root))
+    return Estimate(scale * root, scale * (found.error / (2 * root)))
 
 
 def slope(x: ArrayLike, observed: Estimate) -> Estimate:
@@ -75,20 +94,51 @@ def slope(x: ArrayLike, observed: Estimate) -> Estimate:
     Shapes: both (k,), positive, with at least 2 distinct x.
     Law: errors propagate to first order; the curvature of the true relation is not in them.
     Raises: ValueError for an observation below 3 standard errors: its logarithm would be biased.
+
+    >>> from deeplimits.evidence import Estimate, slope
+    >>> width = [10, 100, 1000]
+    >>> fitted = slope(width, Estimate([0.3, 0.03, 0.003], [0.01, 0.001, 0.0001]))
+    >>> float(fitted.value.round(3))
+    -1.0
     """
-    value = observed.value
+    value = estimate("observed", observed).value
     u = np.log(numbers("x", x, like=value, above=0))
-    error = numbers("error", observed.error, above=0)
     if value.ndim != 1 or np.unique(u).size < 2:
-        raise ValueError(f"x must be (k,) with at least 2 distinct values, got {x!r}")
-    if np.any(value < 3 * error):
+        raise ValueError(f"x must be (k,) with at least 2 distinct values, got {shown(x)}")
+    error = numbers("error of observed", observed.error, above=0)
+    if np.any(value / 3 < error):
         raise ValueError(
             f"observed must be at least 3 standard errors above 0, got {value.tolist()} with errors {error.tolist()}"
         )
+    numbers("error of observed, relative to it,", error / value, least=LEAST)
     weights = (value / error) ** 2
     u = u - np.average(u, weights=weights)
     spread = np.sum(weights * u**2)
     return Estimate(np.sum(weights * u * np.log(value)) / spread, 1 / np.sqrt(spread))
+
+
+def estimate(name: str, value: Any) -> Estimate:
+    """An argument that is an estimate.
+
+    Raises: ValueError that names the argument.
+    """
+    if not isinstance(value, Estimate):
+        raise ValueError(f"{name} must be an Estimate, got {shown(value)}")
+    return value
+
+
+def _drawn(name: str, samples: ArrayLike, axis: int) -> tuple[FloatArray, FloatArray, int]:
+    """Samples in units of a power of 2, those units, and how many samples there are.
+
+    Squares then neither overflow nor vanish, and no bit of a result changes.
+    """
+    x = numbers(name, samples)
+    if not x.ndim:
+        raise ValueError(f"{name} must be samples along an axis, got {shown(samples)}")
+    along = whole("axis", axis, least=-x.ndim, most=x.ndim - 1)
+    size = whole(f"number of {name}", x.shape[along], least=2)
+    scale = np.ldexp(1.0, np.frexp(np.max(abs(x), along, keepdims=True))[1] - 1)
+    return x / scale, scale.squeeze(along), size
 
 
 def numbers(

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from ._checks import FloatArray
+from ._checks import numbers as real_numbers
 from ._estimates import numbers
 
 #: Points at which a law that is moved is compared with the sample.
@@ -28,7 +29,7 @@ def sample(name: str, values: ArrayLike) -> FloatArray:
 
     Raises: ValueError for NaN, for another shape, for an empty sample.
     """
-    x = np.asarray(values, dtype=np.float64)
+    x = real_numbers(name, values)
     if x.ndim != 1 or x.size == 0 or np.any(np.isnan(x)):
         raise ValueError(
             f"{name} must be (k,) with k >= 1 and without NaN, got shape {x.shape} with {np.isnan(x).sum()} NaN"
@@ -36,19 +37,19 @@ def sample(name: str, values: ArrayLike) -> FloatArray:
     return x
 
 
-def distance(x: FloatArray, law: Law, level: float) -> tuple[float, float]:
+def distance(x: FloatArray, law: Law, level: float, name: str = "law") -> tuple[float, float]:
     """Kolmogorov distance of a sample from a law or another sample, and its value at `level`.
 
-    Raises: ValueError for NaN, for a distribution function outside [0, 1].
+    Raises: ValueError that names the law, for NaN, for a distribution function outside [0, 1].
     """
     if not callable(law):
-        y = sample("law", law)
+        y = sample(name, law)
         both = np.concatenate([x, y])
         below = [np.searchsorted(np.sort(s), both, side="right") / s.size for s in (x, y)]
         effective = max(round(x.size * y.size / (x.size + y.size)), 1)
         return float(abs(below[0] - below[1]).max()), critical(effective, level)
     points, before, after = steps(x)
-    left, at = sides(points, law)
+    left, at = sides(points, law, name)
     return float(max((after - at).max(), (left - before).max())), critical(x.size, level)
 
 
@@ -59,15 +60,16 @@ def steps(x: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     return points, after - counts / x.size, after
 
 
-def sides(points: FloatArray, law: Law) -> tuple[FloatArray, FloatArray]:
+def sides(points: FloatArray, law: Law, name: str = "law") -> tuple[FloatArray, FloatArray]:
     """A law's distribution function just before and at some points: where it jumps they differ."""
     if not callable(law):
-        y = np.sort(sample("law", law))
+        y = np.sort(sample(name, law))
         left, at = (np.searchsorted(y, points, side=side) / y.size for side in ("left", "right"))
         return left, at
-    left, at = (numbers("law", law(p), like=p) for p in (np.nextafter(points, -np.inf), points))
+    left, at = (numbers(name, law(p), like=p) for p in (np.nextafter(points, -np.inf), points))
+    left = np.where(np.isneginf(points), 0, left)  # nothing lies before that
     if min(left.min(), at.min()) < -1e-9 or max(left.max(), at.max()) > 1 + 1e-9:
-        raise ValueError(f"law must lie in [0, 1], got {left.min():.6g} to {at.max():.6g}")
+        raise ValueError(f"{name} must lie in [0, 1], got {left.min():.6g} to {at.max():.6g}")
     return left, at
 
 
@@ -82,6 +84,7 @@ def accepted(x: FloatArray, law: Law, radius: float) -> dict[str, list[float] | 
 
     Moves count in interquartile ranges of the sample, stretches are factors about its median. The
     law is read at `GRID` points of the sample and joined by straight lines; atoms and explosions stay.
+    Nothing depends on the unit of the sample.
     """
     points, before, after = steps(x)
     finite = np.isfinite(points)
@@ -94,8 +97,10 @@ def accepted(x: FloatArray, law: Law, radius: float) -> dict[str, list[float] | 
     left, at = sides(points, law)
     jumps = np.where(at - left > ATOM, at - left, 0)
     below, upto = np.cumsum(jumps) - jumps, np.cumsum(jumps)
+    largest = np.ldexp(1.0, np.frexp(max(-points[0], points[-1]))[1] - 1)  # a power of 2: no bit is lost
+    points = points / largest
     places, heights = np.repeat(points, 2), np.stack([left - below, at - upto], axis=1).ravel()
-    low, middle, high = np.quantile(x[np.isfinite(x)], [0.25, 0.5, 0.75])
+    low, middle, high = np.quantile(x[np.isfinite(x)] / largest, [0.25, 0.5, 0.75])
     unit = high - low if high > low else np.std(points)
 
     def within(moved: FloatArray) -> bool:

@@ -32,6 +32,11 @@ class Control:
     in which the variant differs from the claim by `least` or more; each of them must be rejected.
     `statistic` is that of the judged component which fits best. Of laws, `expected` is the
     Kolmogorov distance of the sample from the variant.
+
+    >>> from deeplimits import evidence
+    >>> check = evidence.equality("two", 1 + 1, 2, tolerance=1e-9, control=("concatenated", 11))
+    >>> check.control.variant, check.control.rejected
+    ('concatenated', True)
     """
 
     variant: str
@@ -55,6 +60,11 @@ class Check:
     component that fits worst. `accepts` has the ends of the predictions that the same data and
     criterion would accept; `sharpness` is half their distance, relative to `scale`. `reason` says
     why a check is not sharper.
+
+    >>> from deeplimits import evidence
+    >>> check = evidence.equality("two", 1 + 1, 2, tolerance=1e-9, control=("concatenated", 11))
+    >>> check.verdict, check.passed, check.record["observed"]
+    ('holds', True, 2.0)
     """
 
     id: str

@@ -167,16 +167,16 @@ class Network(Layered):
             sizes.append(after._replace(parameters=sizes[-1].parameters) if again else after)
         return sizes
 
-    def _start(self, initial: ArrayLike, samples: int) -> tuple[FloatArray, list[Size]]:
+    def _start(self, initial: ArrayLike, samples: int, name: str = "initial") -> tuple[FloatArray, list[Size]]:
         """The start with an axis of samples, of length 1 if all share it."""
-        x = _checks.numbers("initial", initial)
+        x = _checks.numbers(name, initial)
         if x.ndim not in (self.axes, self.axes + 1) or not x.size:
-            raise ValueError(f"initial must have {self.axes} axes, or one more for samples, got shape {x.shape}")
+            raise ValueError(f"{name} must have {self.axes} axes, or one more for samples, got shape {x.shape}")
         x = x if x.ndim > self.axes else x[None]
         if len(x) not in (1, samples):
-            raise ValueError(f"initial must have an axis of samples={samples} or none, got shape {x.shape}")
+            raise ValueError(f"{name} must have an axis of samples={samples} or none, got shape {x.shape}")
         if not np.all(np.isfinite(x)):
-            raise ValueError("initial must be finite, got infinite or missing numbers")
+            raise ValueError(f"{name} must be finite, got infinite or missing numbers")
         return x, self._sizes(x.shape[1:])
 
 

@@ -75,7 +75,9 @@ def train(
     steps, samples = whole("steps", steps, least=0), whole("samples", samples)
     whole("first", first, least=0, most=MOST_SAMPLES - samples)
     x, sizes = network._start(initial, 1)
-    seen, _ = (x, sizes) if watched is None else network._start(watched, 1)
+    seen, ends = (x, sizes) if watched is None else network._start(watched, 1, "watched")
+    if ends[-1].parameters != sizes[-1].parameters:
+        raise ValueError(f"watched must meet the matrices that initial {x.shape[1:]} meets, got shape {seen.shape[1:]}")
     if not isinstance(loss, Loss) or loss.inputs != x.shape[-1]:
         raise ValueError(f"loss must be a Loss of {x.shape[-1]} inputs, got {loss!r}")
     size = whole("batch", x.shape[-1] if batch is None else batch, most=x.shape[-1])

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._checks import FloatArray, choice, real, whole
+from .._checks import FloatArray, choice, flag, numbers, real, sequence, shown, whole
 from .._progress import Progress
 from ..blocks import filters
 from . import _checkpoints
@@ -107,8 +107,20 @@ def train(
     Source: Peluchetti and Favaro 2021, experiments on trained networks.
     Raises: ValueError for arguments out of range or arrays of other shapes or not finite; FloatingPointError when
         training diverges; ImportError without JAX and optax.
+
+    >>> from deeplimits.blocks import Blocks
+    >>> from deeplimits.networks import ResNet
+    >>> from deeplimits.training import Model, Optimiser, train
+    >>> model = Model(ResNet(Blocks("linear", "tanh"), width=8, depth=4), inputs=2, outputs=1)
+    >>> found = train(model, [[0.0, 1.0], [1.0, 0.0]], [[1.0], [-1.0]], Optimiser("sgd", 0.1), steps=20,
+    ...               samples=3, seed=1, at=[0, 20], progress=False)
+    >>> found.losses.shape, bool((found.losses[:, 1] < found.losses[:, 0]).all())
+    ((3, 2), True)
     """
     task = Task.checked(model, inputs, targets, optimiser, steps, samples, seed, at, watched)
+    flag("progress", progress)
+    if not (folder is None or isinstance(folder, str | os.PathLike)):
+        raise ValueError(f"folder must be a path or None, got {shown(folder)}")
     checkpoint = _checkpoints.Checkpoint(folder, _checkpoints.fingerprint(*task) if folder is not None else "")
     run = Run(task, checkpoint.load())
     kept, when = run.step, time.monotonic()
@@ -164,7 +176,9 @@ class Task(NamedTuple):
     ) -> Task:
         """Raises: ValueError that names the argument, its value and what is allowed."""
         if not isinstance(model, Model) or not isinstance(optimiser, Optimiser):
-            raise ValueError(f"model and optimiser must be a Model and an Optimiser, got {model!r} and {optimiser!r}")
+            raise ValueError(
+                f"model and optimiser must be a Model and an Optimiser, got {shown(model)} and {shown(optimiser)}"
+            )
         axes = 4 if model.convolutional else 2
         x = _finite("inputs", inputs, axes, model.inputs)
         y = _finite("targets", targets, 2, model.outputs)
@@ -174,9 +188,8 @@ class Task(NamedTuple):
         if optimiser.batch is not None and optimiser.batch > len(x):
             raise ValueError(f"batch must be at most the number of inputs, {len(x)}, got {optimiser.batch}")
         last = whole("steps", steps, least=0)
-        wanted = [last] if at is None else [whole("at", step, least=0, most=last) for step in at]
-        if not wanted:
-            raise ValueError("at must name at least one step, got an empty sequence")
+        named = [last] if at is None else sequence("at", at, "step")
+        wanted = [whole("at", step, least=0, most=last) for step in named]
         stream(seed, 0)
         return cls(model, x, y, optimiser, last, whole("samples", samples), seed, wanted, seen)
 
@@ -329,7 +342,8 @@ def _loss(model: Model, parameters: Any, inputs: Any, targets: Any) -> Any:
 
 
 def _finite(name: str, value: ArrayLike, axes: int, size: int) -> np.ndarray:
-    array = np.asarray(value, dtype=np.float32)
+    with np.errstate(over="ignore"):
+        array = numbers(name, value).astype(np.float32)
     if array.ndim != axes or array.shape[-1] != size or array.size == 0 or not np.all(np.isfinite(array)):
         shape = ", ".join(["k", *(["rows", "columns"] if axes == 4 else []), str(size)])
         raise ValueError(f"{name} must be finite, of shape ({shape}), got shape {array.shape}")

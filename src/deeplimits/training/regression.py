@@ -78,8 +78,8 @@ def follow(
     """
     phi, y, seen = _matrices(features, targets, watched)
     steps = numbers("at", at, 1)
-    if steps.ndim != 1 or not np.all((steps >= 0) & ((steps == np.floor(steps)) | np.isinf(steps))):
-        raise ValueError(f"at must be steps >= 0, or inf, got {shown(at)}")
+    if steps.ndim != 1 or not steps.size or not np.all((steps >= 0) & ((steps == np.floor(steps)) | np.isinf(steps))):
+        raise ValueError(f"at must be steps, one at least, >= 0 or inf, got {shown(at)}")
     rates, modes = linalg.eigh(phi.T @ phi / len(phi))
     if not 0 < real("rate", rate, above=0) * rates[-1] < 2:
         raise ValueError(f"rate must be below {2 / rates[-1]:.4g}, where gradient descent diverges, got {rate}")
