@@ -85,6 +85,14 @@ def test_text_for_auditors_is_folded():
     assert before == ["a"] and line == "Code" and [part.astext() for part in inside] == ["x", "allowed"]
 
 
+def test_a_cell_that_is_evidence_is_folded_with_what_it_prints_and_draws():
+    figure = nodes.figure("", nodes.image(uri="a.svg"), ids=["fig-a"])
+    before, line, inside, _ = folded(paragraph("a"), cell("draw", figure, "tag_evidence"), cell("print", raw("42")))
+    assert before == ["a", "42"] and line == "Code of the figure"
+    assert list(inside[0].findall(nodes.figure)) == [figure] and len(inside) == 2
+    assert 'id="code-fig-a"' in inside[0].astext(), "the gallery leads there"
+
+
 def test_a_check_that_does_not_hold_is_named():
     _, line, _, _ = folded(check("bounds"), check("one layer", verdict="undecided", passed=False))
     assert "1 of 2 checks hold; one layer is undecided" in line and "✗" in line

@@ -1,8 +1,8 @@
 """Sphinx extension: two layers on every page that a notebook becomes.
 
 A reader sees text, figures and the code that teaches (cells tagged `teach`). Everything else that an auditor needs
-(code of checks, of figures and of helpers, parameters, verdicts, what the text marks with the class `evidence`) is
-moved into one fold at the end of its section, in its order. The line of the fold says which checks hold. Folds are
+(code of checks, of figures and of helpers, parameters, verdicts, cells tagged `evidence` with all they print and draw)
+is moved into one fold at the end of its section, in its order. The line of the fold says which checks hold. Folds are
 `details` elements and need no script; `evidence.js` opens them for those who ask.
 """
 
@@ -19,7 +19,9 @@ from bookbuild.typeset import count, words
 
 #: Of the container of a cell, and of what its tag says.
 CELL, INPUT, OUTPUT = "cell", "cell_input", "cell_output"
-TEACH, EVIDENCE, PARAMETERS = "tag_teach", "evidence", "tag_parameters"
+TEACH, PARAMETERS = "tag_teach", "tag_parameters"
+#: Of a text that is evidence, and of a cell of code that is so with all its outputs.
+EVIDENCE, WHOLE = "evidence", "tag_evidence"
 #: The attributes that a card carries for the line above it.
 VERDICT = re.compile(r'data-verdict="(\w+)" data-name="([^"]*)"')
 #: Letters of names in a line, after which it says how many there are besides.
@@ -55,8 +57,9 @@ def parts_of(child: nodes.Node) -> Iterator[nodes.Element]:
     if not isinstance(child, nodes.Element) or isinstance(child, nodes.section):
         return
     classes = child.get("classes", [])
-    if EVIDENCE in classes:
+    if EVIDENCE in classes or WHOLE in classes:
         child.parent.remove(child)
+        child["shows"] = names(child)
         yield child
     elif CELL in classes and TEACH not in classes:
         shown = [part for part in child.children if is_shown(part)]
