@@ -30,21 +30,11 @@ OWED: dict[str, set[str]] = {
         "primer/limits",
         "primer/wishart",
         "reference/engine",
-        "residual/doubly-infinite",
-        "residual/euler",
-        "residual/gradients",
         "shaped/attention",
         "shaped/backward",
         "stability/norm",
     },
     "a figure within 1,200 pixels": {"primer/wishart", "reference/engine"},
-    "under 12,000 pixels": {
-        "residual/doubly-infinite",
-        "residual/infinite-width",
-        "residual/ode-or-sde",
-        "residual/regimes",
-        "residual/shrinking",
-    },
 }
 
 
