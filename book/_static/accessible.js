@@ -11,7 +11,8 @@
   });
 }
 
-// On paper the book is light, whatever it is on the screen.
+// On paper the book is light, whatever it is on the screen. With forced colours the ground is that of the system, and
+// pictures, which keep their colours, follow it, whatever theme a reader has chosen.
 {
   let theme = null;
   const page = document.documentElement;
@@ -23,6 +24,15 @@
     page.dataset.theme = theme ?? page.dataset.theme;
     theme = null;
   });
+
+  const forced = matchMedia("(forced-colors: active)"), dark = matchMedia("(prefers-color-scheme: dark)");
+  const follow = () => {
+    const wanted = dark.matches ? "dark" : "light";
+    if (forced.matches && theme === null && page.dataset.theme !== wanted) page.dataset.theme = wanted;
+  };
+  for (const setting of [forced, dark]) setting.addEventListener("change", follow);
+  new MutationObserver(follow).observe(page, {attributeFilter: ["data-theme"]});
+  follow();
 }
 
 // What scrolls in a box of its own can be reached by keyboard, and scrolled. The theme sees to
@@ -40,4 +50,21 @@
   addEventListener("load", all);
   addEventListener("resize", all);
   document.addEventListener("toggle", event => reach(event.target), true);
+}
+
+// A page that is opened from a file may not read the others: the search names them, and says why it shows no more.
+if (location.protocol === "file:") {
+  DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
+  document.addEventListener("DOMContentLoaded", () => {
+    const results = document.getElementById("search-results");
+    if (!results) return;
+    const note = document.createElement("p");
+    note.className = "search-from-file";
+    note.append(
+      "Opened from a file, this search finds pages but shows no excerpts, because a browser lets a file read no other: ",
+      "to see them, run ", Object.assign(document.createElement("code"), {textContent: "python -m http.server -b 127.0.0.1"}),
+      " in the folder of the site and open ",
+      Object.assign(document.createElement("code"), {textContent: "http://localhost:8000"}), ".");
+    results.before(note);
+  });
 }

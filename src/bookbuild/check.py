@@ -8,6 +8,8 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from bookbuild import typeset
+
 #: What a page loads by itself, as (tag, attribute); anchors only lead elsewhere when followed.
 LOADED = {
     ("script", "src"),
@@ -24,22 +26,58 @@ NAMES_ONLY = {"canonical", "author", "license", "alternate"}
 #: What OpenGraph asks of every page, and what it asks beside once the public address is known.
 DESCRIBED = ("og:title", "og:type", "og:site_name")
 ADDRESSED = ("og:url", "og:image")
+#: What is no prose: formulas, code, drawings, signatures; parts of these kinds, by tag or class.
+UNREAD = {"pre", "code", "script", "style", "svg"}
+UNREAD_CLASSES = {"math", "py"}
+#: A hyphen that stands for a minus before a number.
+HYPHEN = re.compile(r"(?<![\w.)\]/:-])-(?=\.?\d)")
 SITEMAP = "{http://www.sitemaps.org/schemas/sitemap/0.9}"
 
 
-class Page(HTMLParser):
+class Prose(HTMLParser):
+    """What is wrong with the words of a page: numbers with a hyphen for a minus, captions with mathematics in ASCII."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.faults: list[str] = []
+        self._unread: list[str] = []
+        self._within: set[str] = set()
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        if tag in ("article", "figcaption"):
+            self._within.add(tag)
+        classes = set((dict(attributes).get("class") or "").split())
+        if tag == self._unread[-1] if self._unread else tag in UNREAD or classes & UNREAD_CLASSES:
+            self._unread.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        self._within.discard(tag)
+        if self._unread and tag == self._unread[-1]:
+            self._unread.pop()
+
+    def handle_data(self, data: str) -> None:
+        if self._unread or "article" not in self._within:
+            return
+        for pattern, fault in ((HYPHEN, "a hyphen for a minus"), (typeset.LEFT, "mathematics in ASCII in a caption")):
+            found = pattern.search(data) if pattern is HYPHEN or "figcaption" in self._within else None
+            if found:
+                around = data[max(found.start() - 20, 0) : found.end() + 20]
+                self.faults.append(f"{fault}: {' '.join(around.split())}")
+
+
+class Page(Prose):
     """The anchors, addresses, descriptions and faults of one page."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
         self.anchors: set[str] = set()
         self.addresses: list[str] = []
-        self.faults: list[str] = []
         self.meta: dict[str, list[str]] = {}
         self.canonical = ""
         self.feed(path.read_text(encoding="utf-8"))
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        super().handle_starttag(tag, attributes)
         given = {name: value or "" for name, value in attributes}
         self.anchors |= {given[name] for name in ("id", "name") if name in given and tag != "meta"}
         if tag == "img" and not given.get("alt", "").strip():

@@ -9,6 +9,8 @@ import yaml
 from pybtex.database import Entry, Person, parse_file
 from pybtex.richtext import Text
 
+from bookbuild import typeset
+
 BIBLIOGRAPHY = Path("book/references.bib")
 CITATION = Path("CITATION.cff")
 #: Where an entry was published, whatever its kind.
@@ -70,8 +72,8 @@ def of_claim(title: str, name: str, page: str) -> tuple[str, str]:
     """A claim of the book by its permanent name; its address is known once that of the site is."""
     about = yaml.safe_load(CITATION.read_text(encoding="utf-8"))
     where = f"{site()}/latest/{page}" if site() else ""
-    text = f"{title} (claim `{name}`). In *{about['title']}* (version {about['version']})."
-    return _cited(about, text, where, {"title": f"{title} (claim {name})", "booktitle": about["title"]})
+    text = f"{typeset.markdown(title)} (claim `{name}`). In *{about['title']}* (version {about['version']})."
+    return _cited(about, text, where, {"title": f"{typeset.bare(title)} (claim {name})", "booktitle": about["title"]})
 
 
 def site() -> str:

@@ -154,7 +154,7 @@ def page_of(claim: dict, evidence: list[dict], titles: dict[str, str], keys: set
 
 def cite(claim: dict) -> list[str]:
     """How to cite a claim: the book, with the name and the address of the claim."""
-    reference, entry = citations.of_claim(bare(claim["title"]), claim["id"], f"book/reference/{address(claim['id'])}")
+    reference, entry = citations.of_claim(claim["title"], claim["id"], f"book/reference/{address(claim['id'])}")
     return ["```{raw} html", "<h2>Cite this claim</h2>", "```", "", reference, "", "```bibtex", entry, "```"]
 
 

@@ -33,10 +33,12 @@ RULES = (
     (rf"(?<![A-Za-z])({'|'.join(GREEK)})(?![A-Za-z])", lambda found: GREEK[found[1]]),
     (r"(?<=[\w)])\*(?=\w)", "·"),
     (r"(?<![\w.)-])-(?=[\d.(])", MINUS),
-    (r"(?<=[=,;(] )-(?=\w)|(?<=\()-(?=\w)", MINUS),
+    (r"(?<=[=,;(] )-(?=\w)|(?<=\()-(?=\w)|(?<= )-(?=[A-Za-z](?![A-Za-z]))", MINUS),
     (r"(\d(?:\.\d+)?)e([+-]?\d+)\b", lambda found: _power(found[1], int(found[2]))),
     (r"\bIto\b", "Itô"),
 )
+#: Mathematics that is left in ASCII once a text has been set: signs of operations, names of letters, a minus.
+LEFT = re.compile(rf"[*^]|\w_\w|\bsqrt\b|->|[<>!]=|\b(?:{'|'.join(GREEK)}|infty)\b|(?<![\w.)\]{MINUS}-])-(?=[\w.(])")
 FORMULA = re.compile(r"\$([^$]+)\$")
 #: Beyond these sizes a number is written with a power of ten.
 SMALL, LARGE = 1e-3, 1e5

@@ -108,6 +108,7 @@ def test_numbers_have_the_digits_that_their_errors_leave(value, error, shown):
     [
         ("9 pi^2 / (2 layer^2)", "9 π<sup>2</sup> / (2 layer<sup>2</sup>)"),
         ("1 - correlation, from -2", "1 − correlation, from −2"),
+        ("the mean -t/2, and as -T.", "the mean −t/2, and as −T."),
         ("n^(-3/2) and n^-p", "n<sup>−3/2</sup> and n<sup>−p</sup>"),
         ("s = sqrt(n), sqrt(2 n)", "s = √n, √(2 n)"),
         ("near 1e-5, at 2.5e+08", "near 1 × 10<sup>−5</sup>, at 2.5 × 10<sup>8</sup>"),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bookbuild import citations, pdf, printing
+from bookbuild import BuildError, citations, pdf, printing
 
 PAGE = """<html><script>window.MathJax = {"tex": {}}</script><article class="bd-article">
 <section id="one"><h1>One<a class="headerlink" href="#one">#</a></h1><p>See <a href="two.html#part">two</a>,
@@ -127,3 +127,36 @@ def test_places_are_read_from_the_printed_file():
 )
 def test_a_fault_of_the_printed_file_is_caught(seed, fault):
     assert fault in pdf.Printed(WHOLE.replace(*seed)).faults(["a-one"])
+
+
+def test_a_book_that_nobody_would_print_is_refused(monkeypatch):
+    monkeypatch.setattr(pdf, "MOST", 2)
+    assert pdf.Printed(WHOLE).faults([]) == ["3 pages: more than 2"]
+
+
+#: Where printings of the book find the second chapter, and how many printings there are.
+PRINTINGS = {"at once": ([2, 2], 2), "after a move": ([2, 3, 3], 3), "never": ([2, 3, 4], 3)}
+
+
+@pytest.mark.parametrize("name", PRINTINGS)
+def test_the_book_is_printed_until_its_contents_are_right(name, site, monkeypatch, tmp_path):
+    places, count = PRINTINGS[name]
+    printed = []
+
+    def print_page(page, target):
+        """A file in which the second chapter begins with the object of that number: pages are 2, 3 and 4 in order."""
+        begins = f"/a-two [{places[len(printed)]} 0 R".encode()
+        printed.append(page.read_text())
+        target.write_bytes(WHOLE.replace(b"/a-one [3 0 R", begins))
+
+    monkeypatch.setattr(pdf, "print_page", print_page)
+    chapters = [printing.read(site, "Part", page) for page in ("book/a/one", "book/a/two")]
+    monkeypatch.setattr(printing, "chapters_of", lambda *_: chapters)
+    monkeypatch.setattr(printing.Chapter, "sections", lambda chapter: [])
+    target = tmp_path / "book.pdf"
+    if name == "never":
+        with pytest.raises(BuildError, match="not on the page of the contents: a-two"):
+            pdf.make(site, tmp_path / "page/book.html", target, "stamp")
+    else:
+        assert pdf.make(site, tmp_path / "page/book.html", target, "stamp") == ["a-two"]
+    assert len(printed) == count and target.exists() == (name != "never")

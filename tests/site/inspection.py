@@ -79,13 +79,6 @@ IN_PAGE = r"""() => {
     if (!drawn)
       found.push("nothing to see on a control: " + (control.ariaLabel || control.outerHTML.slice(0, 80)));
   }
-  const width = document.documentElement.clientWidth;
-  if (document.documentElement.scrollWidth > width) {
-    const wide = [...document.body.querySelectorAll("main *")].filter(
-      element => element.getBoundingClientRect().right > width + 1);
-    const name = wide.length ? wide[0].tagName.toLowerCase() + "." + wide[0].className : "page";
-    found.push(`wider than the window: ${name}`);
-  }
   for (const display of document.querySelectorAll('mjx-container[display="true"]')) {
     const room = (display.closest("div.math") || display).clientWidth;
     const formula = display.firstElementChild.getBoundingClientRect().width;
@@ -95,6 +88,17 @@ IN_PAGE = r"""() => {
   return found;
 }"""
 
+#: The first thing that reaches beyond the window, if the page does.
+WIDER = """() => {
+  const width = document.documentElement.clientWidth;
+  if (document.documentElement.scrollWidth <= width) return [];
+  const wide = [...document.body.querySelectorAll("main *")].filter(
+    element => element.getBoundingClientRect().right > width + 1);
+  const name = wide.length ? wide[0].tagName.toLowerCase() + "." + wide[0].className : "page";
+  return [`wider than the window of ${width} px: ${name}`];
+}"""
+#: The width at which a page must need no second scroll bar: WCAG 2.2, criterion 1.4.10.
+NARROW = 320
 
 #: All rules of axe, on all that a reader can unfold, without the fading that would fool its eye.
 ACCESSIBLE = """async () => {
@@ -140,7 +144,7 @@ class Inspector:
     """Opens pages of one site in one view and says what is wrong with them."""
 
     def __init__(self, browser: Browser, origin: str, view: str) -> None:
-        self.origin = origin
+        self.origin, self.view = origin, view
         self.context = browser.new_context(**VIEWS[view])
         self.context.set_default_timeout(PATIENCE)
         self.page = self.context.new_page()
@@ -198,13 +202,23 @@ class Inspector:
         self.page.evaluate(AXE.read_text())
         return self.page.evaluate(ACCESSIBLE)
 
+    def reflow(self) -> list[str]:
+        """What makes the page as it stands, unfolded or not, wider than the narrowest window."""
+        usual = VIEWS[self.view]["viewport"]
+        self.page.set_viewport_size({"width": NARROW, "height": usual["height"]})
+        found = self.page.evaluate(WIDER)
+        self.page.set_viewport_size(usual)
+        return found
+
     def faults(self, path: str, picture: Path | None = None) -> list[str]:
         """Everything wrong with one page, one line each, with its name; and a picture of it."""
         page = self.open(path)
-        found = page.evaluate(IN_PAGE)
+        found = page.evaluate(IN_PAGE) + page.evaluate(WIDER)
         if picture is not None:
             page.screenshot(path=picture, full_page=True, animations="disabled")
         found += self.barriers()
+        if self.view == "phone":
+            found += self.reflow()
         if not self.met and self.weight() > WEIGHT:
             found.append(f"page of {self.weight()} bytes: more than {WEIGHT}")
         return [f"{path}: {fault}" for fault in [*self.met, *found]]

@@ -21,6 +21,7 @@ IN_BROWSER = {
     "no alt": ('<img src="../_static/favicon.svg">', "image without alternative text"),
     "formula": (r'<div class="math notranslate nohighlight">\[' + "x + " * 60 + r"x\]</div>", "formula of"),
     "wide": ('<div style="width: 3000px">seeded</div>', "wider than the window"),
+    "wide at 320": ('<div style="width: 350px">seeded</div>', "wider than the window of 320 px"),
     "pale": ('<p style="color: #999; background: #aaa">seeded</p>', "axe color-contrast"),
     "pale when unfolded": (
         '<details><summary>More</summary><p style="color: #999; background: #aaa">seeded</p></details>',
@@ -42,16 +43,21 @@ IN_BROWSER = {
     "heavy": ('<img src="heavy.bin" alt="seeded" style="visibility: hidden">', "more than 1600000"),
 }
 
+#: What no desktop shows.
+NARROW = {"wide at 320"}
+
 #: What the other views may show alone.
 ELSEWHERE = [
     ("pale", "desktop-dark"),
     ("pale when unfolded", "desktop-dark"),
     ("console", "desktop-dark"),
     ("wide", "phone"),
+    ("wide at 320", "phone"),
     ("formula", "phone"),
     ("out of reach", "phone"),
     ("invisible", "phone"),
 ]
+ON_DESKTOP = [(name, "desktop-light") for name in IN_BROWSER if name not in NARROW]
 
 IN_FILES = {
     "dead link": ('<a href="nowhere.html">seeded</a>', "dead link: nowhere.html"),
@@ -59,6 +65,9 @@ IN_FILES = {
     "dead image": ('<img src="nowhere.png" alt="seeded">', "dead link: nowhere.png"),
     "no alt": ('<img src="../_static/favicon.svg">', "image without alternative text"),
     "external": ('<script src="https://example.org/a.js"></script>', "loads from outside"),
+    "hyphen": ("<p>seeded -3.5</p>", "a hyphen for a minus: seeded -3.5"),
+    "ASCII": ("<figure><figcaption>seeded x^2</figcaption></figure>", "mathematics in ASCII in a caption: seeded x^2"),
+    "ASCII minus": ("<figcaption>seeded <b>-t</b></figcaption>", "mathematics in ASCII in a caption: -t"),
     "twice": ('<meta property="og:title" content="seeded">', "not one og:title"),
     "TeX": ('<meta property="og:description" content="seeded $x$">', "mathematics in og:description"),
     "HTML": (
@@ -95,7 +104,9 @@ def seeded(copy):
     path.write_text(whole)
 
 
-@pytest.mark.parametrize("name, view", [*((name, "desktop-light") for name in IN_BROWSER), *ELSEWHERE])
+@pytest.mark.parametrize(
+    "name, view", [*((name, "desktop-light") for name in IN_BROWSER if name not in NARROW), *ELSEWHERE]
+)
 def test_the_browser_checks_catch(name, view, browser, copy, seeded):
     fault, report = IN_BROWSER[name]
     seeded(fault)
