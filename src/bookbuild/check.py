@@ -26,8 +26,8 @@ NAMES_ONLY = {"canonical", "author", "license", "alternate"}
 #: What OpenGraph asks of every page, and what it asks beside once the public address is known.
 DESCRIBED = ("og:title", "og:type", "og:site_name")
 ADDRESSED = ("og:url", "og:image")
-#: What is no prose: formulas, code, drawings, signatures; parts of these kinds, by tag or class.
-UNREAD = {"pre", "code", "script", "style", "svg"}
+#: What is no prose: formulas, code, drawings, tables of outputs, signatures; by tag or class.
+UNREAD = {"pre", "code", "script", "style", "svg", "table"}
 UNREAD_CLASSES = {"math", "py"}
 #: A hyphen that stands for a minus before a number.
 HYPHEN = re.compile(r"(?<![\w.)\]/:-])-(?=\.?\d)")
