@@ -34,7 +34,7 @@ OWED: dict[str, set[str]] = {
         "shaped/backward",
         "stability/norm",
     },
-    "a figure within 1,200 pixels": {"primer/wishart", "reference/engine"},
+    "a figure within 1,200 pixels": {"primer/wishart"},
 }
 
 
