@@ -30,6 +30,7 @@ from bookbuild import (
     pages,
     printed,
     provenance,
+    recorded,
     stage,
 )
 
@@ -106,6 +107,7 @@ def build(profile: str, inputs: dict[str, str]) -> None:
             "_landing.md": landing.to_markdown(evidence, shown),
             "reference/_mutations.md": mutants.to_markdown(mutants.load()),
             "reference/_hardening.md": hardening.to_markdown(hardening.load()),
+            "own/_recorded.md": recorded.to_markdown(recorded.load()),
             "reference/_licences.md": licences.to_markdown(),
             "reference/_provenance.md": provenance.to_markdown([page.run() for page in shown], profile),
             **api.pages(),

@@ -81,7 +81,10 @@ def arguments(module: Any, batch: Any, *, single: bool) -> tuple[tuple[Any, ...]
     torch = needed()
 
     def one(value: Any) -> Any:
-        value = torch.as_tensor(value) if isinstance(value, np.ndarray | list) else value
+        try:
+            value = torch.as_tensor(value) if isinstance(value, np.ndarray | list) else value
+        except (ValueError, TypeError, RuntimeError) as error:
+            raise ValueError(f"batch must hold tensors or arrays of numbers, not lists of them: {error}") from None
         if not isinstance(value, torch.Tensor) or not value.is_floating_point():
             return value
         if not bool(torch.isfinite(value).all()):

@@ -163,7 +163,9 @@ def diagnose(
     torch, where = needed(), checked_path(checkpoint)
     real("level", level, above=0, most=0.5)
     least = int(np.ceil(1 / (ACTING * level))) - 1
-    count = whole("samples", least if samples is None else samples, least=least)
+    count = least if samples is None else whole("samples", samples)
+    if count < least:
+        raise ValueError(f"samples must be at least {least} for level {level:g}, got {count}")
     for one in (module,) if like is None else (module, like):
         if not isinstance(one, torch.nn.Module):
             raise ValueError(f"module must be a torch.nn.Module, got {type(one).__name__}")
