@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from bs4 import BeautifulSoup
+from bs4.filter import SoupStrainer
 
 from bookbuild import BuildError, claims, exit_with, media, notebooks, pages
 from bookbuild.judge import SHARP, blunt, faults_of, limit
@@ -24,19 +25,24 @@ def site_faults(site: Path, shown: list[Page]) -> list[str]:
     published = [{"id": claim["id"], **check} for claim in document["claims"] for check in claim["checks"]]
     faults = []
     for page in shown:
+        checks = [check for check in published if check["page"] == page.name]
+        drawn = pictures((site / page.name).with_suffix(".html"))
         for cell in json.loads(page.path.read_text(encoding="utf-8"))["cells"]:
             name = cell["metadata"].get("mystnb", {}).get("figure", {}).get("name")
             for output in cell.get("outputs", []):
                 for kind, content in output.get("data", {}).items():
-                    found = _differs(site, page.name, name, kind, content, published)
+                    found = _differs(site, checks, drawn, name, kind, content)
                     faults += [f"{page.name}: {fault}" for fault in found]
     return faults
 
 
-def _differs(site: Path, page: str, name: str | None, kind: str, content: Any, published: list[dict]) -> list[str]:
-    """What of one output the site shows otherwise."""
+def _differs(
+    site: Path, checks: list[dict], drawn: dict[str, list[Path]], name: str | None, kind: str, content: Any
+) -> list[str]:
+    """What of one output the site shows otherwise; `checks` and pictures `drawn` are those of the page."""
     if kind == media.CLAIM:
-        same = {**{field: content[field] for field in claims.EVIDENCE}, "id": content["id"], "page": page} in published
+        record = {**{field: content[field] for field in claims.EVIDENCE}, "id": content["id"]}
+        same = any(record.items() <= check.items() for check in checks)
         return [] if same else [f"`{content['id']}` ({content['part']}): claims.json differs from the notebook"]
     text = "".join(content) if isinstance(content, list) else content
     if kind == media.TABLE and name:
@@ -44,19 +50,22 @@ def _differs(site: Path, page: str, name: str | None, kind: str, content: Any, p
         same = table.exists() and table.read_text(encoding="utf-8").endswith(f"licence: CC BY 4.0\n{text}")
         return [] if same else [f"figure `{name}`: its table differs from the notebook"]
     if kind == "image/svg+xml" and name:
-        shown = pictures((site / page).with_suffix(".html"), name)
         # MyST-NB writes a picture without the line end that Matplotlib puts last.
         same = any(
-            picture.exists() and picture.read_text(encoding="utf-8").rstrip() == text.rstrip() for picture in shown
+            picture.exists() and picture.read_text(encoding="utf-8").rstrip() == text.rstrip()
+            for picture in drawn.get(name, [])
         )
         return [] if same else [f"figure `{name}`: its picture differs from the notebook"]
     return []
 
 
-def pictures(page: Path, name: str) -> list[Path]:
-    """The files of the pictures in the figure of a name on a page of the site."""
-    figure = BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser").find("figure", id=name)
-    return [(page.parent / str(picture["src"])).resolve() for picture in figure.find_all("img")] if figure else []
+def pictures(page: Path) -> dict[str, list[Path]]:
+    """The files of the pictures in the figures of a page of the site, by the name of the figure."""
+    figures = BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser", parse_only=SoupStrainer("figure"))
+    return {
+        str(figure["id"]): [(page.parent / str(picture["src"])).resolve() for picture in figure.find_all("img")]
+        for figure in figures.find_all("figure", id=True)
+    }
 
 
 def table(evidence: list[dict]) -> str:
