@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bookbuild import provenance
+from bookbuild import provenance, typeset
 from bookbuild.claims import cell
 
 RESULTS, PAGES = Path("book/recorded.json"), Path("book/_static/recorded")
@@ -127,9 +127,9 @@ def to_markdown(recorded: dict[str, Any]) -> str:
             "",
             f"`{ALL[name].call}`",
             "",
-            cell(first),
+            said(first),
             "",
-            *(f"- {cell(one)}" for one in rest[:6]),
+            *(f"- {said(one)}" for one in rest[:6]),
             "",
             f'<a href="../../_static/recorded/{name}.html">The whole page</a> and'
             f' <a href="../../_static/recorded/{name}.json">its numbers</a>. Made on {entry["made"]} in'
@@ -138,6 +138,11 @@ def to_markdown(recorded: dict[str, Any]) -> str:
             "",
         ]
     return "\n".join(lines)
+
+
+def said(sentence: str) -> str:
+    """A sentence of a report for the page: its numbers are set as they are elsewhere in the book."""
+    return typeset.caption(cell(sentence))
 
 
 def main() -> None:

@@ -33,6 +33,10 @@ def test_a_record_is_a_page_its_numbers_and_what_made_them(tmp_path, listed):
     assert "_static/recorded/net.html" in text and f"deeplimits {entry['versions']['deeplimits']}" in text
 
 
+def test_numbers_of_a_report_are_set_as_in_the_book():
+    assert recorded.said("from -0.5 | 1.3e-13, sqrt(2)") == "from −0.5 \\| 1.3 × 10<sup>−13</sup>, √2"
+
+
 def test_another_record_leaves_those_before_it(tmp_path, listed):
     results = tmp_path / "recorded.json"
     results.write_text(json.dumps({"gone": {"networks": 1}, "net": {"networks": 2}}))
