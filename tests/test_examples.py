@@ -38,15 +38,20 @@ COMPLETE = (
     "fractional",
     "gaussian",
     "growth",
+    "jax",
     "kernels",
     "lazy",
     "networks",
+    "own",
     "reference",
     "stability",
+    "torch",
     "training",
     "verdicts",
     "wishart",
 )
+#: Libraries that not everybody has.
+OPTIONAL = ("torch", "equinox")
 EXAMPLES = {name: inspect.getdoc(thing) for name, thing in OFFERED.items() if ">>> " in inspect.getdoc(thing)}
 
 
@@ -64,6 +69,9 @@ def test_there_is_one_for_every_name():
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_an_example_gives_what_it_says(name):
+    for library in OPTIONAL:
+        if f"import {library}" in EXAMPLES[name]:
+            pytest.importorskip(library)
     example = doctest.DocTestParser().get_doctest(EXAMPLES[name], {}, name, None, None)
     said: list[str] = []
     found = doctest.DocTestRunner(optionflags=OPTIONS).run(example, out=said.append)

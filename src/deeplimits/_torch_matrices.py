@@ -18,6 +18,11 @@ class Lazy:
     """A lazy matrix of a module, which several modules may share.
 
     Shapes: (outputs, inputs), as the weight of `nn.Linear`.
+
+    >>> import torch, deeplimits.torch
+    >>> layer = deeplimits.torch.weightless(torch.nn.Linear(3, 10), seed=1)
+    >>> layer.lazies[0].shape, layer.lazies[0].std  # PyTorch's rule: 1 / sqrt(3 inputs)
+    ((10, 3), 0.3333333333333333)
     """
 
     def __init__(self, name: str, outputs: int, inputs: int, std: float, precision: str, method: str | None) -> None:
@@ -65,6 +70,11 @@ class LazyParameter:
 
     Shapes: (outputs, inputs), the transpose the other way round.
     Raises: ValueError for any other use of it by PyTorch.
+
+    >>> import torch, deeplimits.torch
+    >>> weight = deeplimits.torch.LazyParameter(deeplimits.torch.Lazy("w", 10, 3, 1.0, "single", None))
+    >>> torch.nn.functional.linear(torch.ones(2, 3), weight).shape
+    torch.Size([2, 10])
     """
 
     def __init__(self, lazy: Lazy, transposed: bool = False) -> None:

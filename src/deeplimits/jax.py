@@ -42,6 +42,11 @@ def weightless_dense(key: Any, x: Any, outputs: int, std: float | None = None) -
         derivatives and second derivatives are refused by JAX.
     Source: ours; see `deeplimits.lazy`.
     Raises: ImportError without JAX; ValueError for outputs that are not positive, a negative std, an x without axis.
+
+    >>> import jax
+    >>> from deeplimits.jax import weightless_dense
+    >>> weightless_dense(jax.random.key(1), jax.numpy.ones((2, 3)), 10**6).shape
+    (2, 1000000)
     """
     _needed()
     outputs, x = whole("outputs", outputs), jnp.asarray(x)
@@ -66,6 +71,13 @@ def weightless(tree: Any, key: Any, *, law: Callable[[str, Any], float | None] |
     Source: ours; Equinox, nn.Linear; Flax, nnx.Linear.
     Raises: ImportError without JAX, and without Equinox and Flax; ValueError for a model without `Linear` layers, for
         other arrays without values and for a deviation that is negative or not finite.
+
+    >>> import equinox, jax
+    >>> import deeplimits.jax
+    >>> model = equinox.nn.MLP(3, 1, width_size=16, depth=2, key=jax.random.key(0))
+    >>> model = deeplimits.jax.weightless(model, jax.random.key(1))
+    >>> jax.vmap(model)(jax.numpy.ones((2, 3))).shape
+    (2, 1)
     """
     _needed()
     deviations = _known_layers()

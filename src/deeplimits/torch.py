@@ -67,6 +67,13 @@ def weightless(
     Source: ours; the rules are PyTorch's reset_parameters and transformers' _init_weights.
     Raises: ImportError without PyTorch; ValueError for a matrix of unknown law, for layers that are not supported, for
         a module that is no `nn.Module`.
+
+    >>> import torch, deeplimits.torch
+    >>> with torch.device("meta"):
+    ...     model = torch.nn.Sequential(torch.nn.Linear(3, 10**6), torch.nn.ReLU(), torch.nn.Linear(10**6, 1))
+    >>> model = deeplimits.torch.weightless(model, seed=1)
+    >>> model(torch.ones(2, 3)).shape
+    torch.Size([2, 1])
     """
     _needed()
     if not isinstance(module, torch.nn.Module):
@@ -102,6 +109,13 @@ def redraw(module: Any, seed: int) -> Any:
 
     Law: networks of different seeds are independent. Gains and biases of norms keep their values.
     Raises: ImportError without PyTorch; ValueError for a seed out of range.
+
+    >>> import torch, deeplimits.torch
+    >>> model = deeplimits.torch.weightless(torch.nn.Linear(3, 10), seed=1)
+    >>> first = model(torch.ones(1, 3))
+    >>> another = deeplimits.torch.redraw(model, seed=2)
+    >>> bool((another(torch.ones(1, 3)) == first).all())
+    False
     """
     _needed()
     _checks.seed(seed)
@@ -135,7 +149,13 @@ class _LazyModule(_Module):
 
 
 class LazyLinear(_LazyModule):
-    """`nn.Linear`, or transformers' `Conv1D`, without its weight."""
+    """`nn.Linear`, or transformers' `Conv1D`, without its weight.
+
+    >>> import torch, deeplimits.torch
+    >>> layer = deeplimits.torch.weightless(torch.nn.Linear(3, 10), seed=1)
+    >>> type(layer).__name__, layer(torch.ones(2, 3)).shape
+    ('LazyLinear', torch.Size([2, 10]))
+    """
 
     def forward(self, x: Any) -> Any:
         """W x + b."""
@@ -144,7 +164,13 @@ class LazyLinear(_LazyModule):
 
 
 class LazyEmbedding(_LazyModule):
-    """`nn.Embedding` without its weight."""
+    """`nn.Embedding` without its weight.
+
+    >>> import torch, deeplimits.torch
+    >>> layer = deeplimits.torch.weightless(torch.nn.Embedding(50, 8), seed=1)
+    >>> type(layer).__name__, layer(torch.tensor([[3, 7]])).shape
+    ('LazyEmbedding', torch.Size([1, 2, 8]))
+    """
 
     def __init__(self, of: Any, lazies: list[Lazy], biases: dict[str, tuple[int, float]]) -> None:
         super().__init__(of, lazies, biases)
@@ -165,7 +191,13 @@ class LazyEmbedding(_LazyModule):
 
 
 class LazyConvolution(_LazyModule):
-    """`nn.Conv1d` or `nn.Conv2d` without its weight: one matrix that is asked about all patches."""
+    """`nn.Conv1d` or `nn.Conv2d` without its weight: one matrix that is asked about all patches.
+
+    >>> import torch, deeplimits.torch
+    >>> layer = deeplimits.torch.weightless(torch.nn.Conv2d(3, 8, 3), seed=1)
+    >>> type(layer).__name__, layer(torch.ones(1, 3, 5, 5)).shape
+    ('LazyConvolution', torch.Size([1, 8, 3, 3]))
+    """
 
     def __init__(self, of: Any, lazies: list[Lazy], biases: dict[str, tuple[int, float]]) -> None:
         super().__init__(of, lazies, biases)
@@ -193,7 +225,14 @@ class LazyConvolution(_LazyModule):
 
 
 class LazyAttention(_LazyModule):
-    """`nn.MultiheadAttention` without its matrices."""
+    """`nn.MultiheadAttention` without its matrices.
+
+    >>> import torch, deeplimits.torch
+    >>> layer = deeplimits.torch.weightless(torch.nn.MultiheadAttention(8, 2, batch_first=True), seed=1)
+    >>> x = torch.ones(1, 4, 8)
+    >>> type(layer).__name__, layer(x, x, x)[0].shape
+    ('LazyAttention', torch.Size([1, 4, 8]))
+    """
 
     def __init__(self, of: Any, lazies: list[Lazy], biases: dict[str, tuple[int, float]]) -> None:
         super().__init__(of, lazies, biases)

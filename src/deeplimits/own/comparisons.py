@@ -21,6 +21,12 @@ class Comparison:
     """Reports of two designs, and what differs.
 
     Shapes: two reports, each with its `label`.
+
+    >>> import deeplimits
+    >>> from deeplimits.architectures import mlp
+    >>> found = deeplimits.compare(mlp([64, 10], "relu"), mlp([64, 64, 10], "relu"), samples=5, progress=False)
+    >>> [one.label for one in found.reports]
+    ['Linear 64 + relu, Linear 10', '2 x (Linear 64 + relu), Linear 10']
     """
 
     reports: tuple[Report, Report]

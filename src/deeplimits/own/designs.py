@@ -45,6 +45,10 @@ def preset(name: str) -> Network:
     Vision transformers are those of images of 32 by 32 pixels: four patches.
 
     Raises: ValueError for an unknown name, with the one that is closest.
+
+    >>> from deeplimits import own
+    >>> own.preset("gpt2").axes
+    2
     """
     return PRESETS[choice("preset", name, PRESETS)]()
 
@@ -65,6 +69,10 @@ def perceptron(
     number, or "1/sqrt(L)", times a branch: norm, activation, matrix.
 
     Raises: ValueError for an unknown gain, norm or scale, with the one that is closest; for sizes below 1.
+
+    >>> from deeplimits import own
+    >>> len(own.perceptron(width=64, depth=8, residual="1/sqrt(L)", norm="layer").layers)
+    11
     """
     whole("width", width), whole("depth", depth), whole("outputs", outputs)
     if isinstance(init, str):

@@ -23,6 +23,8 @@ from .reports import save
 SCHEMA = "deeplimits diagnosis 1"
 #: The share of the level that is spent on how layers act; half of the rest on sizes and half on likeness.
 ACTING = 0.5
+#: The smallest level: it takes two million networks.
+LEAST = 1e-6
 #: Decimal logarithms of this size stand for 0 and for what is beyond double.
 FAR = 400.0
 #: The smallest spread of a logarithm that counts: below it is rounding.
@@ -41,6 +43,13 @@ class Finding(NamedTuple):
 
     Shapes: `size` is that of its weights over that of their law, None for norms; `quantile` is the share of networks in
         which the layer passes less on; `p` is corrected for everything that was looked at; `verdict` is "" if sound.
+
+    >>> import torch, deeplimits
+    >>> generator = torch.manual_seed(0)
+    >>> model = torch.nn.Sequential(torch.nn.Linear(20, 40), torch.nn.Tanh(), torch.nn.Linear(40, 5))
+    >>> found = deeplimits.diagnose(model, torch.ones(2, 20), progress=False)
+    >>> [(one.layer, one.kind, one.verdict) for one in found.findings]
+    [('0', 'linear', ''), ('2', 'linear', '')]
     """
 
     layer: str
@@ -56,6 +65,13 @@ class Diagnosis:
     """What was found of all layers, and a verdict.
 
     Shapes: one finding for each layer that was called, in the order of the module.
+
+    >>> import torch, deeplimits
+    >>> generator = torch.manual_seed(0)
+    >>> model = torch.nn.Sequential(torch.nn.Linear(20, 40), torch.nn.Tanh(), torch.nn.Linear(40, 5))
+    >>> found = deeplimits.diagnose(model, torch.ones(2, 20), progress=False)
+    >>> found.sound, found.samples
+    (True, 199)
     """
 
     name: str
@@ -158,10 +174,19 @@ def diagnose(
         file where an interrupted run goes on.
     Source: Westfall and Young 1993, the largest deviation of all layers; ours.
     Raises: ImportError without PyTorch; ValueError for what is no module, a batch that it refuses, weights that are
-        missing or infinite or on the meta device, an unknown law, a level outside (0, 0.5], too few samples.
+        missing or infinite or on the meta device, an unknown law, a level outside [1e-6, 0.5], too few samples.
+
+    >>> import torch, deeplimits
+    >>> generator = torch.manual_seed(0)
+    >>> model = torch.nn.Sequential(torch.nn.Linear(20, 40), torch.nn.Tanh(), torch.nn.Linear(40, 5))
+    >>> with torch.no_grad():
+    ...     model[2].weight *= 3  # a slip
+    >>> found = deeplimits.diagnose(model, torch.ones(2, 20), progress=False)
+    >>> [one.layer for one in found.suspects]  # the first passes on what is usual, and gets three times the gradient
+    ['0', '2']
     """
     torch, where = needed(), checked_path(checkpoint)
-    real("level", level, above=0, most=0.5)
+    real("level", level, least=LEAST, most=0.5)
     least = int(np.ceil(1 / (ACTING * level))) - 1
     count = least if samples is None else whole("samples", samples)
     if count < least:

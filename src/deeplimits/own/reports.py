@@ -41,6 +41,12 @@ class Report:
         the last layer where infinite width holds, -1 for none, None without a limit. `span` are the places of the first
         and the last hidden layer.
     Law: quantiles of `trace.samples` networks; sizes are decimal logarithms.
+
+    >>> import deeplimits
+    >>> from deeplimits.architectures import mlp
+    >>> found = deeplimits.report(mlp([64, 64, 10], "relu"), samples=5, progress=False)
+    >>> found.parameters, found.layers[-1]
+    (8832, '3 Linear 10')
     """
 
     design: str
@@ -127,7 +133,12 @@ def save(path: str | os.PathLike[str], what: Any) -> None:
 
 
 def schema() -> dict[str, Any]:
-    """The JSON Schema of reports."""
+    """The JSON Schema of reports.
+
+    >>> from deeplimits import own
+    >>> own.schema()["type"]
+    'object'
+    """
     return json.loads(Path(__file__).with_name("report.schema.json").read_text(encoding="utf-8"))
 
 
