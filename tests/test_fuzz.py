@@ -46,6 +46,7 @@ ALSO = {
     "value": ("activation", "inner", "outer"),
     "function": ("activation",),
     "design": ("preset",),
+    "name": ("preset",),
     "a": ("preset",),
     "b": ("preset",),
 }

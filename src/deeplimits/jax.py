@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from ._checks import real, whole
+from ._checks import real, shown, whole
 from ._optional import found, missing
 
 __all__ = ["weightless", "weightless_dense"]
@@ -41,7 +41,8 @@ def weightless_dense(key: Any, x: Any, outputs: int, std: float | None = None) -
         key must not be used for two calls, and for a matrix that is used twice there is `deeplimits.lazy`. Forward-mode
         derivatives and second derivatives are refused by JAX.
     Source: ours; see `deeplimits.lazy`.
-    Raises: ImportError without JAX; ValueError for outputs that are not positive, a negative std, an x without axis.
+    Raises: ImportError without JAX; ValueError for what is no key, for outputs that are not positive, a negative std,
+        an x that has no axis or holds no floating-point numbers.
 
     >>> import jax
     >>> from deeplimits.jax import weightless_dense
@@ -49,12 +50,10 @@ def weightless_dense(key: Any, x: Any, outputs: int, std: float | None = None) -
     (2, 1000000)
     """
     _needed()
-    outputs, x = whole("outputs", outputs), jnp.asarray(x)
+    key, outputs, x = _keyed(key), whole("outputs", outputs), _array(x)
     if not x.ndim or not x.size or not jnp.issubdtype(x.dtype, jnp.floating):
         raise ValueError(f"x must hold floating-point numbers (..., inputs), got {x.dtype} of shape {x.shape}")
     std = x.shape[-1] ** -0.5 if std is None else real("std", std, least=0)
-    if jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
-        key = jax.random.key_data(key)
     return std * _dense(key, x.reshape(-1, x.shape[-1]), outputs).reshape(*x.shape[:-1], outputs)
 
 
@@ -70,7 +69,7 @@ def weightless(tree: Any, key: Any, *, law: Callable[[str, Any], float | None] |
         used twice in the tree is two matrices.
     Source: ours; Equinox, nn.Linear; Flax, nnx.Linear.
     Raises: ImportError without JAX, and without Equinox and Flax; ValueError for a model without `Linear` layers, for
-        other arrays without values and for a deviation that is negative or not finite.
+        other arrays without values, for what is no key or no law, and for a deviation that is negative or not finite.
 
     >>> import equinox, jax
     >>> import deeplimits.jax
@@ -80,7 +79,9 @@ def weightless(tree: Any, key: Any, *, law: Callable[[str, Any], float | None] |
     (2, 1)
     """
     _needed()
-    deviations = _known_layers()
+    deviations, key = _known_layers(), _keyed(key)
+    if law is not None and not callable(law):
+        raise ValueError(f"law must be a function of the path of a layer and the layer, or None, got {shown(law)}")
     leaves, shape = jax.tree_util.tree_flatten_with_path(tree, is_leaf=lambda leaf: type(leaf) in deviations)
     count = sum(type(leaf) in deviations for _, leaf in leaves)
     if not count:
@@ -113,6 +114,23 @@ class Layer:
         """x W^T + b."""
         y = weightless_dense(self.key, x, self.outputs, self.std)
         return y if self.bias is None else y + self.bias[...]
+
+
+def _keyed(key: Any) -> Any:
+    """The numbers of a key of `jax.random`, of either kind."""
+    kind = getattr(key, "dtype", None)
+    if isinstance(key, jax.Array) and jax.dtypes.issubdtype(kind, jax.dtypes.prng_key) and not key.ndim:
+        return jax.random.key_data(key)
+    if isinstance(key, jax.Array | np.ndarray) and kind == np.uint32 and key.ndim == 1:
+        return key
+    raise ValueError(f"key must be a key of jax.random, got {shown(key)}")
+
+
+def _array(x: Any) -> Any:
+    try:
+        return jnp.asarray(x)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"x must be an array of floating-point numbers (..., inputs): {error}") from None
 
 
 def _known_layers() -> dict[type, Callable[[int], float]]:

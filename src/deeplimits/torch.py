@@ -76,8 +76,7 @@ def weightless(
     torch.Size([2, 1])
     """
     _needed()
-    if not isinstance(module, torch.nn.Module):
-        raise ValueError(f"module must be a torch.nn.Module, got {module!r}")
+    _required(module)
     choice("precision", precision, PRECISIONS)
     laws = Laws(torch, module, law)
     plan = matrices_of(torch, module, laws)
@@ -108,7 +107,7 @@ def redraw(module: Any, seed: int) -> Any:
     """The same module as another network: all matrices and biases drawn anew, nothing known.
 
     Law: networks of different seeds are independent. Gains and biases of norms keep their values.
-    Raises: ImportError without PyTorch; ValueError for a seed out of range.
+    Raises: ImportError without PyTorch; ValueError for what is no `nn.Module` and for a seed out of range.
 
     >>> import torch, deeplimits.torch
     >>> model = deeplimits.torch.weightless(torch.nn.Linear(3, 10), seed=1)
@@ -119,6 +118,7 @@ def redraw(module: Any, seed: int) -> Any:
     """
     _needed()
     _checks.seed(seed)
+    _required(module)
     parts = [(name, part) for name, part in module.named_modules() if isinstance(part, _LazyModule)]
     lazies = [lazy for _, part in parts for lazy in part.lazies]
     for part in module.modules():
@@ -128,6 +128,11 @@ def redraw(module: Any, seed: int) -> Any:
     for name, part in parts:
         part.draw_biases(seed, name)
     return module
+
+
+def _required(module: Any) -> None:
+    if not isinstance(module, torch.nn.Module):
+        raise ValueError(f"module must be a torch.nn.Module, got {_checks.shown(module)}")
 
 
 class _LazyModule(_Module):

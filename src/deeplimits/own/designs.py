@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from .._checks import choice, whole
+from .._checks import choice, real, whole
 from ..architectures import (
     Elementwise,
     LayerNorm,
@@ -77,9 +77,13 @@ def perceptron(
     whole("width", width), whole("depth", depth), whole("outputs", outputs)
     if isinstance(init, str):
         choice("init", init, (*GAINS, "critical"))
+    else:
+        real("init", init, least=0)
     choice("norm", norm, NORMS, optional=True)
     if isinstance(residual, str):
         choice("residual", residual, SCALES)
+    elif residual is not None:
+        real("residual", residual)
     if residual is None and norm is None:
         return mlp([width] * depth + [outputs], activation, init)
     matrix = Linear(width, init, activation=activation if init == "critical" else None)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import __version__
-from .._checks import FloatArray, choice, real, whole
+from .._checks import FloatArray, choice, flag, real, whole
 from .._checks import seed as checked_seed
 from .._torch_laws import Laws
 from ._modules import Law, Module, Seen, arguments, layers_of, needed, watched
@@ -186,6 +186,7 @@ def diagnose(
     ['0', '2']
     """
     torch, where = needed(), checked_path(checkpoint)
+    flag("progress", progress)
     real("level", level, least=LEAST, most=0.5)
     least = int(np.ceil(1 / (ACTING * level))) - 1
     count = least if samples is None else whole("samples", samples)
@@ -195,13 +196,14 @@ def diagnose(
         if not isinstance(one, torch.nn.Module):
             raise ValueError(f"module must be a torch.nn.Module, got {type(one).__name__}")
     _finite(module)
+    given = arguments(module, batch, single=False)
     rule = _rule(module if like is None else like, law)
     source = Module(module if like is None else like, batch, checked_seed(seed), rule)
     different = set(layers_of(module).items()) ^ set(source.kinds.items())
     if different:
         raise ValueError(f"like must have the layers of module, they differ in {min(different)[0] or 'the whole'!r}")
     with _undisturbed(module):
-        own, _ = watched(module, arguments(module, batch, single=False), source.kinds, seed)
+        own, _ = watched(module, given, source.kinds, seed)
     drawn = resumed(
         source, count, seed, where, progress, lambda first, many: {"acts": _acts(source, first, many, seed)}
     )
