@@ -32,7 +32,6 @@ OWED: dict[str, set[str]] = {
         "reference/engine",
         "shaped/attention",
         "shaped/backward",
-        "stability/norm",
     },
     "a figure within 1,200 pixels": {"primer/wishart"},
 }

@@ -122,11 +122,14 @@ def _formats(report: Report) -> list[str]:
 def table(report: Report, rows: int = ROWS) -> str:
     """The law by layer, of some layers."""
     chosen = np.unique(np.linspace(0, len(report.layers) - 1, rows).round().astype(int))
-    heads = ("size: 5 %", "median", "95 %", "inf. width", "correlation", "gradient")
-    lines = [f"{'layer':<34}" + "".join(f"{head:>12}" for head in heads)]
     norm, rho, back = (report.bands(name) for name in ("norm", "correlation", "gradient"))
+    lines = [("layer", "size 5 %", "median", "95 %", "infinite", "correlation", "gradient")]
     for place in chosen:
         limit = "" if report.infinite.norm is None else number(report.infinite.norm[place])
-        cells = [*map(number, norm[:, place]), limit, f"{rho[1, place]:.4g}", number(back[1, place])]
-        lines.append(f"{report.layers[place][:34]:<34}" + "".join(f"{cell:>12}" for cell in cells))
-    return "\n".join(lines)
+        sizes = (number(norm[k, place]) for k in range(3))
+        lines.append((report.layers[place][:34], *sizes, limit, f"{rho[1, place]:.4g}", number(back[1, place])))
+    first, *others = (max(map(len, column)) for column in zip(*lines, strict=True))
+    return "\n".join(
+        f"{name:<{first}}" + "".join(f"  {cell:>{wide}}" for cell, wide in zip(cells, others, strict=True))
+        for name, *cells in lines
+    )
