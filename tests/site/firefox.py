@@ -33,8 +33,11 @@ QUIET: dict[str, bool | int | str] = {
     "browser.safebrowsing.downloads.remote.enabled": False,
     "network.captive-portal-service.enabled": False,
     "network.connectivity-service.enabled": False,
+    "network.prefetch-next": False,
     "toolkit.telemetry.enabled": False,
 }
+#: What Firefox says of a request that it gave up because the page was left: no fault of the page.
+LEFT = "NS_BINDING_ABORTED"
 EVENTS = ["log.entryAdded", "network.beforeRequestSent", "network.fetchError", "network.responseCompleted"]
 
 
@@ -92,7 +95,8 @@ class Firefox:
             if not address.startswith((self.origin + "/", "data:", "blob:", "file:")):
                 self.met.append(f"request to the outside: {address}")
         elif event == "network.fetchError":
-            self.met.append(f"failed request: {address}")
+            if told["errorText"] != LEFT:
+                self.met.append(f"failed request: {address}")
         elif told["response"]["status"] >= 400:
             self.met.append(f"failed request ({told['response']['status']}): {address}")
 

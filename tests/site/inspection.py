@@ -43,6 +43,9 @@ VIEWS = {
 #: Milliseconds until what is waited for is taken to be missing: no test is about the time that a busy machine takes.
 PATIENCE = 120_000
 
+#: What Chromium says of a request that was given up because its page was left: no fault of the page.
+LEFT = "net::ERR_ABORTED"
+
 #: The most bytes that a page may ask for, beside the library for mathematics and its fonts.
 WEIGHT = 1_600_000
 MATHEMATICS = "/_static/mathjax/"
@@ -167,7 +170,7 @@ class Inspector:
         self.met.append(f"console {message.type}: {message.text[:200]}")
 
     def _failed(self, request: Request) -> None:
-        if request.url.startswith(self.origin):
+        if request.url.startswith(self.origin) and request.failure != LEFT:
             self.met.append(f"failed request: {request.url}")
 
     def _answered(self, response: Response) -> None:

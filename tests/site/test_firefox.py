@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 
 import pytest
 from explored import FINISHED, PAGE
@@ -61,6 +62,14 @@ def test_a_fault_is_caught(fault, site, window, tmp_path):
         found = window.faults(CHAPTER)
         window.origin = usual
     assert any(FAULTS[fault] in line for line in found), found
+
+
+def test_what_a_page_still_asked_for_when_it_was_left_is_no_fault_of_the_next(window):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        window.open(PAGES[0])
+        window.evaluate(f"(fetch('http://127.0.0.1:{silent.getsockname()[1]}/').catch(() => 0), 0)")
+        silent.accept()
+        assert window.faults(PAGES[-1]) == []
 
 
 def test_pages_fit_the_narrowest_window(window):
