@@ -111,7 +111,8 @@ class Firefox:
         self.ask("browsingContext.setViewport", context=self._window, viewport={"width": width, "height": height})
 
     def open(self, path: str) -> None:
-        """Go to a page and wait until its mathematics and its fonts are there."""
+        """Go to a page and wait for its mathematics and fonts; what is told of the last one is dropped."""
+        self.ask("browsingContext.navigate", context=self._window, url="about:blank", wait="complete")
         self.met.clear()
         self.ask("browsingContext.navigate", context=self._window, url=f"{self.origin}/{path}", wait="complete")
         self.evaluate(f"({SETTLED})()")

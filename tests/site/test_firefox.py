@@ -69,7 +69,7 @@ def test_what_a_page_still_asked_for_when_it_was_left_is_no_fault_of_the_next(wi
         window.open(PAGES[0])
         window.evaluate(f"(fetch('http://127.0.0.1:{silent.getsockname()[1]}/').catch(() => 0), 0)")
         silent.accept()
-        assert window.faults(PAGES[-1]) == []
+        assert not any("failed" in fault for fault in window.faults(PAGES[-1]))
 
 
 def test_pages_fit_the_narrowest_window(window):
