@@ -131,6 +131,11 @@ def matrices_of(torch: ModuleType, module: Any, laws: Laws) -> list[tuple[str, A
         kind = laws.kind(part)
         if kind is None or inside:
             continue
+        if kind != "attention" and part._parameters.get("weight") is None:
+            raise ValueError(
+                f"module {name!r} must hold its weight as a parameter, it computes it from others: "
+                "take weight_norm, spectral_norm or other parametrizations off"
+            )
         if kind == "convolution" and part.groups != 1:
             raise ValueError(f"module {name!r} must have groups=1, got {part.groups}: split it into one layer a group")
         if kind == "attention" and not (part._qkv_same_embed_dim and part.bias_k is None and not part.add_zero_attn):

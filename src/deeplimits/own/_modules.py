@@ -57,9 +57,9 @@ def layers_of(module: Any) -> dict[str, str]:
 
 
 def reference(module: Any) -> Any:
-    """The same module in single precision and evaluation mode, with its parameters on the meta device.
+    """The same module in single precision and evaluation mode, with its matrices on the meta device.
 
-    Parameters of a part that cannot initialise itself keep their values.
+    Raises: ValueError for a module that cannot be copied.
     """
     torch = needed()
     hub = hasattr(module, "_init_weights")
@@ -67,10 +67,14 @@ def reference(module: Any) -> Any:
     laws = Laws(torch, module, None)
     for part in module.modules():
         for tensor in part.parameters(recurse=False):
-            if hub or laws.kind(part) or hasattr(part, "reset_parameters"):
+            if hub or laws.kind(part):
                 empty = torch.empty_like(tensor, device="meta")
                 memo[id(tensor)] = torch.nn.Parameter(empty, requires_grad=tensor.requires_grad)
-    return copy.deepcopy(module, memo).float().eval()
+    try:
+        return copy.deepcopy(module, memo).float().eval()
+    except (RuntimeError, TypeError) as error:
+        text = " ".join(str(error).split())
+        raise ValueError(f"module must be one that copy.deepcopy copies, which failed: {text[:300]}") from None
 
 
 def arguments(module: Any, batch: Any, *, single: bool) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -99,20 +103,28 @@ def arguments(module: Any, batch: Any, *, single: bool) -> tuple[tuple[Any, ...]
 
 
 class Watch:
-    """A hook that keeps what the first pass through a layer shows."""
+    """A hook that keeps what the first pass through a layer shows.
+
+    Shapes: `gradient` is NaN until a gradient has come back, which a zero one does and one that is cut off does not.
+    """
 
     def __init__(self, kind: str) -> None:
         self.kind, self.output, self.input = kind, np.full(4, np.nan), np.zeros(4)
-        self.gradient, self.weight, self.passed = np.full(4, -np.inf), -np.inf, False
+        self.gradient, self.weight, self.passed, self.finite = np.full(4, np.nan), -np.inf, False, True
 
     def __call__(self, part: Any, args: tuple[Any, ...], output: Any) -> None:
         y = output[0] if isinstance(output, tuple) else output
         if self.passed or not hasattr(y, "register_hook"):
             return
-        self.passed, self.output = True, _looked(y, self.kind)
+        self.passed, self.finite = True, bool(y.detach().isfinite().all())
+        if not self.finite:
+            return
+        self.output = _looked(y, self.kind)
         x = next((one for one in args if hasattr(one, "is_floating_point") and one.is_floating_point()), None)
         if x is not None:
             self.input = _looked(x, self.kind)
+        if not y.requires_grad and needed().is_grad_enabled():
+            y.requires_grad_()  # its weights learn, although a lazy matrix shows none
         if y.requires_grad:
             y.register_hook(lambda g: self.back(g, x))
 
@@ -134,35 +146,49 @@ def watched(
 ) -> tuple[list[Seen], FloatArray]:
     """One pass forward and back: what is seen of each layer, and the size of the outputs with the loss.
 
-    Raises: ValueError for a batch that does not fit the module.
+    Shapes: the second is (4,): the size of the outputs, the loss, how many outputs and how many inputs there are.
+    Raises: ValueError for a batch that does not fit the module, for what is not finite on the way, for outputs to which
+        no gradient comes back.
     """
     watches = {name: Watch(kind) for name, kind in layers.items()}
     hooks = [module.get_submodule(name).register_forward_hook(watch) for name, watch in watches.items()]
     try:
-        y = _called(module, batch)
+        y = _called(module, batch, watches)
         value = _loss(y, seed)
-        if value.requires_grad:
-            value.backward()
+        if not value.requires_grad:
+            raise ValueError(
+                "module must return outputs that a gradient goes back from, these are cut off: "
+                "leave out detach(), no_grad() and inference_mode"
+            )
+        value.backward()
     finally:
         for hook in hooks:
             hook.remove()
         module.zero_grad(set_to_none=True)
     last = _looked(y, "linear")
-    return [watch.seen for watch in watches.values()], np.array([last[0], float(value.detach()), y.shape[-1]])
+    return [watch.seen for watch in watches.values()], np.array([last[0], float(value.detach()), y.shape[-1], len(y)])
 
 
-def _called(module: Any, batch: tuple[tuple[Any, ...], dict[str, Any]]) -> Any:
-    torch = needed()
+def _called(module: Any, batch: tuple[tuple[Any, ...], dict[str, Any]], watches: Mapping[str, Watch]) -> Any:
+    torch, refused = needed(), None
     try:
         y = module(*batch[0], **batch[1])
+    except AttributeError as error:
+        refused = f"module must call its layers, and not take their weights out of them: {error}"
     except (RuntimeError, TypeError, ValueError, IndexError, AssertionError) as error:
-        text = " ".join(str(error).split())
-        raise ValueError(f"batch must fit the module, which refused it: {text[:300]}") from None
+        refused = f"batch must fit the module, which refused it: {error}"
+    gone = next((name or "module" for name, watch in watches.items() if not watch.finite), None)
+    if gone is not None:
+        raise ValueError(f"module must give finite numbers on the batch, layer {gone!r} gives infinite or missing ones")
+    if refused is not None:
+        raise ValueError(" ".join(refused.split())[:350])
     y = getattr(y, "logits", y)
     y = next((one for one in y if isinstance(one, torch.Tensor)), None) if isinstance(y, tuple | list) else y
     y = getattr(y, "last_hidden_state", y)
     if not isinstance(y, torch.Tensor) or y.dim() < 2:
         raise ValueError(f"module must return a tensor (batch, ..., outputs), got {type(y).__name__}")
+    if not bool(y.detach().isfinite().all()):
+        raise ValueError("module must return finite numbers on the batch, some are infinite or missing")
     return y
 
 
@@ -199,28 +225,35 @@ class Module:
 
     def __init__(self, module: Any, batch: Any, seed: int, law: Law | None) -> None:
         from ..torch import weightless
+        from . import _outside
 
         self.kinds = layers_of(module)
         self.layers = tuple(name or "module" for name in self.kinds)
         own = {} if law is None else {name: law(name, weight) for name, weight in module.named_parameters()}
-        self.fingerprint = f"{module!r} {_digest(batch)} {own}"
-        self.module = weightless(reference(module), 0, law=law)
+        outside = {key: value.detach() for key, value in _outside.kept(module)}
+        self.fingerprint = f"{module!r} {_digest(batch)} {own} {_digest(outside) if outside else ''}"
+        with needed().random.fork_rng(devices=[]):
+            self.module = weightless(reference(module), 0, law=law)
+        _outside.draw(self.module, 0)
         self.batch, self.seed = batch, seed
 
     def __repr__(self) -> str:
         return self.fingerprint
 
-    @property
-    def outputs(self) -> int:
-        """How many outputs the module has."""
-        return int(next(self.networks(0, 1, self.seed))[1][2])
+    def sizes(self) -> tuple[int, int]:
+        """How many outputs the module has, and for how many inputs, by one network."""
+        *_, outputs, inputs = next(self.networks(0, 1, self.seed))[1]
+        return int(outputs), int(inputs)
 
     def networks(self, first: int, count: int, seed: int) -> Iterator[tuple[list[Seen], FloatArray]]:
         """What is seen of some networks, one after the other."""
         from ..torch import redraw
+        from . import _outside
 
         for number in range(first, first + count):
-            redraw(self.module, int(np.random.SeedSequence([seed, number]).generate_state(1)[0]))
+            own = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
+            redraw(self.module, own)
+            _outside.draw(self.module, own)
             yield watched(self.module, arguments(self.module, self.batch, single=True), self.kinds, self.seed)
 
     def draw(self, first: int, count: int, seed: int) -> Arrays:

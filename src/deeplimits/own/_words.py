@@ -59,10 +59,7 @@ def sentences(report: Report) -> list[str]:
             f"{span_of(end, False)} at {place(report.layers[last])}."
         )
     found += _infinite(report, last)
-    back = ratio_band(trace.gradient[:, first], trace.gradient[:, last])
-    found.append(
-        f"The gradient at {place(report.layers[first])} is {span_of(back)} times that at {place(report.layers[last])}."
-    )
+    found += _gradients(report, first, last)
     found += _formats(report)
     chance = f", where guessing has {np.log(report.outputs):.3g}" if report.outputs > 1 else ""
     found.append(
@@ -70,6 +67,23 @@ def sentences(report: Report) -> list[str]:
     )
     if report.dead[last] > 0:
         found.append(f"In {report.dead[last]:.0%} of the networks all neurons of {place(report.layers[last])} are 0.")
+    return found
+
+
+def _gradients(report: Report, first: int, last: int) -> list[str]:
+    gradient = report.trace.gradient
+    cut = np.atleast_1d(np.isnan(gradient).all(axis=0))
+    found = []
+    if not cut[[first, last]].any():
+        back = ratio_band(gradient[:, first], gradient[:, last])
+        found.append(
+            f"The gradient at {place(report.layers[first])} is {span_of(back)} times that at "
+            f"{place(report.layers[last])}."
+        )
+    if cut.any():
+        names = [place(report.layers[k]) for k in np.flatnonzero(cut)]
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        found.append(f"No gradient comes back to {', '.join(names[:3])}{more}: it is cut off on the way.")
     return found
 
 

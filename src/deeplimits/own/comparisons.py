@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .._checks import sequence, shown
+from ..architectures import Network
 from ._trace import Band, band, checked_path, finished
 from ._words import place, ratio_band, span_of
 from .designs import named
@@ -137,6 +138,9 @@ def compare(
     ):
         raise ValueError(f"labels must be two names, got {shown(labels)}")
     designs = [named(one) for one in (a, b)]
+    for side, (_, design) in zip("ab", designs, strict=True):
+        if not isinstance(design, Network):
+            raise ValueError(f"{side} must be a list of blocks or a preset, got the module {shown(design)}")
     names = [name for name, _ in designs] if labels is None else list(labels)
     if names[0] == names[1]:
         names = [f"{name} ({side})" for name, side in zip(names, ("first", "second"), strict=True)]

@@ -16,6 +16,7 @@ from .._checks import FloatArray, choice, flag, real, whole
 from .._checks import seed as checked_seed
 from .._torch_laws import Laws
 from ._modules import Law, Module, Seen, arguments, layers_of, needed, watched
+from ._outside import finite
 from ._trace import checked_path, finished, resumed
 from ._weights import moved_norms, sizes, ties
 from .reports import save
@@ -195,7 +196,7 @@ def diagnose(
     for one in (module,) if like is None else (module, like):
         if not isinstance(one, torch.nn.Module):
             raise ValueError(f"module must be a torch.nn.Module, got {type(one).__name__}")
-    _finite(module)
+    finite(module)
     given = arguments(module, batch, single=False)
     rule = _rule(module if like is None else like, law)
     source = Module(module if like is None else like, batch, checked_seed(seed), rule)
@@ -259,9 +260,10 @@ def _least(found: Sequence[Any], share: float) -> dict[str, tuple[Any, float]]:
 
 
 def _acting(one: Seen) -> tuple[float, float]:
-    """What a layer passes on and the gradient that comes back, as finite logarithms."""
+    """What a layer passes on and the gradient that comes back, as finite logarithms; one that is cut off is like 0."""
     gain = one.output[2] - (one.input[2] if np.isfinite(one.input[2]) else 0.0)
-    return tuple(np.clip((gain, one.gradient[2]), -FAR, FAR))  # type: ignore[return-value]
+    back = -FAR if np.isnan(one.gradient[2]) else one.gradient[2]
+    return tuple(np.clip((gain, back), -FAR, FAR))  # type: ignore[return-value]
 
 
 def adjusted(acts: FloatArray) -> FloatArray:
@@ -294,16 +296,6 @@ def _rule(design: Any, law: str | Law | None) -> Law | None:
             for weight, outputs, inputs in laws.shapes(part):
                 chosen[f"{layer}.{weight}".lstrip(".")] = LAWS[law](inputs, outputs)
     return lambda name, weight: chosen.get(name)
-
-
-def _finite(module: Any) -> None:
-    """Raises: ValueError for the first parameter that is missing, infinite or on the meta device."""
-    torch = needed()
-    for name, parameter in module.named_parameters():
-        if parameter.is_meta:
-            raise ValueError(f"module must hold its weights, {name!r} is on the meta device")
-        if not bool(torch.isfinite(parameter).all()):
-            raise ValueError(f"module must have finite weights, {name!r} has infinite or missing ones")
 
 
 @contextlib.contextmanager

@@ -175,15 +175,19 @@ def report(
 
     Shapes: design is a list of blocks, the name of a preset such as "gpt2-xl", or a module of PyTorch (on the meta
         device if it is large). `initial` is a batch of at least two inputs as `Network.sample` takes it, or as the
-        module does; by default two inputs with a `correlation`, or sequences of four tokens that share the first half.
-        A module needs its batch. `target` maps "norm", "gradient" or "correlation" to a number to be met.
+        module does, on its first axis; by default two inputs with a `correlation`, or sequences of four tokens that
+        share the first half. A module needs its batch. `target` maps "norm", "gradient" or "correlation" to a number
+        to be met.
     Law: exact, for networks drawn independently from the initialisation: see `architectures.Network.sample` and
-        `torch.weightless`. By default 100 networks, fewer of very large ones, and at least 3; the number is said.
-        Infinite width holds at a layer where nine of ten networks differ from it by at most the tolerance, relative for
-        the root mean square and absolute for the correlation. A `checkpoint` is the path of a file where an interrupted
-        run goes on.
+        `torch.weightless`. What a module holds beside its matrices is drawn by the `reset_parameters` of its part;
+        constants, frozen parameters and buffers stay. By default 100 networks, fewer of very large ones, and at least
+        3; the number is said. Infinite width holds at a layer where nine of ten networks differ from it by at most the
+        tolerance, relative for the root mean square and absolute for the correlation. A `checkpoint` is the path of a
+        file where an interrupted run goes on.
     Source: ours.
-    Raises: ValueError for an unknown preset, inputs of another shape, an unknown target, tolerances out of range.
+    Raises: ValueError for an unknown preset, inputs of another shape, fewer than two of them, an unknown target,
+        tolerances out of range; for a module with parameters that no part draws, weights or states that are not finite,
+        outputs from which no gradient comes back.
     """
     where = checked_path(checkpoint)
     found = unfinished(design, initial, samples, seed, target, correlation, tolerance, where, progress)
@@ -237,11 +241,17 @@ def unfinished(
 def _of_module(
     name: str, module: Any, batch: Any, samples: int | None, seed: int, where: Path | None, progress: bool
 ) -> Report:
+    from . import _outside
     from ._modules import SAMPLES, Module  # PyTorch is imported for modules only
 
     if batch is None:
         raise ValueError("initial must be a batch for a module, got None")
+    _outside.finite(module, weightless=True)
+    _outside.only_drawn(module)
     source = Module(module, batch, seed, None)
+    outputs, inputs = source.sizes()
+    if inputs < 2:
+        raise ValueError(f"initial must hold at least two inputs, its outputs are those of {inputs}: two are compared")
     trace = collect(source, samples or SAMPLES, seed, where, progress)
     places = [k for k, column in enumerate(trace.norm.T) if not np.isnan(column).any()]
     if not places:
@@ -250,4 +260,4 @@ def _of_module(
     count = sum(parameter.numel() for parameter in module.parameters())
     limit = Infinite(None, None, "a module of PyTorch says what it does and not what its kernel is")
     ends = (0, max(len(places) - 2, 0))
-    return Report(name, count, seed, trace, limit, None, 1.0, ends, source.outputs)
+    return Report(name, count, seed, trace, limit, None, 1.0, ends, outputs)
