@@ -1,6 +1,5 @@
 """The explorer where it is not at home: without JavaScript, on paper, from a file, small within a page."""
 
-import pytest
 from explored import BUNDLE, FINISHED, PAGE
 from inspection import PATIENCE
 
@@ -20,9 +19,8 @@ def test_in_print_there_is_a_figure(page):
     assert page.locator(".dlx").is_hidden()
 
 
-@pytest.mark.parametrize("name", ["book/primer/limits.html", "book/stability/norm.html"])
-def test_in_print_a_small_explorer_leaves_no_empty_box(name, inspector):
-    page = inspector.open(name)
+def test_in_print_a_small_explorer_leaves_no_empty_box(inspector):
+    page = inspector.open("book/stability/norm.html")
     host = page.locator(".deep-limits-explorer")
     host.scroll_into_view_if_needed()
     page.wait_for_function(FINISHED)

@@ -335,3 +335,38 @@ def test_chain_to_diffusion(n, numbers):
     found = numbers("chain-to-diffusion", kind=0, n=n)
     assert found["distance"] == pytest.approx(exact, abs=stats.kstwo.isf(1e-5, 4000))
     assert numbers("chain-to-diffusion", kind=3, n=1000)["distance"] > 0.05
+
+
+@pytest.mark.parametrize("width, ratio", [(10, 1), (100, 0.5)])
+def test_wishart(width, ratio, numbers):
+    found, depth = numbers("wishart", width=width, ratio=ratio), round(width * ratio)
+    V = ShapedMLP(linear(), width, depth).sample(np.eye(2), 10_000, 1)
+    log = np.linalg.slogdet(V)[1]
+    exact = depth * sum(special.digamma((width - j) / 2) + np.log(2 / width) for j in (0, 1))
+    assert agrees(found["log"], found["error"], exact) and agrees(found["log"], found["error"], log)
+    assert found["spread"] == pytest.approx(log.std(), rel=0.1)
+    chance = FAR * 1.3 * log.std() * np.sqrt(1 / 2000 + 1 / 10_000)
+    assert np.log(found["middle"]) == pytest.approx(np.median(log), abs=chance)
+    assert found["mean"] == pytest.approx((1 - 1 / width) ** depth, rel=1e-12)
+    assert not agrees(found["log"], found["error"], np.log(found["mean"]))
+
+
+@pytest.mark.parametrize("width, depth", [(16, 8), (32, 64)])
+def test_limits(width, depth, numbers):
+    found, phi = numbers("limits", width=width, depth=depth), shaped_relu(0.5, -0.5)
+    start, blocks = gram(0.3), Blocks(relu(), linear())
+    x = ResNet(blocks, width, depth).sample(gaussian_start(start, width, 10_000, 1), 10_000, 1)
+    ends = {
+        "shaped": ShapedMLP(phi, width, depth).sample(start, 10_000, 1),
+        "residual": np.einsum("sni,snj->sij", x, x),
+    }
+    wide = {
+        "shaped": CovarianceODE(phi.effective(width)).at(start, depth / width),
+        "residual": ResidualKernel(blocks).at(0.0, start).covariance,
+    }
+    for name, V in ends.items():
+        rho = correlation_of(V)[:, 0, 1]
+        error = found[f"{name}Error"] * np.sqrt(1 + 1000 / 10_000)
+        assert found[name] == pytest.approx(rho.std(), abs=FAR * error)
+        assert found[f"{name}Wide"] == pytest.approx(correlation_of(wide[name])[0, 1], abs=1e-5)
+    assert abs(found["shaped"] - found["residual"]) > FAR * found["shapedError"]

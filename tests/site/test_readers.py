@@ -27,13 +27,10 @@ OWED: dict[str, set[str]] = {
         "own/transformer",
         "primer/chain-to-diffusion",
         "primer/feller",
-        "primer/limits",
-        "primer/wishart",
         "reference/engine",
         "shaped/attention",
         "shaped/backward",
     },
-    "a figure within 1,200 pixels": {"primer/wishart"},
 }
 
 

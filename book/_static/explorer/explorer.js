@@ -1,4 +1,4 @@
-/*! Deep Limits, the live explorer: MIT licence. Sources sha256 2d583dbf97903658e2638f997c6873129a43a2c1b5f0bcc19e611b6f02429269. */
+/*! Deep Limits, the live explorer: MIT licence. Sources sha256 2d79fabb5fe9562f730bdab6d897daef525df9de1be96ba280dbe75a838e00a0. */
 "use strict";(()=>{var Mt=`.deep-limits-explorer {
   --dlx-network: #0072b2;
   --dlx-limit: #d55e00;
