@@ -7,7 +7,9 @@ import signal
 
 import numpy as np
 import pytest
-from calls import calls, parameters
+from calls import Call, calls, parameters
+
+import deeplimits
 
 NAN, INF = float("nan"), float("inf")
 HOSTILE = {
@@ -52,14 +54,18 @@ ALSO = {
 }
 #: Their arguments are those of Matplotlib, which refuses in its own words; these would ask the internet.
 ELSEWHERE = ("figures.", "data.mnist")
+#: Modules with calls: what judges a number is called by `evidence`.
+MODULES = [module for module in deeplimits.__all__ if module not in ("figures", "verdicts")]
 #: Shows what it is given, NaN included: `summarise` names the sample that holds it.
 SHOWS_NAN = ("ensembles.values",)
-
-CALLS = {call.name: call for call in calls() if not call.name.startswith(ELSEWHERE)}
-
-
 #: Arguments that name a place on the disk: what is written there is not refused.
 PLACES = ("checkpoint", "folder", "path")
+
+
+@pytest.fixture(scope="module")
+def known():
+    """The calls of the examples, which take a while to run: not where these tests are only listed."""
+    return [call for call in calls() if not call.name.startswith(ELSEWHERE)]
 
 
 @pytest.fixture(autouse=True)
@@ -119,18 +125,20 @@ def changed(call):
         yield from HOW
 
 
-def test_most_of_what_is_public_is_called():
-    assert len(CALLS) > 120
+@pytest.mark.slow
+def test_most_of_what_is_public_is_called(known):
+    assert len(known) > 120 and {call.name.partition(".")[0] for call in known} == set(MODULES)
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("name", CALLS)
-def test_no_argument_is_silently_accepted_or_refused_without_its_name(name, tmp_path):
-    call = CALLS[name]
+@pytest.mark.parametrize("module", MODULES)
+def test_no_argument_is_silently_accepted_or_refused_without_its_name(module, known, tmp_path):
     there = HOSTILE | {"text": str(tmp_path / HOSTILE["text"])}
     faults = {
-        f"{argument}={kind}": said
+        f"{call.name}: {argument}={kind}": said
+        for call in known
+        if call.name.startswith(f"{module}.")
         for argument in changed(call)
         for kind, value in (there if argument in PLACES else HOSTILE).items()
         if (said := fault(call, argument, value))
@@ -151,5 +159,5 @@ def broken(kind):
 
 @pytest.mark.parametrize(("kind", "said"), [("nan", "NaN"), ("key", "KeyError: 'count'"), ("silent", "ValueError: no")])
 def test_the_test_sees_what_is_wrong(kind, said):
-    call = next(iter(CALLS.values()))._replace(function=broken, arguments={})
+    call = Call("module.broken", broken, {})
     assert fault(call, "kind", kind) == said
