@@ -197,6 +197,38 @@ def test_matrix_gaussian_parameters_have_the_exact_moments(limit):
     assert np.abs(z_scores(x[:, :, 1], other)).max() < limit_for(3)
 
 
+@pytest.mark.parametrize(("width", "limit"), [(1, False), (3, True), (11, False)])
+def test_means_alone_shift_the_exact_moments(width, limit, loops):
+    """Samples side by side keep what enters a layer, tile by tile; the other loop is that of correlated weights."""
+    draw, depth = np.random.default_rng(width), 5
+    means = {"weight_mean": draw.standard_normal((width, width)), "bias_mean": draw.standard_normal(width)}
+    square = {name: np.eye(width) for name in ("row_covariance", "bias_covariance")}
+    law = {**means, **square, "column_covariance": 0.5 * np.eye(width) / width}
+    starts, blocks = draw.standard_normal((width, 3)), Blocks(linear(), linear(), 0.5, 1.0, **means)
+    if limit:
+        x = ResidualSDE(blocks, width).sample(starts, 20_000, 1, steps=depth)
+    else:
+        x = ResNet(blocks, width, depth).sample(starts, 20_000, 1)
+    bound, zero = limit_for(6 * width * (width + 1)), {name: np.zeros_like(value) for name, value in means.items()}
+    for j in range(3):
+        mean, second = moments_by_layer(law, starts[:, j], depth)
+        assert np.abs(z_scores(x[:, :, j], mean)).max() < bound
+        assert np.abs(z_scores(x[:, :, None, j] * x[:, None, :, j], second)).max() < bound
+        assert np.abs(z_scores(x[:, :, j], moments_by_layer(law | zero, starts[:, j], depth)[0])).max() > bound
+
+
+@pytest.mark.parametrize("means", [{"weight_mean": [[2.0]]}, {"bias_mean": [0.7]}], ids=["weights", "biases"])
+def test_a_layer_moves_by_its_mean_after_the_inner_and_before_the_outer_activation(means, loops):
+    """Without variance all is arithmetic; erf inside, tanh outside, two inputs, both kinds of layers."""
+    inner, outer, x = plain("erf"), plain("tanh"), np.array([[0.3, -1.1]])
+    blocks = Blocks(inner, outer, weight_variance=0.0, **means)
+    got = ResNet(blocks, 1, 3).sample(x, 5, 1, precision="double", at=[0, 1, 2, 3])
+    for layer in range(4):
+        assert got[:, layer] == pytest.approx(np.broadcast_to(x, (5, 1, 2)), rel=1e-12)
+        h = means["weight_mean"][0][0] * inner(x) if "weight_mean" in means else means["bias_mean"][0]
+        x = x + outer(h / 3 + 0 * x)
+
+
 def test_matrix_gaussian_weights_are_those_of_the_factors():
     """cov((sigma_O B sigma_I psi)_o) = (sigma_O sigma_O^T) psi^T sigma_I^T sigma_I psi, for non-symmetric factors."""
     draw = np.random.default_rng(8)

@@ -16,13 +16,15 @@ from .elementwise import Function, Room, index
 
 
 class Layer(NamedTuple):
-    """The constants of a layer with independent weights."""
+    """The constants of a layer with independent weights; empty arrays stand for means of zero."""
 
     weight: float  # variance of the pre-activations for each unit of the mean of psi^2
     bias: float  # variance of the biases
     slope: float  # factor on the outer activation
     curvature: float  # drift for each unit of variance of the pre-activations
     refinement: int  # layers of the stream that are summed for one
+    mean: NDArray[np.float64]  # (width, width), of the weights, or empty; only the loops of `narrow` know of means
+    bias_mean: NDArray[np.float64]  # (width,), or empty
 
 
 class Branches(NamedTuple):

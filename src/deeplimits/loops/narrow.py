@@ -94,6 +94,22 @@ def _move(state, branch, units, a, place, count, slope, shift):
 
 
 @njit(fastmath=REORDERED)
+def _drift(branch, psi, a, place, count, law):
+    """branch += the means of weights and biases; differences along the tree share the biases."""
+    widest_vectors()
+    mean, bias, kind = law.mean, law.bias_mean, branch.dtype.type
+    for begin in range(0, count, LANES):
+        i = (place + begin) // LANES
+        if a == 0 and len(bias):
+            for lane in range(LANES):
+                branch[a, begin + lane] += kind(bias[i])
+        for j in range(len(mean)):
+            weight = kind(mean[i, j])
+            for lane in range(LANES):
+                branch[a, begin + lane] += weight * psi[a, j * LANES + lane]
+
+
+@njit(fastmath=REORDERED)
 def _multiply(gram, values, a, b, count):
     """Add the products of two inputs to the Gram matrix of each lane, in double precision; see `linear._dot`."""
     widest_vectors()
@@ -103,13 +119,17 @@ def _multiply(gram, values, a, b, count):
 
 
 @njit
-def _advance(state, branches, number, address, work):
-    """Carry the states through layer `number`, or nowhere if it is negative, and sum the Gram matrices anew."""
+def _advance(state, branches, number, address, work, psi):
+    """Carry the states through layer `number`, or nowhere if it is negative, and sum the Gram matrices anew.
+
+    What enters a layer is kept where weights have a mean, in psi: (2, m, width LANES), for even and odd layers.
+    """
     x, gram, parents, rows, shift = state.x, state.gram, state.parents, state.rows, state.shift
     units, branch, values, room = work.units, work.branch, work.values, work.room
     outer, slope, refinement = branches.outer, branches.law.slope, branches.law.refinement
     inputs, size = x.shape
     straight = outer.rectifier and outer.half == 0
+    moving = len(branches.law.mean) + len(branches.law.bias_mean) > 0
     gram[:] = 0
     for place in range(0, size, TILE):
         count = min(TILE, size - place)
@@ -120,6 +140,8 @@ def _advance(state, branches, number, address, work):
                 enter(units, x, a, place, count)
             else:
                 _combine(branch, a, work.normals, rows, count)
+                if moving:
+                    _drift(branch, psi[number % 2], a, place, count, branches.law)
                 if straight:
                     _move(x, branch, units, a, place, count, slope * outer.mean, shift)
                 else:
@@ -127,6 +149,8 @@ def _advance(state, branches, number, address, work):
                     _move(x, values, units, a, place, count, slope, shift)
         for a in range(inputs):
             evaluate(branches.inner, values, units, a, parents[a], count, room)
+            if psi.size:
+                psi[(number + 1) % 2, a, place : place + count] = values[a, :count]
             for b in range(a + 1):
                 _multiply(gram, values, a, b, count)
 
@@ -164,18 +188,19 @@ def propagate(out, records, starts, branches, origin, prototype, scratch):
     )
     work = buffers(min(width * LANES, TILE) * inputs, inputs, prototype, scratch)
     inverse, law = np.empty(LANES), branches.law
+    psi = np.empty((2, inputs, len(law.mean) * LANES), kind)
     nearest(starts[0], state.parents)
     for block in range(begin // LANES, (begin + len(out) - 1) // LANES + 1):
         address = of_sample(origin, block)
         for lane in range(LANES):
             i = min(max(block * LANES + lane - begin, 0), len(out) - 1)
             load(starts[i % len(starts)], state.x, state.parents, LANES, lane)
-        _advance(state, branches, -1, address, work)
+        _advance(state, branches, -1, address, work, psi)
         done = 0
         for place in range(len(records)):
             while done < records[place]:
                 _prepare(state, law.weight / width, law)
                 _factor(state, inverse, 1 / np.sqrt(law.refinement))
-                _advance(state, branches, done, address, work)
+                _advance(state, branches, done, address, work, psi)
                 done += 1
             _record(out, begin, place, block, state)

@@ -29,6 +29,9 @@ DENSE = np.zeros((1, 1), np.int64)
 #: Nanoseconds of the factor of a row, for each cube of inputs.
 ROWS_FACTOR = 0.4
 
+#: Parameters that make weights or biases depend on each other.
+COVARIANCES = ("row_covariance", "column_covariance", "bias_covariance")
+
 #: Ways to draw the field of a convolutional layer.
 METHODS = {None: None, "field": False, "filters": True}
 
@@ -111,20 +114,28 @@ def states(blocks: Blocks, width: int, initial: ArrayLike, run: Run, method: str
     if not blocks.independent:
         if method is not None:
             raise ValueError(f"method must be None for blocks with dependent weights, got {_checks.shown(method)}")
+        if _side_by_side(x0) and all(matrix(blocks, name) is None for name in COVARIANCES):
+            return _dense(blocks, x0, run, limit)
         return _fields(blocks, x0, DENSE, run, None, limit)
     _checks.choice("method", method, ("rows", "weights"), optional=True)
     many = cheaper(width, x0.states.shape[2], ROWS_FACTOR) if method is None else method == "weights"
     return residual_states(blocks, x0, run, limit=limit) if many else _dense(blocks, x0, run, limit)
 
 
+def _side_by_side(x0: Start) -> bool:
+    """Whether samples are few numbers each, and share the tree of their inputs: then many go side by side."""
+    width, inputs = x0.states.shape[1:]
+    return width * inputs <= narrow.FITTING and (x0.shared or inputs <= 2)
+
+
 def _dense(blocks: Blocks, x0: Start, run: Run, limit: bool) -> FloatArray:
-    """States of a dense network with independent weights."""
+    """States of a dense network with independent weights, which have means only where samples go side by side."""
     slope, second = blocks.taylor() if limit else (1.0, 0.0)
     step = blocks.time / run.count
-    layer = Layer(blocks.weight_variance * step, blocks.bias_variance * step, slope, second / 2, run.refinement)
-    width, inputs = x0.states.shape[1:]
-    # Samples side by side share the tree of their inputs, so their starts must be the same.
-    if width * inputs <= narrow.FITTING and (x0.shared or inputs <= 2):
+    mean, bias_mean = matrix(blocks, "weight_mean"), matrix(blocks, "bias_mean")
+    means = (np.zeros((0, 0)) if mean is None else step * mean, np.zeros(0) if bias_mean is None else step * bias_mean)
+    layer = Layer(blocks.weight_variance * step, blocks.bias_variance * step, slope, second / 2, run.refinement, *means)
+    if _side_by_side(x0):
         return _walk(narrow.propagate, blocks, x0, layer, run, limit, align=narrow.LANES)
     return _walk(wide.propagate, blocks, x0, layer, run, limit)
 
