@@ -4,7 +4,7 @@ import mpmath as mp
 import numpy as np
 import pytest
 
-from deeplimits import densities, growth, stability
+from deeplimits import densities, fractional, growth, stability
 from deeplimits.activations import angle_defect, angle_of, plain
 from deeplimits.kernels._expectations import gaussian_linear, rectified, sigmoidal
 from deeplimits.kernels._identity import Riccati
@@ -118,3 +118,12 @@ def test_the_means_of_the_identity_inside(second, variance):
         sine = mp.mpf(time) if omega == 0 else (mp.sin(omega * time) / omega).real
         exact = m + second * power / 2 * sine / (mp.cos(omega * time).real - u0 / 2 * sine)
     close(float(path.means(time)[0]), exact, 1e-10)
+
+
+@pytest.mark.parametrize("hurst", [1e-6, 0.2, 0.5 - 1e-9, 0.5, 0.5 + 1e-9, 0.7, 1 - 1e-9, 1.0])
+@pytest.mark.parametrize("lag", [0.0, 1.0, 2.0, 3.0, 17.0, 1e4, 1e8, 1e15, 1e100, 1e300])
+def test_the_covariance_of_fractional_noise(hurst, lag):
+    power, x = 2 * mp.mpf(hurst), mp.mpf(lag)
+    with mp.workdps(700):
+        exact = ((x + 1) ** power - 2 * x**power + abs(x - 1) ** power) / 2
+    close(float(fractional.noise_covariance(lag, hurst)), exact, 1e-12)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import difflib
+import functools
+import math
 import numbers as abstract
 import operator
+import os
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, overload
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 FloatArray = NDArray[np.float64]
 
@@ -139,6 +142,37 @@ def seed(value: object) -> int:
     Raises: ValueError that names the seed.
     """
     return whole("seed", value, least=0, most=2**64 - 1)
+
+
+@functools.cache
+def memory() -> int:
+    """The bytes of memory that this machine has; where it does not tell, more than any has."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return 2**47
+
+
+def room(name: str, shape: Sequence[int], dtype: DTypeLike = np.float64) -> None:
+    """Refuse what this machine cannot hold, before it is asked to.
+
+    Raises: ValueError that names the argument that is to be smaller, and says what it would take.
+    """
+    size = math.prod(map(int, shape)) * np.dtype(dtype).itemsize
+    if size > memory():
+        taken, there = (f"{count / 2**30:.3g} GiB" for count in (size, memory()))
+        raise ValueError(
+            f"{name} must be smaller: {tuple(map(int, shape))} numbers take {taken}, and this machine has {there}"
+        )
+
+
+def empty(name: str, shape: Sequence[int], dtype: DTypeLike = np.float64) -> NDArray[Any]:
+    """An array that is to be filled, whose size grows with an argument.
+
+    Raises: as `room`.
+    """
+    room(name, shape, dtype)
+    return np.empty(shape, dtype)
 
 
 def numbers(name: str, value: ArrayLike, least_axes: int = 0, what: str = "an array of real numbers") -> FloatArray:

@@ -99,7 +99,7 @@ class Run:
 
         Shapes: (samples, times?, *shape).
         """
-        out = np.empty((self.samples, len(self.records), *shape))
+        out = _checks.empty("samples", (self.samples, len(self.records), *shape))
         self.spread(lambda rows, begin: kernel(out[rows], begin), align)
         return self.shown(out)
 

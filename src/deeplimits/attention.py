@@ -163,7 +163,8 @@ def shaped_softmax(scores: ArrayLike) -> FloatArray:
            [0., 1.]])
     """
     scores = _checks.matrices("scores", scores)
-    weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    with np.errstate(over="ignore", under="ignore"):  # a weight that is too far below the largest is 0
+        weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
     return np.eye(scores.shape[-1]) + weights / weights.sum(axis=-1, keepdims=True) - 1 / scores.shape[-1]
 
 

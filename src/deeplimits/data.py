@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike
 from sklearn.datasets import load_digits
 
 from . import _checks
-from ._checks import FloatArray, choice, real, reals, sequence, whole
+from ._checks import FloatArray, choice, real, reals, sequence, shown, whole
 from ._files import keep, kept
 
 __all__ = ["Digits", "Pictures", "Split", "cache_folder", "digits", "gram", "mnist", "pair", "split"]
@@ -160,6 +160,8 @@ def split(
         if classes is None
         else [whole("classes", label, least=0) for label in sequence("classes", classes, "label")]
     )
+    if wanted is not None and len(set(wanted)) < len(wanted):
+        raise ValueError(f"classes must name each label once, got {shown(classes)}")
     kept = np.arange(len(labels)) if wanted is None else np.flatnonzero(np.isin(labels, wanted))
     if len(kept) < 2:
         raise ValueError(f"classes must be labels of {name}, got {classes!r}")

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.fft import irfft, rfft
 
-from ._checks import FloatArray, real, reals, shown, whole
+from ._checks import FloatArray, empty, real, reals, shown, whole
 from ._parallel import over_samples
 from ._run import Coupled, Network, pieces
 from .activations import angle_defect, angle_of
@@ -41,7 +41,16 @@ def noise_covariance(lag: ArrayLike, hurst: float) -> FloatArray:
     array([1., 0., 0.])
     """
     power, lags = 2 * _hurst(hurst), np.abs(reals("lag", lag))
-    return ((lags + 1) ** power - 2 * lags**power + np.abs(lags - 1) ** power) / 2
+    near = np.minimum(lags, 2)
+    direct = ((near + 1) ** power - 2 * near**power + np.abs(near - 1) ** power) / 2
+    direct = np.where(near == 1, np.expm1((power - 1) * np.log(2)), direct)
+    # Beyond, where the three cancel: the even terms of the two binomial series in 1 / lag, 4^-j at most each.
+    far, term, series = np.maximum(lags, 2), np.full(lags.shape, power * (power - 1) / 2), np.zeros(lags.shape)
+    with np.errstate(under="ignore"):
+        for j in range(1, 28):
+            series = series + term
+            term = term * (power - 2 * j) * (power - 2 * j - 1) / ((2 * j + 1) * (2 * j + 2)) / far / far
+        return np.where(lags < 2, direct, far ** (power - 2) * series)[()]
 
 
 def fractional_noise(
@@ -63,7 +72,7 @@ def fractional_noise(
     """
     shape = whole("samples", samples), whole("paths", paths), whole("length", length)
     whole("first", first, least=0, most=MOST_SAMPLES - samples)
-    scale, out = _spectrum(hurst, length), np.empty(shape)
+    out, scale = empty("samples, paths and length", shape), _spectrum(hurst, length)
     rows = max(AT_A_TIME // (2 * length * paths), 1)
 
     def piece(low: int, high: int) -> None:

@@ -17,8 +17,8 @@ from numba import types
 from numba.extending import overload, register_jitable
 from numpy.typing import DTypeLike, NDArray
 
+from ._checks import empty, shown, whole
 from ._checks import seed as checked_seed
-from ._checks import shown, whole
 from ._jit import FUSED, njit
 from ._vectors import COSINE, LOG, SINE, bits_from_float, exponent_and_mantissa, float_from_bits, horner, widest_vectors
 
@@ -212,7 +212,7 @@ def normals(
     whole("layer", layer, least=0, most=2**31 - 1)
     whole("stream", stream, least=0, most=2**16 - 1)
     whole("first", first, least=0, most=MOST_SAMPLES - rows)
-    out = np.empty((rows, 4 * -(-columns // 4)), dtype)
+    out = empty("samples and count", (rows, 4 * -(-columns // 4)), dtype)
     _table(out, layer, Address(first, stream, u64(checked_seed(seed))))
     return out[:, :columns]
 

@@ -217,6 +217,8 @@ class GaussianMatrix:
             raise ValueError(f"X must have shape ({size},), ({size}, m){more}, got {X.shape}")
         if not np.all(np.abs(X) < LARGEST):  # so that squares are finite; false for missing numbers
             raise ValueError(f"X must be finite and below {LARGEST:g} in size, got infinite, missing or larger numbers")
+        asked = X.shape[-1] if X.ndim > 1 else 1
+        _checks.room("outputs, inputs or samples", (4 * len(self._right.known), max(self.shape), asked))
         flat = X.ndim == 1
         Y = ask(X.reshape(1, size, -1) if X.ndim < 3 else X)
         Y = Y[..., 0] if flat else Y
@@ -265,6 +267,7 @@ class GaussianMatrix:
     def _draw_whole(self) -> FloatArray:
         """Draw the matrix with std 1: the answers, and fresh entries where nothing is known."""
         samples, (right, left) = len(self._right.known), (self._right, self._left)
+        _checks.room("outputs, inputs or samples", (samples, *self.shape))
         index = np.broadcast_to(np.arange(self.outputs), (samples, self.outputs))
         W = draw_rows(index, self.inputs, REST, self.first, self.key, self._kind, self._threads)
         if right.rank:

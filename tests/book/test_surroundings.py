@@ -101,6 +101,11 @@ def test_make_and_the_command_for_one_notebook_are_deaf_to_settings_of_other_wor
         "UV_TARGET",
         "JAX_ENABLE_X64",
         "GIT_DIR",
+        "EQX_ON_ERROR",
+        "DASK_MULTIPROCESSING__CONTEXT",
+        "SKLEARN_ASSUME_FINITE",
+        "COLUMNS",
+        "FORCE_COLOR",
     ],
 )
 def test_no_setting_of_other_work_gets_through(name):

@@ -77,11 +77,11 @@ def run(trial: Trial, times: int, prepared: Any, seed: int, until: float = float
 
 def run_all(short: bool, seed: int, minutes: float, only: str = "") -> Iterator[tuple[Trial, Tally]]:
     """Try every kind of harm, or one by its name, on a book that is built first; the tallies as they come."""
-    from tests.harden import builds, runs
+    from tests.harden import builds, environments, runs
 
     until = time.monotonic() + 60 * minutes
     with tempfile.TemporaryDirectory() as folder:
-        chosen = [trial for trial in (*builds.TRIALS, *runs.TRIALS) if only in ("", trial.name)]
+        chosen = [trial for trial in (*builds.TRIALS, *runs.TRIALS, *environments.TRIALS) if only in ("", trial.name)]
         needed = any(trial in builds.TRIALS for trial in chosen)
         prepared = builds.Prepared(Path(folder)) if needed else None
         for trial in chosen:

@@ -19,6 +19,8 @@ from tests.book import sample_book
 from tests.harden import Broken, Impossible, Trial, copied, hold
 
 FIRST, SECOND = "book/part/first.ipynb", "book/part/deeper/second.ipynb"
+#: What may be on a medium that cannot be written.
+FOLDERS = (".", "_build", "_build/exec", "_build/exec/quick/part", "_build/html")
 #: Longest wait for a make, in seconds.
 LIMIT = 300
 
@@ -51,12 +53,18 @@ def site(project: sample_book.Project, name: str = "html") -> dict[str, bytes]:
 
 
 class Make:
-    """A `make book` that runs, what it says, and all that it has started."""
+    """A make that runs, what it says, and all that it has started."""
 
-    def __init__(self, project: sample_book.Project, *before: str, prepare: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        project: sample_book.Project,
+        *before: str,
+        prepare: Callable[[], None] | None = None,
+        goal: str = "book",
+    ) -> None:
         self.log = (project.root / "said.txt").open("w+b")
         self.process = subprocess.Popen(
-            [*before, "make", "-j2", "book"],
+            [*before, "make", "-j2", goal],
             cwd=project.root,
             env=sample_book.environment(),
             stdout=self.log,
@@ -83,9 +91,13 @@ class Make:
             process.kill()
         hold(not left, f"processes that outlive make: {[process.name() for process in left]}")
 
-    def ended(self) -> str:
-        """Wait for the end; what was said."""
-        self.process.wait(LIMIT)
+    def ended(self, limit: float = LIMIT) -> str:
+        """Wait for the end, with nothing left running after too long; what was said."""
+        try:
+            self.process.wait(limit)
+        except subprocess.TimeoutExpired:
+            self.signal(signal.SIGKILL)
+            raise
         self.log.seek(0)
         return self.log.read().decode("utf-8", errors="replace")
 
@@ -161,7 +173,7 @@ def offline(prepared: Prepared, drawn: random.Random) -> None:
 
 def read_only(prepared: Prepared, drawn: random.Random) -> None:
     """A folder that cannot be written."""
-    project, folder = prepared.project(), drawn.choice([".", "_build", "_build/exec", "_build/exec/quick/part"])
+    project, folder = prepared.project(), drawn.choice(FOLDERS)
     before, place = site(project), project.root / folder
     mounted = 'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && cd "$1" && shift && exec "$@"'
     command = [*_within("--mount"), "sh", "-c", mounted, str(place), str(project.root)]
@@ -222,7 +234,7 @@ TRIALS = (
     Trial("interrupted", "`make book` is interrupted (Ctrl-C) at a random moment", 12, 1, interrupted),
     Trial("process", "one process of `make book` is killed at a random moment", 12, 1, worker_killed),
     Trial("full", "no file of `make book` may pass a random size, as on a full disk", 8, 1, full),
-    Trial("read-only", "a folder of the project cannot be written", 4, 1, read_only),
+    Trial("read-only", "a folder of the project cannot be written", 10, 1, read_only),
     Trial("offline", "`make book` without any network", 2, 1, offline),
     Trial("two", "a second `make book` starts during the first", 6, 1, two_at_once),
     Trial("again", "the site is built again from the same notebooks: the same bytes", 2, 1, built_again),

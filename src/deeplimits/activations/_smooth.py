@@ -178,7 +178,7 @@ class Smooth(Activation):
         """
         s = self._scale_at(width)
         if self.length(width) > FAR:
-            return 1 / (1 + self.kappa / s**2)
+            return 1 / (1 + self.kappa / s / s)
         with np.errstate(all="ignore"):
             power = formula.gaussian_mean(self(formula.gaussian_nodes(), width) ** 2)
         if not 0 < power < np.inf:

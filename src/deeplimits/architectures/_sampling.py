@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._blas import one_blas_thread
-from .._checks import FloatArray
+from .._checks import FloatArray, empty, room
 from .._parallel import cores, over_samples
 from .._run import Run
 from ._block import Size
@@ -85,6 +85,7 @@ class Sampler:
         self.network, self.task, self.run, self.x = network, task, run, x
         held = sizes[-1].held if task.backward else max(b.held - a.held for a, b in zip(sizes, sizes[1:], strict=False))
         self.rows = max(1, ROOM // cores() // max(held + sum(int(np.prod(size.shape)) for size in sizes), 1))
+        room("network", (4, max(int(np.prod(size.shape)) for size in sizes)))  # a state, and what it is made from
         if task.observe is None and len({sizes[layer].shape for layer in run.records}) > 1:
             shapes = [sizes[layer].shape for layer in run.records]
             raise ValueError(f"at must name layers of one shape unless observe= is given, got shapes {shapes}")
@@ -186,7 +187,7 @@ class Sampler:
 
     def _keep(self, name: str, rows: slice, number: int, seen: FloatArray) -> None:
         if name not in self.kept:
-            self.kept[name] = np.empty((self.run.samples, len(self.run.records), *seen.shape[1:]))
+            self.kept[name] = empty("samples", (self.run.samples, len(self.run.records), *seen.shape[1:]))
         out = self.kept[name]
         if out.shape[2:] != seen.shape[1:]:
             raise ValueError(

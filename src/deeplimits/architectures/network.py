@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -144,18 +145,34 @@ class Network(Layered):
         """
         wanted, has_axis = _checks.layers(at, self.depth)
         x, _ = self._start(initial, 1)
-        moments, found = _first_moments(self, x[0]), []
-        for number in range(self.depth + 1):
-            if number:
-                layer = self.layers[number - 1]
-                if layer.tied:
-                    raise ValueError("Repeat(tied=True) shares its matrices: no kernel of infinite width is given")
-                moments = layer.block.moments(moments, layer.place, layer.depth)
-            found.append(moments.second)
+        found = self._second_moments(x)
         chosen = [found[layer] for layer in wanted]
         if len({one.shape for one in chosen}) > 1:
             raise ValueError(f"at must name layers with equal positions, got {wanted}")
         return np.stack(chosen) if has_axis else chosen[0]
+
+    def _second_moments(self, x: FloatArray) -> list[FloatArray]:
+        """After each layer, the start included.
+
+        Raises: ValueError for shared matrices, and for a start from which they overflow.
+        """
+        moments: Moments | None = None
+        found: list[FloatArray] = []
+        for number, layer in enumerate((None, *self.layers)):
+            if layer is not None and layer.tied:
+                raise ValueError("Repeat(tied=True) shares its matrices: no kernel of infinite width is given")
+            with np.errstate(all="ignore"), contextlib.suppress(OverflowError):
+                if layer is None or moments is None:
+                    moments = _first_moments(self, x[0])
+                else:
+                    moments = layer.block.moments(moments, layer.place, layer.depth)
+                found.append(moments.second)
+            if len(found) <= number or not np.isfinite(found[number]).all():
+                largest = f"{np.abs(x).max():.3g}"
+                raise ValueError(
+                    f"initial must be smaller than {largest}: the second moments overflow at layer {number}"
+                )
+        return found
 
     def _sizes(self, shape: tuple[int, ...]) -> list[Size]:
         sizes = [Size(shape)]

@@ -141,7 +141,7 @@ class CovarianceSDE(Diffusion):
         run = self._run(samples, seed, at, how)
         step = self.time / run.count
         largest = np.sqrt(step / 2) * FARTHEST + len(start) * step / 2
-        times = np.empty(run.samples)
+        times = _checks.empty("samples", (run.samples,))
         b, _, bend = self.activation.limit
         check_steps(self.time, run.count, b)
 
@@ -183,7 +183,7 @@ class CovarianceSDE(Diffusion):
         b, _, bend = self.activation.limit
         check_steps(self.time, run.count, b)
         *_, scheme = self._matrix(V0, run)
-        times = np.empty(run.samples)
+        times = _checks.empty("samples", (run.samples,))
 
         def kernel(out: FloatArray, begin: int) -> None:
             rows = slice(begin - run.first, begin - run.first + len(out))

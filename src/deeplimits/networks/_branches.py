@@ -201,6 +201,6 @@ def _walk(
             programs.scratch(run.dtype),
         )
 
-    out = np.empty((run.samples, len(run.records), *x0.states.shape[1:]))
+    out = _checks.empty("samples", (run.samples, len(run.records), *x0.states.shape[1:]))
     run.spread(work, align)
     return run.shown(out)

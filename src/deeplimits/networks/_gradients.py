@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from .._checks import FloatArray
+from .._checks import FloatArray, empty
 from .._run import Run
 from ..activations import programs
 from ..gaussian import SHAPED_WEIGHTS, Address
@@ -42,7 +42,8 @@ def backpropagate(network: ShapedMLP, gram: FloatArray, run: Run) -> Gradients:
     starts[:, : factor.shape[1]] = factor
     # Without a request: once through the whole network, forward and back.
     last = run.records if run.order is not None else np.zeros(1, np.int64)
-    tangents, norms = np.empty((run.samples, len(last), *gram.shape)), np.empty((run.samples, len(last)))
+    tangents = empty("samples", (run.samples, len(last), *gram.shape))
+    norms = np.empty((run.samples, len(last)))
     neurons = Neurons(
         depth,
         np.sqrt(activation.normaliser(width) / width),

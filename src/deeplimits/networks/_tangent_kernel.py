@@ -29,7 +29,7 @@ def tangent_kernels(
     law = _law(blocks, width, blocks.time / run.count, run.refinement, limit=False)
     functions = functions_of(blocks, width)
     starts = x0._replace(states=np.ascontiguousarray(x0.states.swapaxes(1, 2)))
-    out = np.empty((3, run.samples, m, m))
+    out = _checks.empty("samples", (3, run.samples, m, m))
 
     def work(rows: slice, begin: int) -> None:
         read = readouts if len(readouts) == 1 else readouts[rows]

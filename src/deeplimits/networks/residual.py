@@ -40,6 +40,7 @@ def gaussian_start(gram: ArrayLike, width: int, samples: int, seed: int, *, firs
     factor = factor_of(_checks.covariance("gram", gram))
     count = whole("width", width) * factor.shape[1]
     whole("first", first, least=0, most=MOST_SAMPLES - whole("samples", samples))
+    _checks.room("samples and width", (samples, width, len(factor)))
     drawn = normals(seed, samples, count, first=first, stream=STARTS)
     return drawn.reshape(samples, width, -1).astype(np.float64) @ factor.T
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._checks import FloatArray
+from .._checks import FloatArray, empty
 from .._run import Run
 from ..activations import programs
 from ..blocks import Blocks, matrix
@@ -24,7 +24,7 @@ def derivatives(blocks: Blocks, x0: Start, run: Run, *, limit: bool) -> tuple[Fl
     functions = functions_of(blocks, width)
     starts = x0._replace(states=np.ascontiguousarray(x0.states.swapaxes(1, 2)))
     shape = (run.samples, len(run.records), inputs)
-    states, jacobians = np.empty((*shape, width)), np.empty((*shape, width, width))
+    jacobians, states = empty("samples", (*shape, width, width)), np.empty((*shape, width))
     inverses = np.empty((*shape, width, width)) if limit else np.empty((1, *shape[1:], width, width))
 
     def work(rows: slice, begin: int) -> None:
