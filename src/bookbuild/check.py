@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import xml.etree.ElementTree as ElementTree
 from html.parser import HTMLParser
@@ -116,7 +117,7 @@ def fault_of(address: str, path: Path, root: Path, pages: dict[Path, Page]) -> s
     target = path
     if parts.path:
         base = root if parts.path.startswith("/") else path.parent
-        target = (base / unquote(parts.path).lstrip("/")).resolve()
+        target = Path(os.path.normpath(base / unquote(parts.path).lstrip("/")))
     if target.is_dir():
         target /= "index.html"
     if not target.is_file():

@@ -143,6 +143,11 @@ def served(folder: Path) -> Iterator[str]:
         server.shutdown()
 
 
+def rest(page: Page, milliseconds: int) -> None:
+    """Wait by the clock of the page: what it had planned for earlier is done then, on a busy machine too."""
+    page.evaluate("time => new Promise(told => setTimeout(told, time))", milliseconds)
+
+
 class Inspector:
     """Opens pages of one site in one view and says what is wrong with them."""
 

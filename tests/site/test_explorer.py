@@ -7,13 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from explored import BUNDLE, FINISHED, LIVE, NETWORKS, PAGE, TWINS, go, verdicts
-from inspection import VIEWS, Inspector
+from inspection import VIEWS, Inspector, rest
 from scipy import stats
 
 from deeplimits import densities
 from deeplimits.activations import shaped_relu
 
 SOURCES = Path("explorer")
+#: Networks that are soon simulated, for what does not depend on their size.
+SMALL = "width=10&depth=10"
 
 
 def test_the_bundles_are_made_from_these_sources():
@@ -87,9 +89,9 @@ def test_the_table_says_what_the_networks_and_the_limit_do(page):
 
 
 def test_the_distance_in_the_table_is_that_of_the_samples_from_the_law(page, call):
-    page.wait_for_function(FINISHED)
-    z = np.reshape(call("sample", samples=NETWORKS), (-1, 3))[:, 0]  # the same seed, the same networks
-    law = densities.correlation(shaped_relu(0, -1).effective(100), 0.3, 1.0)
+    go(page, "width=20&depth=20")
+    z = np.reshape(call("sample", samples=NETWORKS, width=20, depth=20), (-1, 3))[:, 0]  # the same seed and networks
+    law = densities.correlation(shaped_relu(0, -1).effective(20), 0.3, 1.0)
     rows = page.locator(".dlx tbody tr").filter(has_text="distance of the laws, correlation")
     distance, chance, _ = rows.locator("td").all_text_contents()
     assert float(distance) == pytest.approx(stats.kstest(np.tanh(z), law.cdf).statistic, abs=1.5e-3)
@@ -164,10 +166,10 @@ def test_a_limit_that_has_exploded_is_told_from_networks_that_have_not(page):
 
 
 def test_legends_say_whose_mean_is_shown(page):
-    page.wait_for_function(FINISHED)
+    go(page, SMALL)
     legends = page.locator(".dlx-keys")
     assert "mean of all networks" in legends.first.inner_text() and "norms at most" not in legends.first.inner_text()
-    go(page, "activation=silu&norm=1.4")
+    go(page, "activation=silu&norm=1.4&width=20&depth=20")
     assert "mean of networks with norms at most 8" in legends.first.inner_text()
     assert "norms at most 8" in legends.nth(1).inner_text() and "norms at most" not in legends.nth(2).inner_text()
     assert "networks with norms at most 8 have mean" in page.locator(".dlx-verdicts").inner_text()
@@ -194,7 +196,7 @@ def marks(page, panel, side="along"):
       page.theme = page.theme === "dark" ? "light" : "dark";  // draws again
     }""")
     page.wait_for_function(f"window.written.some(each => each[0] === '{panel}')")
-    page.wait_for_timeout(100)
+    rest(page, 100)
     align = "center" if side == "along" else "right"
     found = [each for each in page.evaluate("window.written") if each[0] == panel and each[4] == align]
     texts = [each[1] for each in found if re.fullmatch(r"[−\d.()⁰¹²³⁴-⁹⁻]+", each[1])]
@@ -212,13 +214,13 @@ def marks(page, panel, side="along"):
         "activation=tanh&a=0.3&norm=5",
     ],
 )
-@pytest.mark.parametrize("panel", ["correlation", "norm"])
-def test_axes_have_marks_that_can_be_read(panel, setting, page):
+def test_axes_have_marks_that_can_be_read(setting, page):
     go(page, setting)
-    along, _ = marks(page, panel)
-    assert len(along) >= 3 and len(set(along)) == len(along)
-    _, left = marks(page, panel, "down")
-    assert len(left) >= 3 and min(left) > 16  # the label of the axis is to the left of this
+    for panel in ("correlation", "norm"):
+        along, _ = marks(page, panel)
+        assert len(along) >= 3 and len(set(along)) == len(along)
+        _, left = marks(page, panel, "down")
+        assert len(left) >= 3 and min(left) > 16  # the label of the axis is to the left of this
 
 
 def test_any_width_goes_with_any_depth(page):
@@ -260,7 +262,7 @@ def test_b_is_shown_with_what_it_means(page):
         "": "b = 0.00",
         "network=plain": "not shaped",
     }.items():
-        go(page, setting)
+        go(page, f"{setting}&{SMALL}")
         assert said in page.locator(".dlx-setting").inner_text()
 
 
@@ -273,6 +275,7 @@ def test_a_network_that_is_not_shaped_has_no_limit_to_agree_with(page):
 
 
 def test_a_formula_is_taken_when_it_is_right_and_explained_when_it_is_not(page):
+    go(page, SMALL)
     page.get_by_label("activation").select_option("formula")
     field = page.get_by_label("formula in x")
     field.fill("silu(x)")
@@ -311,7 +314,7 @@ def test_a_finger_moves_a_slider_along_it_and_scrolls_the_page_across(browser, o
     def swipe(right, down):
         page.evaluate("scrollTo(0, 0)")
         slider.scroll_into_view_if_needed()
-        page.wait_for_timeout(200)
+        rest(page, 200)
         box = slider.bounding_box()
         x, y = box["x"] + 0.5 * box["width"], box["y"] + 0.5 * box["height"]
         for i in range(13):
@@ -320,13 +323,12 @@ def test_a_finger_moves_a_slider_along_it_and_scrolls_the_page_across(browser, o
             touched.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [point]})
             page.wait_for_timeout(20)
         touched.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-        page.wait_for_timeout(300)
-        return slider.get_attribute("aria-valuetext"), page.evaluate("scrollY")
+        rest(page, 300)
+        return slider.get_attribute("aria-valuetext")
 
-    width, place = swipe(0, -20)
-    assert width == "16" and place > 100
-    width, _ = swipe(5, 0)
-    assert int(width) > 50
+    assert swipe(0, -20) == "16"
+    page.wait_for_function("scrollY > 100")
+    assert int(swipe(5, 0)) > 50
     inspector.close()
 
 
@@ -369,5 +371,4 @@ def test_colours_follow_the_theme(page):
     colours = "document.querySelector('.dlx canvas').toDataURL()"
     light = page.evaluate(colours)
     page.evaluate("document.documentElement.dataset.theme = 'dark'")
-    page.wait_for_timeout(200)
-    assert page.evaluate(colours) != light
+    page.wait_for_function(f"light => {colours} !== light", arg=light)

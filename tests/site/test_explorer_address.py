@@ -2,7 +2,7 @@
 
 import pytest
 from explored import BUNDLE, FINISHED, PAGE, verdicts
-from inspection import Inspector, served
+from inspection import Inspector, rest, served
 
 
 def test_every_setting_to_try_runs_and_has_an_address_of_its_own(page):
@@ -10,7 +10,7 @@ def test_every_setting_to_try_runs_and_has_an_address_of_its_own(page):
     for button in page.locator(".dlx-presets button").all():
         button.click()
         page.wait_for_function(FINISHED)
-        page.wait_for_timeout(600)
+        rest(page, 600)
         seen.add(page.evaluate("location.hash"))
     assert len(seen) == page.locator(".dlx-presets button").count()
 
@@ -21,7 +21,7 @@ def test_a_setting_and_its_networks_come_back_from_the_address(page, inspector):
     page.get_by_label("shaping a").press("End")
     page.wait_for_function(FINISHED)
     page.wait_for_function("location.hash.length > 1")
-    page.wait_for_timeout(600)
+    rest(page, 600)
     address, numbers = page.url, page.locator(".dlx table").text_content()
     assert "width=80" in address and "activation=tanh" in address and "a=5" in address
     inspector.page.goto("about:blank")
@@ -57,7 +57,7 @@ def test_a_link_within_the_page_keeps_the_setting(page, inspector):
     page.wait_for_function("location.hash.includes('width=80')")
     page.evaluate("location.hash = 'what-to-try'")
     page.wait_for_function(FINISHED)
-    page.wait_for_timeout(600)
+    rest(page, 600)
     assert page.evaluate("location.hash") == "#what-to-try"
     assert page.get_by_label("width n").get_attribute("aria-valuetext") == "80"
     page.get_by_label("depth d").press("ArrowLeft")
@@ -73,7 +73,7 @@ def test_a_link_within_the_page_keeps_the_setting(page, inspector):
 def test_a_page_opened_at_a_heading_stays_there(inspector):
     page = inspector.open(f"{PAGE}#what-is-simulated")
     page.wait_for_function(FINISHED)
-    page.wait_for_timeout(600)
+    rest(page, 600)
     assert page.evaluate("location.hash") == "#what-is-simulated"
     assert "Width 100, depth 100" in page.locator(".dlx-setting").inner_text()
 

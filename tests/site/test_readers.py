@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 
 import pytest
-from inspection import VIEWS, Inspector, served
+from inspection import VIEWS, Inspector, rest, served
 from measures import Measures, measure, notebooks, of_site, table
 
 CHAPTER = "book/residual/width-one"
@@ -117,12 +117,12 @@ def test_a_link_to_a_verdict_opens_its_fold_alone(view, browser, origin):
     opened = Inspector(browser, origin, view)
     page = opened.open(f"{CHAPTER}.html#check-width-one-dead-paths")
     card = page.locator("#check-width-one-dead-paths")
-    page.wait_for_timeout(100)
+    rest(page, 100)
     assert card.is_visible() and sum(page.evaluate(OPEN)) == 1
     box = card.bounding_box()
     assert 0 <= box["y"] < VIEWS[view]["viewport"]["height"]
     page.evaluate("location.hash = '#check-width-one-relu'")
-    page.wait_for_timeout(100)
+    rest(page, 100)
     assert page.locator("#check-width-one-relu").is_visible() and sum(page.evaluate(OPEN)) == 2
     opened.close()
 

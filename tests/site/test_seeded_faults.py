@@ -1,5 +1,6 @@
 """Each check of the site, in the browser and without it, catches a fault that is put there."""
 
+import functools
 import shutil
 
 import pytest
@@ -117,6 +118,17 @@ def test_the_browser_checks_catch(name, view, browser, copy, seeded):
     assert any(report in line for line in faults), faults
 
 
+@pytest.fixture(scope="module")
+def read_once():
+    """Of the pages of the copy, some 350, those are read again that a test has changed."""
+    read = functools.cache(lambda path, text: plain(path))
+    with pytest.MonkeyPatch.context() as patch:
+        plain = check.Page
+        patch.setattr(check, "Page", lambda path: read(path, path.read_text(encoding="utf-8")))
+        yield
+
+
+@pytest.mark.usefixtures("read_once")
 @pytest.mark.parametrize("name", IN_FILES)
 def test_the_file_checks_catch(name, copy, seeded):
     fault, report = IN_FILES[name]
@@ -129,6 +141,7 @@ def test_the_unharmed_copy_has_no_fault(copy):
     assert check.faults(copy) == []
 
 
+@pytest.mark.usefixtures("read_once")
 def test_a_page_without_description_is_caught(copy, seeded):
     seeded("")
     path = copy / PAGE
