@@ -178,7 +178,7 @@ class Interrupting(Indices):
     def sample(self, initial, samples, seed, at=None, *, first=0, threads=None):
         if first <= 5000 < first + samples:
             signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
-            self.told.wait(60)
+            self.told.wait(600)
         return super().sample(initial, samples, seed, first=first)
 
 
@@ -191,7 +191,7 @@ def interrupting():
     finally:
         process.told.set()
     for thread in set(threading.enumerate()) - before:
-        thread.join(60)  # the threads end with the chunk at hand, not with the map
+        thread.join(600)  # the threads end with the chunk at hand, not with the map
         assert not thread.is_alive()
 
 

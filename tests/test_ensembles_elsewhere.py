@@ -142,8 +142,8 @@ class Cluster:
         for _ in range(workers):
             self.run("dask_worker", "--nthreads", "1", "--no-nanny")
         address = str(self.folder / "scheduler")
-        self.client = distributed.Client(scheduler_file=address, timeout=60, set_as_default=False)
-        self.client.wait_for_workers(workers, timeout=60)
+        self.client = distributed.Client(scheduler_file=address, timeout=300, set_as_default=False)
+        self.client.wait_for_workers(workers, timeout=300)
         return self.client.get_executor()
 
     def close(self):
@@ -151,7 +151,7 @@ class Cluster:
             self.client.close()
         for process in self.processes:
             process.kill()
-            process.wait(30)
+            process.wait(300)
 
 
 @pytest.fixture
@@ -193,7 +193,7 @@ def test_killed_cluster_worker_changes_nothing(cluster):
     # A chunk in the middle: the worker that dies holds chunks that are done and one that is not.
     watched = Watched(executor, 40 * 500, victim.kill)
     got = summarise(Slow(), 0.0, 50_000, 0, ensembles.values, watched, edges=EDGES, chunk=500, in_flight=12)
-    assert victim.wait(10) == -signal.SIGKILL and not got.partial
+    assert victim.wait(300) == -signal.SIGKILL and not got.partial
     assert bits(got) == bits(summarise(Indices(), 0.0, 50_000, 0, ensembles.values, edges=EDGES, chunk=500))
 
 

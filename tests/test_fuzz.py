@@ -68,19 +68,26 @@ def known():
     return [call for call in calls() if not call.name.startswith(ELSEWHERE)]
 
 
+def limit(computing, waiting):
+    """Seconds of this process's own time, which others on the machine do not use up, and of the clock; 0 for none."""
+    signal.setitimer(signal.ITIMER_PROF, computing)
+    signal.alarm(waiting)
+
+
 @pytest.fixture(autouse=True)
 def bounded(tmp_path, monkeypatch):
-    """No call takes longer than a minute, or leaves a file where it works."""
+    """No call computes longer than a minute or waits for ten, or leaves a file where it works."""
 
     def stop(*_):
         raise TimeoutError
 
-    before = signal.signal(signal.SIGALRM, stop)
+    before = {which: signal.signal(which, stop) for which in (signal.SIGPROF, signal.SIGALRM)}
     (working := tmp_path / "working").mkdir()
     monkeypatch.chdir(working)
     yield
-    signal.alarm(0)
-    signal.signal(signal.SIGALRM, before)
+    limit(0, 0)
+    for which, handler in before.items():
+        signal.signal(which, handler)
     assert os.listdir(working) == []
 
 
@@ -103,7 +110,7 @@ def named(argument, message):
 def fault(call, name, value):
     """What is wrong with the answer of a call, or nothing."""
     known = [*parameters(call), *call.arguments.get("how", {}), name, *ALSO.get(name, ())]
-    signal.alarm(60)
+    limit(60, 600)
     try:
         with np.errstate(all="ignore"):
             result = call(**{name: value})
@@ -112,7 +119,7 @@ def fault(call, name, value):
     except Exception as error:
         return f"{type(error).__name__}: {error}"
     finally:
-        signal.alarm(0)
+        limit(0, 0)
     nan = any(np.isnan(array).any() for array in numbers(result))
     return "NaN" if nan and call.name not in SHOWS_NAN else None
 
@@ -154,10 +161,17 @@ def test_a_name_in_a_message_is_a_word_of_it():
 def broken(kind):
     if kind == "nan":
         return np.array([NAN])
+    if kind == "endless":
+        limit(0.1, 600)
+        while True:
+            pass
     raise {"key": KeyError("count"), "silent": ValueError("no")}[kind]
 
 
-@pytest.mark.parametrize(("kind", "said"), [("nan", "NaN"), ("key", "KeyError: 'count'"), ("silent", "ValueError: no")])
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [("nan", "NaN"), ("key", "KeyError: 'count'"), ("silent", "ValueError: no"), ("endless", "TimeoutError: ")],
+)
 def test_the_test_sees_what_is_wrong(kind, said):
     call = Call("module.broken", broken, {})
     assert fault(call, "kind", kind) == said

@@ -184,10 +184,10 @@ def test_in_a_notebook_progress_is_one_line_that_changes_in_place_and_is_cleared
     """Whoever runs a cell can be asked for input; a notebook that is executed as a whole cannot, and stays clean."""
     manager = pytest.importorskip("jupyter_client.manager")
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    kernel, client = manager.start_new_kernel(kernel_name="python3", env=environment)
+    kernel, client = manager.start_new_kernel(kernel_name="python3", env=environment, startup_timeout=300)
     try:
         shown = []
-        answer = client.execute_interactive(IN_A_KERNEL, allow_stdin=watched, timeout=60, output_hook=shown.append)
+        answer = client.execute_interactive(IN_A_KERNEL, allow_stdin=watched, timeout=300, output_hook=shown.append)
     finally:
         client.stop_channels()
         kernel.shutdown_kernel(now=True)

@@ -91,7 +91,7 @@ def test_the_cell_installs_the_package_from_the_commit_at_hand(repository, onlin
     assert [each.split()[0] for each in needs] == list(colab.IMPORTED)
     offline = {"PIP_NO_INDEX": "1", "PIP_NO_DEPS": "1", "PIP_NO_BUILD_ISOLATION": "0", "PIP_TARGET": str(tmp_path)}
     subprocess.run(
-        [sys.executable, "-m", "pip", "install", "--quiet", package], env={**online, **offline}, check=True, timeout=120
+        [sys.executable, "-m", "pip", "install", "--quiet", package], env={**online, **offline}, check=True, timeout=300
     )
     assert (tmp_path / "deeplimits/__init__.py").is_file()
 

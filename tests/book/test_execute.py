@@ -24,7 +24,7 @@ def run(project, *arguments: str) -> subprocess.CompletedProcess:
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        timeout=120,
+        timeout=300,
     )
 
 

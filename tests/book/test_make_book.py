@@ -234,7 +234,7 @@ def test_an_interrupted_run_resumes(project):
     """The notebook that was running is executed again, the finished one is not."""
     project.notebook("part/deeper/second.ipynb", "print('changed')")
     (project.root / "_build/exec/quick/part/deeper/second.provenance.json").unlink()  # the longest is the first
-    project.notebook("part/first.ipynb", "import time\nopen('started', 'w').close()\ntime.sleep(60)")
+    project.notebook("part/first.ipynb", "import time\nopen('started', 'w').close()\ntime.sleep(600)")
     before = site_of(project)
     running = subprocess.Popen(
         ["make", "-j1", "book"],
@@ -245,12 +245,12 @@ def test_an_interrupted_run_resumes(project):
         stderr=subprocess.STDOUT,
         start_new_session=True,
     )
-    deadline = time.time() + 60
+    deadline = time.time() + 300
     while not (project.root / "book/part/started").exists():
         assert time.time() < deadline and running.poll() is None
         time.sleep(0.05)
     os.killpg(running.pid, signal.SIGINT)
-    said, _ = running.communicate(timeout=60)
+    said, _ = running.communicate(timeout=300)
     assert running.returncode != 0 and "*** interrupted" in said and "Traceback" not in said
     assert project.executed(said) == [SECOND] and site_of(project) == before
 

@@ -123,7 +123,7 @@ def test_the_source_archive_makes_the_same_wheel(built, tmp_path):
             source,
         ],
         check=True,
-        timeout=120,
+        timeout=300,
         env={**os.environ, "SOURCE_DATE_EPOCH": os.environ.get("SOURCE_DATE_EPOCH", "")},
     )
     with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as again, zipfile.ZipFile(built[0]) as first:

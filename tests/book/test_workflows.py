@@ -79,7 +79,7 @@ def test_zizmor_finds_nothing_and_would_find_seeded_faults(fault, tmp_path):
         cwd=tmp_path,
         text=True,
         capture_output=True,
-        timeout=120,
+        timeout=300,
     )
     assert (done.returncode == 0) == (fault == "none"), done.stdout + done.stderr
 

@@ -18,7 +18,16 @@ from pathlib import Path
 from urllib.request import Request as Question
 from urllib.request import urlopen
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, Request, Response, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Playwright,
+    Request,
+    Response,
+    sync_playwright,
+)
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 #: Nothing of its own over the network, and no name that leads out of this machine.
@@ -41,7 +50,7 @@ VIEWS = {
 }
 
 #: Milliseconds until what is waited for is taken to be missing: no test is about the time that a busy machine takes.
-PATIENCE = 120_000
+PATIENCE = 600_000
 
 #: What Chromium says of a request that was given up because its page was left: no fault of the page.
 LEFT = "net::ERR_ABORTED"
@@ -143,6 +152,12 @@ def served(folder: Path) -> Iterator[str]:
         server.shutdown()
 
 
+def patient(context: BrowserContext) -> BrowserContext:
+    """The same context, in which nothing is missing before a busy machine had time to bring it."""
+    context.set_default_timeout(PATIENCE)
+    return context
+
+
 def rest(page: Page, milliseconds: int) -> None:
     """Wait by the clock of the page: what it had planned for earlier is done then, on a busy machine too."""
     page.evaluate("time => new Promise(told => setTimeout(told, time))", milliseconds)
@@ -153,8 +168,7 @@ class Inspector:
 
     def __init__(self, browser: Browser, origin: str, view: str) -> None:
         self.origin, self.view = origin, view
-        self.context = browser.new_context(**VIEWS[view])
-        self.context.set_default_timeout(PATIENCE)
+        self.context = patient(browser.new_context(**VIEWS[view]))
         self.page = self.context.new_page()
         self.met: list[str] = []
         self.asked: set[str] = set()

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from inspection import SETTLED, launch, served
+from inspection import SETTLED, launch, patient, served
 from playwright.sync_api import Browser, Page, sync_playwright
 
 WINDOW = {"width": 1366, "height": 768}
@@ -60,7 +60,7 @@ def measure(page: Page, address: str) -> Measures:
 def of_site(browser: Browser, site: Path, names: list[str]) -> Iterator[tuple[str, Measures]]:
     """The measures of some pages of a site, served on this machine only."""
     with served(site) as origin:
-        context = browser.new_context(viewport=WINDOW)
+        context = patient(browser.new_context(viewport=WINDOW))
         page = context.new_page()
         for name in names:
             yield name, measure(page, f"{origin}/{name}.html")

@@ -1,11 +1,11 @@
 """The explorer where it is not at home: without JavaScript, on paper, from a file, small within a page."""
 
 from explored import BUNDLE, FINISHED, PAGE
-from inspection import PATIENCE
+from inspection import PATIENCE, patient
 
 
 def test_without_javascript_there_is_a_figure(browser, origin):
-    context = browser.new_context(java_script_enabled=False)
+    context = patient(browser.new_context(java_script_enabled=False))
     page = context.new_page()
     page.goto(f"{origin}/{PAGE}")
     assert page.locator(".deep-limits-explorer figure img").is_visible()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 from explored import FINISHED, PAGE
+from inspection import patient
 
 CHAPTER = "book/residual/width-one.html"
+WINDOW = {"width": 1280, "height": 900}
 PAGES = ["book/index.html", CHAPTER, PAGE, "book/reference/claims.html", "search.html"]
 #: Controls on which nothing changes when they have the focus, by name; everything is unfolded for it.
 UNSEEN = """() => {
@@ -36,8 +38,8 @@ def scheme(request):
 @pytest.fixture
 def forced(browser, origin, scheme):
     """Opens pages with forced colours."""
-    context = browser.new_context(
-        viewport={"width": 1280, "height": 900}, forced_colors="active", color_scheme=scheme, reduced_motion="reduce"
+    context = patient(
+        browser.new_context(viewport=WINDOW, forced_colors="active", color_scheme=scheme, reduced_motion="reduce")
     )
     page = context.new_page()
 
@@ -52,7 +54,7 @@ def forced(browser, origin, scheme):
 
 @pytest.mark.parametrize("colours", ["active", "none"])
 def test_what_has_the_focus_is_outlined(colours, browser, origin):
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, forced_colors=colours)
+    context = patient(browser.new_context(viewport=WINDOW, forced_colors=colours))
     page, unseen = context.new_page(), {}
     for path in PAGES:
         page.goto(f"{origin}/{path}", wait_until="load")

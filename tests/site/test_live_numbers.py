@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from inspection import PATIENCE
 from scipy import special, stats
 
 from deeplimits import densities, growth, stability
@@ -25,6 +26,7 @@ silu, tanh = plain("silu"), plain("tanh")
 def numbers(browser):
     """The numbers of a figure at a setting, from the file of the figure."""
     page = browser.new_page()
+    page.set_default_timeout(PATIENCE)
     page.set_content("<!doctype html><title>Numbers</title>")
     loaded = set()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 
 import pytest
-from inspection import VIEWS, Inspector, rest, served
+from inspection import VIEWS, Inspector, patient, rest, served
 from measures import Measures, measure, notebooks, of_site, table
 
 CHAPTER = "book/residual/width-one"
@@ -84,7 +84,7 @@ def test_a_page_that_is_not_for_readers_is_caught(name, browser, copy):
     whole = path.read_text()
     before, article, after = whole.partition("<article")
     path.write_text(before + article + after.replace("</h1>", f"</h1>{fault}", 1))
-    context = browser.new_context(viewport={"width": 1366, "height": 768})
+    context = patient(browser.new_context(viewport={"width": 1366, "height": 768}))
     with served(copy) as origin:
         found = measure(context.new_page(), f"{origin}/{CHAPTER}.html")
     context.close()
@@ -139,7 +139,7 @@ def test_a_fold_is_opened_by_keyboard(visitor):
 
 
 def test_folds_open_without_script(browser, origin):
-    context = browser.new_context(java_script_enabled=False)
+    context = patient(browser.new_context(java_script_enabled=False))
     page = context.new_page()
     page.goto(f"{origin}/{CHAPTER}.html")
     fold = page.locator("details.evidence").nth(1)
