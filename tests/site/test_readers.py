@@ -26,9 +26,7 @@ OWED: dict[str, set[str]] = {
         "own/report",
         "own/transformer",
         "primer/chain-to-diffusion",
-        "primer/feller",
         "reference/engine",
-        "shaped/attention",
         "shaped/backward",
     },
 }
