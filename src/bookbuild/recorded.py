@@ -88,13 +88,12 @@ ALL = {
 
 
 def record(name: str, results: Path = RESULTS, folder: Path = PAGES) -> dict[str, Any]:
-    """Make one of them, write its page and its JSON, and keep what is said of it."""
+    """Make one of them, write it as JSON, and keep what is said of it."""
     started = time.process_time()
     found = ALL[name].make()
     seconds = time.process_time() - started
     folder.mkdir(parents=True, exist_ok=True)
-    for end in (".html", ".json"):
-        found.save(folder / f"{name}{end}")
+    found.save(folder / f"{name}.json")
     entry = {
         "networks": found.as_dict()["networks"],
         "sentences": found.sentences,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from .. import __version__
 from . import _pictures
-from ._words import number, span_of
+from ._words import number, plain, span_of
 
 if TYPE_CHECKING:
     from ._advice import Advice
@@ -61,7 +61,7 @@ CAPTIONS = (
 def report(found: Report) -> str:
     """A report as a page."""
     parts = [_sentences(found.sentences), _advice(found), _figures([found]), "<h2>By layer</h2>", _table(found)]
-    return page(f"Initialisation of {found.design}", parts)
+    return page(f"Initialisation of {found.design}", parts, found.version)
 
 
 def comparison(found: Comparison) -> str:
@@ -82,9 +82,9 @@ def comparison(found: Comparison) -> str:
     return page(f"{found.reports[0].label} against {found.reports[1].label}", parts)
 
 
-def page(title: str, parts: Sequence[str]) -> str:
-    """A page of some parts."""
-    return PAGE.substitute(title=escape(title), body="\n".join(parts), version=escape(__version__))
+def page(title: str, parts: Sequence[str], version: str = __version__) -> str:
+    """A page of some parts, and the version that measured what it says."""
+    return PAGE.substitute(title=escape(title), body="\n".join(parts), version=escape(version))
 
 
 def _sentences(sentences: Sequence[str]) -> str:
@@ -134,7 +134,7 @@ def _table(found: Report) -> str:
     rows = []
     for k, name in enumerate(found.layers):
         limit = "" if found.infinite.norm is None else number(found.infinite.norm[k])
-        cells = [escape(name), *map(number, norm[:, k]), limit, f"{rho[1, k]:.4g}", number(back[1, k])]
+        cells = [escape(name), *map(number, norm[:, k]), limit, plain(rho[1, k]), number(back[1, k])]
         rows.append([*cells, f"{dead[k]:.0%}", f"{half[k]:.0%}"])
     head = "".join(f'<th scope="col">{one}</th>' for one in heads)
     body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)

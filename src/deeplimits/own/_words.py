@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .._checks import FloatArray
-from ._trace import Band, band
+from ._quantiles import FORMATS
 
 if TYPE_CHECKING:
     from .reports import Report
@@ -32,6 +31,11 @@ def number(log: float | None) -> str:
     return f"1e{whole + 1:+03d}" if digits == "10" else f"{digits}e{whole:+03d}"
 
 
+def plain(value: float) -> str:
+    """A number that is no logarithm, in few characters."""
+    return "none" if np.isnan(value) else f"{value:.4g}"
+
+
 def place(name: str) -> str:
     """A layer in a sentence: "layer 3", "the input", or its own name."""
     first = name.partition(" ")[0]
@@ -40,19 +44,19 @@ def place(name: str) -> str:
 
 def span_of(ends: Iterable[float], logs: bool = True) -> str:
     """A median with the 5 and 95 % beside it."""
-    low, middle, high = (number(one) if logs else f"{one:.4g}" for one in ends)
+    low, middle, high = (number(one) if logs else plain(one) for one in ends)
     return f"{middle} (5 to 95 %: {low} to {high})"
 
 
 def sentences(report: Report) -> list[str]:
     """What a reader must know first."""
-    trace = report.trace
+    law = report.law
     first, last = report.span
     found = [
-        f"{report.design}: {report.parameters:,} parameters, {trace.samples} networks, seed {report.seed}.",
+        f"{report.design}: {report.parameters:,} parameters, {law.samples} networks, seed {report.seed}.",
         _norms(report, first, last),
     ]
-    if not np.all(np.isnan(trace.correlation[:, last])):
+    if not np.isnan(law.correlation[1, last]):
         start, end = (report.bands("correlation")[:, place] for place in (first, last))
         found.append(
             f"The correlation of two inputs goes from {start[1]:.3g} at {place(report.layers[first])} to "
@@ -62,22 +66,18 @@ def sentences(report: Report) -> list[str]:
     found += _gradients(report, first, last)
     found += _formats(report)
     chance = f", where guessing has {np.log(report.outputs):.3g}" if report.outputs > 1 else ""
-    found.append(
-        f"The loss is {span_of(band(trace.loss), False)}{chance}; outputs have the size {span_of(band(trace.logits))}."
-    )
+    found.append(f"The loss is {span_of(law.loss, False)}{chance}; outputs have the size {span_of(law.outputs)}.")
     if report.dead[last] > 0:
         found.append(f"In {report.dead[last]:.0%} of the networks all neurons of {place(report.layers[last])} are 0.")
     return found
 
 
 def _gradients(report: Report, first: int, last: int) -> list[str]:
-    gradient = report.trace.gradient
-    cut = np.atleast_1d(np.isnan(gradient).all(axis=0))
+    cut = np.isnan(report.law.gradient[1])
     found = []
     if not cut[[first, last]].any():
-        back = ratio_band(gradient[:, first], gradient[:, last])
         found.append(
-            f"The gradient at {place(report.layers[first])} is {span_of(back)} times that at "
+            f"The gradient at {place(report.layers[first])} is {span_of(report.law.back)} times that at "
             f"{place(report.layers[last])}."
         )
     if cut.any():
@@ -87,17 +87,10 @@ def _gradients(report: Report, first: int, last: int) -> list[str]:
     return found
 
 
-def ratio_band(up: FloatArray, down: FloatArray) -> Band:
-    """The band of a ratio of sizes. Shapes: logarithms (samples,) twice."""
-    with np.errstate(invalid="ignore"):
-        return band(up - down)
-
-
 def _norms(report: Report, first: int, last: int) -> str:
-    growth = ratio_band(report.trace.norm[:, last], report.trace.norm[:, first])
     return (
-        f"The root mean square of a neuron at {place(report.layers[last])} is {span_of(growth)} times that at "
-        f"{place(report.layers[first])}."
+        f"The root mean square of a neuron at {place(report.layers[last])} is {span_of(report.law.growth)} times "
+        f"that at {place(report.layers[first])}."
     )
 
 
@@ -118,8 +111,6 @@ def _infinite(report: Report, last: int) -> list[str]:
 
 
 def _formats(report: Report) -> list[str]:
-    from .reports import FORMATS
-
     found = []
     for name in FORMATS:
         states, back = report.beyond(name), report.beyond(name, gradients=True)
@@ -141,7 +132,7 @@ def table(report: Report, rows: int = ROWS) -> str:
     for place in chosen:
         limit = "" if report.infinite.norm is None else number(report.infinite.norm[place])
         sizes = (number(norm[k, place]) for k in range(3))
-        lines.append((report.layers[place][:34], *sizes, limit, f"{rho[1, place]:.4g}", number(back[1, place])))
+        lines.append((report.layers[place][:34], *sizes, limit, plain(rho[1, place]), number(back[1, place])))
     first, *others = (max(map(len, column)) for column in zip(*lines, strict=True))
     return "\n".join(
         f"{name:<{first}}" + "".join(f"  {cell:>{wide}}" for cell, wide in zip(cells, others, strict=True))

@@ -9,8 +9,8 @@ from typing import Any
 
 from .._checks import sequence, shown
 from ..architectures import Network
-from ._trace import Band, band, checked_path, finished
-from ._words import place, ratio_band, span_of
+from ._trace import Band, checked_path, finished
+from ._words import place, span_of
 from .designs import named
 from .reports import TOLERANCE, Report, save, unfinished
 
@@ -72,7 +72,7 @@ class Comparison:
             "Growth of the root mean square from the first to the last hidden layer": lambda one: span_of(_growth(one)),
             "Correlation of two inputs there": lambda one: span_of(one.bands("correlation")[:, one.span[1]], False),
             "Gradient at the first hidden layer over that at the last": lambda one: span_of(_back(one)),
-            "Loss": lambda one: span_of(band(one.trace.loss), False),
+            "Loss": lambda one: span_of(one.law.loss, False),
             "Infinite width holds": _holds,
         }
         a, b = self.reports
@@ -94,11 +94,11 @@ class Comparison:
 
 
 def _growth(one: Report) -> Band:
-    return ratio_band(one.trace.norm[:, one.span[1]], one.trace.norm[:, one.span[0]])
+    return one.law.growth
 
 
 def _back(one: Report) -> Band:
-    return ratio_band(one.trace.gradient[:, one.span[0]], one.trace.gradient[:, one.span[1]])
+    return one.law.back
 
 
 def _holds(one: Report) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any, NamedTuple
@@ -15,6 +15,7 @@ from .. import __version__
 from .._checks import FloatArray, choice, flag, real, whole
 from .._checks import seed as checked_seed
 from .._torch_laws import Laws
+from . import _json
 from ._modules import Law, Module, Seen, arguments, layers_of, needed, watched
 from ._outside import finite
 from ._trace import checked_path, finished, resumed
@@ -80,6 +81,20 @@ class Diagnosis:
     samples: int
     seed: int
     level: float
+    version: str = __version__
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> Diagnosis:
+        """The diagnosis that `as_dict` made a document of.
+
+        Raises: ValueError for a document of another schema, or with something missing, added or out of range.
+        """
+        return _json.read(document, SCHEMA, _read)
+
+    @classmethod
+    def from_json(cls, path: str | os.PathLike[str]) -> Diagnosis:
+        """The diagnosis that `save` wrote as JSON. Raises: ValueError for a file that holds none or is damaged."""
+        return cls.from_dict(_json.loaded(path, SCHEMA))
 
     @property
     def sound(self) -> bool:
@@ -114,7 +129,7 @@ class Diagnosis:
         """The diagnosis as JSON holds it."""
         return {
             "schema": SCHEMA,
-            "version": __version__,
+            "version": self.version,
             "name": self.name,
             "networks": self.samples,
             "seed": self.seed,
@@ -138,7 +153,7 @@ class Diagnosis:
         said = "".join(f"<li>{escape(one)}</li>" for one in self.sentences)
         table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
         body = [f"<ul>{said}</ul>", f'<div class="wide prose" tabindex="0">{table}</div>']
-        return page(f"Diagnosis of {self.name}", body)
+        return page(f"Diagnosis of {self.name}", body, self.version)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the diagnosis, as a page or as JSON by the end of the name.
@@ -146,6 +161,22 @@ class Diagnosis:
         Raises: ValueError for another end than .html and .json.
         """
         save(path, self)
+
+
+def _read(document: Mapping[str, Any]) -> Diagnosis:
+    """The parts of a document, each checked."""
+    findings = [
+        Finding(
+            *(_json.text(one[name]) for name in ("layer", "kind")),
+            None if one["size"] is None else real("size", one["size"], least=0),
+            *(_json.share(one[name]) for name in ("quantile", "p")),
+            _json.text(one["verdict"]),
+        )
+        for one in document["layers"]
+    ]
+    numbers = (whole("networks", document["networks"]), whole("seed", document["seed"], least=0))
+    level = real("level", document["level"], above=0, most=1)
+    return Diagnosis(_json.text(document["name"]), tuple(findings), *numbers, level, _json.text(document["version"]))
 
 
 def diagnose(

@@ -12,35 +12,32 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .. import __version__
 from .._checks import FloatArray, choice, flag, real, reals, shown, whole
 from .._checks import seed as checked_seed
 from ..architectures import Network
 from ..gaussian import MOST_SAMPLES
+from . import _json
 from ._advice import Advice, advise, checked_target, span
 from ._infinite import Infinite, holds_until, infinite
 from ._networks import Blocks, inputs_for
-from ._trace import Trace, band, checked_path, collect, finished
+from ._quantiles import BANDS, FORMATS, Quantiles, quantiles
+from ._trace import Trace, checked_path, collect, finished
 from ._words import sentences, table
 from .designs import named
 
 #: The largest input of a report, and how far networks may be from infinite width where it holds.
 LARGEST, TOLERANCE = 1e100, 0.2
-#: The largest number of a format and the smallest that is not 0.
-FORMATS = {
-    "float16": (65504.0, 2.0**-24),
-    "bfloat16": (3.3895313892515355e38, 2.0**-133),
-    "float32": (3.4028234663852886e38, 2.0**-149),
-}
 
 
 @dataclass(frozen=True, eq=False)
 class Report:
     """What the initialisation of a design does, over many networks.
 
-    Shapes: `trace` holds the measurements, `infinite` what infinite width says, both by layer; `holds` is the place of
-        the last layer where infinite width holds, -1 for none, None without a limit. `span` are the places of the first
-        and the last hidden layer.
-    Law: quantiles of `trace.samples` networks; sizes are decimal logarithms.
+    Shapes: `law` holds the quantiles by layer, `infinite` what infinite width says; `holds` is the place of the last
+        layer where infinite width holds, -1 for none, None without a limit. `span` are the places of the first and the
+        last hidden layer. `single` are the networks one by one, None in a report that was read from a file.
+    Law: quantiles of `law.samples` networks; sizes are decimal logarithms.
 
     >>> import deeplimits
     >>> from deeplimits.architectures import mlp
@@ -52,7 +49,8 @@ class Report:
     design: str
     parameters: int
     seed: int
-    trace: Trace
+    layers: tuple[str, ...]
+    law: Quantiles
     infinite: Infinite
     holds: int | None
     tolerance: float
@@ -60,19 +58,42 @@ class Report:
     outputs: int
     advice: list[Advice] = field(default_factory=list)
     label: str | None = None
+    version: str = __version__
+    single: Trace | None = None
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> Report:
+        """The report that `as_dict` made a document of, without the single networks.
+
+        Raises: ValueError for a document of another schema, or with something missing, added or out of range.
+
+        >>> import deeplimits
+        >>> from deeplimits.architectures import mlp
+        >>> found = deeplimits.report(mlp([64, 64, 10], "relu"), samples=5, progress=False)
+        >>> again = deeplimits.own.Report.from_dict(found.as_dict())
+        >>> again.html() == found.html()
+        True
+        """
+        return _json.read(document, _json.SCHEMA, lambda given: cls(**_json.fields(given)))
+
+    @classmethod
+    def from_json(cls, path: str | os.PathLike[str]) -> Report:
+        """The report that `save` wrote as JSON. Raises: ValueError for a file that holds none or is damaged."""
+        return cls.from_dict(_json.loaded(path, _json.SCHEMA))
 
     @property
-    def layers(self) -> tuple[str, ...]:
-        """The names of the layers."""
-        return self.trace.layers
+    def trace(self) -> Trace:
+        """The single networks. Raises: ValueError for a report that was read from a file."""
+        if self.single is None:
+            raise ValueError(f"report must be one that was made here, the file of {self.design!r} holds no networks")
+        return self.single
 
     def bands(self, name: str) -> FloatArray:
         """The 5, 50 and 95 % of a measurement at each layer; NaN where there is none.
 
         Shapes: (3, layers). Raises: ValueError for another name.
         """
-        choice("name", name, ("norm", "correlation", "gradient", "parameters"))
-        return np.transpose([band(column) for column in getattr(self.trace, name).T])
+        return getattr(self.law, choice("name", name, BANDS))
 
     def beyond(self, number_format: str, *, gradients: bool = False) -> FloatArray:
         """The share of networks whose states at a layer, or gradients, overflow or vanish altogether in a format.
@@ -80,14 +101,12 @@ class Report:
         Shapes: (layers,). Raises: ValueError for an unknown format.
         """
         choice("number_format", number_format, FORMATS)
-        most, least = np.log10(FORMATS[number_format])
-        largest = self.trace.largest_gradient if gradients else self.trace.largest
-        return np.mean((largest > most) | (largest < least - np.log10(2)), axis=0)
+        return (self.law.gradients if gradients else self.law.states)[number_format]
 
     @property
     def dead(self) -> FloatArray:
         """The share of networks in which all neurons of a layer are 0. Shapes: (layers,)."""
-        return np.mean(np.isneginf(self.trace.norm), axis=0)
+        return self.law.dead
 
     @property
     def sentences(self) -> list[str]:
@@ -99,9 +118,7 @@ class Report:
 
     def as_dict(self) -> dict[str, Any]:
         """The report as JSON holds it: see `schema`."""
-        from ._json import report
-
-        return report(self)
+        return _json.report(self)
 
     def html(self) -> str:
         """The report as one page that needs nothing else."""
@@ -224,17 +241,20 @@ def unfinished(
     source = Blocks(network, x, seed)
     trace = collect(source, samples or source.samples, seed, where, progress)
     limit = infinite(source)
+    ends = span(network, source.layers)
     return Report(
         name,
         source.size.parameters,
         seed,
-        trace,
+        trace.layers,
+        quantiles(trace, ends),
         limit,
         holds_until(trace, limit, tolerance),
         tolerance,
-        span(network, source.layers),
+        ends,
         source.last[0],
         advise(source, trace, wanted, seed) if wanted else [],
+        single=trace,
     )
 
 
@@ -260,4 +280,5 @@ def _of_module(
     count = sum(parameter.numel() for parameter in module.parameters())
     limit = Infinite(None, None, "a module of PyTorch says what it does and not what its kernel is")
     ends = (0, max(len(places) - 2, 0))
-    return Report(name, count, seed, trace, limit, None, 1.0, ends, outputs)
+    law = quantiles(trace, ends)
+    return Report(name, count, seed, trace.layers, law, limit, None, 1.0, ends, outputs, single=trace)
