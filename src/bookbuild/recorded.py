@@ -2,12 +2,13 @@
 
 It needs PyTorch and transformers, and minutes; the book shows what was recorded and makes none of it. `--only NAME`
 records one of them again. `book/recorded.json` keeps what was said, by what versions and in how many seconds; the
-pages themselves lie below `book/_static/recorded`, as a reader's own command would write them.
+numbers lie below `book/_static/recorded`, as a reader's own command would write them, and the build draws the pages.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import time
 from collections.abc import Callable
@@ -18,7 +19,9 @@ from typing import Any
 from bookbuild import provenance, typeset
 from bookbuild.claims import cell
 
-RESULTS, PAGES = Path("book/recorded.json"), Path("book/_static/recorded")
+RESULTS, NUMBERS = Path("book/recorded.json"), Path("book/_static/recorded")
+#: Where the picture of all reports lies in the book.
+PICTURE = "_figures/fig-recorded.svg"
 #: What may have made a number, beside the package.
 PACKAGES = ("deeplimits", "numpy", "scipy", "torch", "transformers")
 
@@ -87,7 +90,7 @@ ALL = {
 }
 
 
-def record(name: str, results: Path = RESULTS, folder: Path = PAGES) -> dict[str, Any]:
+def record(name: str, results: Path = RESULTS, folder: Path = NUMBERS) -> dict[str, Any]:
     """Make one of them, write it as JSON, and keep what is said of it."""
     started = time.process_time()
     found = ALL[name].make()
@@ -106,6 +109,66 @@ def record(name: str, results: Path = RESULTS, folder: Path = PAGES) -> dict[str
     text = json.dumps({each: kept[each] for each in ALL if each in kept}, indent=1) + "\n"
     results.write_text(text, encoding="utf-8")
     return entry
+
+
+#: How each report is drawn in the picture: the colour of its family, and a line style.
+LINES: dict[str, tuple[str, Any]] = {
+    "gelu-he": ("control", "-"),
+    "gpt2": ("network", ":"),
+    "gpt2-xl": ("network", "--"),
+    "gpt3": ("network", "-"),
+    "llama-7b": ("limit", "--"),
+    "llama-70b": ("limit", "-"),
+    "vit-base": ("infinite_width", "-."),
+}
+
+
+def drawn(folder: Path = NUMBERS) -> dict[str, str]:
+    """The pages of all that is recorded and the picture of its reports, by their paths in the book.
+
+    Raises: ValueError for a file that is damaged or of another schema.
+    """
+    from deeplimits import own
+
+    found: dict[str, Any] = {}
+    for path in sorted(folder.glob("*.json")):
+        kind: Any = (
+            own.Diagnosis if "diagnosis" in json.loads(path.read_text(encoding="utf-8"))["schema"] else own.Report
+        )
+        found[path.stem] = kind.from_json(path)
+    pages = {f"_static/recorded/{name}.html": one.html() for name, one in found.items()}
+    reports = {name: one for name, one in found.items() if isinstance(one, own.Report)}
+    return pages | ({PICTURE: picture(reports)} if reports else {})
+
+
+def picture(reports: dict[str, Any]) -> str:
+    """The size of a neuron and the gradient along the depth of each network, as SVG."""
+    import matplotlib as mpl
+    import numpy as np
+
+    from deeplimits import figures
+
+    with mpl.rc_context():
+        figures.use()
+        figure, axes = figures.panels(1, 2, height=3.6)
+        for name, one in reports.items():
+            role, style = LINES[name]
+            first, last = one.span
+            depth = np.linspace(0, 1, last - first + 1)
+            for ax, measured, start in ((axes[0], "norm", 0), (axes[1], "gradient", -1)):
+                low, middle, high = one.bands(measured)[:, first : last + 1]
+                shift = middle[start]
+                if not np.all(np.isfinite(middle)):
+                    continue  # a gradient that is 0 has no logarithm
+                figures.curve(ax, depth, middle - shift, role, linestyle=style, label=ALL[name].title)
+                ax.fill_between(depth, low - shift, high - shift, color=getattr(figures.colours, role), alpha=0.15)
+        axes[0].set(xlabel="share of the depth", ylabel="log$_{10}$ size", ylim=(-1.5, 4))
+        axes[1].set(xlabel="share of the depth", ylabel="log$_{10}$ gradient", ylim=(-1.5, 5))
+        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize="small")
+        out = io.StringIO()
+        figure.savefig(out, format="svg", metadata={"Date": None})
+        mpl.pyplot.close(figure)
+    return out.getvalue()
 
 
 def load(results: Path = RESULTS) -> dict[str, Any]:

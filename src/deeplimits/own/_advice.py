@@ -187,7 +187,9 @@ def _shape(source: Blocks, plain: Plain, wanted: float, before: Band, samples: i
     def median(log_constant: float) -> float:
         network = ShapedMLP(plain.shaped(float(np.exp(log_constant))), plain.width, plain.depth)
         V = network.sample(gram[:2, :2], FAST_TRIES, seed)
-        return float(np.median(V[:, 0, 1] / np.sqrt(V[:, 0, 0] * V[:, 1, 1])))
+        with np.errstate(invalid="ignore"):  # of networks that are dead there is no correlation
+            middle = band(V[:, 0, 1] / np.sqrt(V[:, 0, 0] * V[:, 1, 1]))[1]
+        return 1.0 if np.isnan(middle) else middle
 
     try:
         rectifier = plain.activation is not None and plain.activation.rectifier is not None
