@@ -150,7 +150,8 @@ def picture(reports: dict[str, Any]) -> str:
 
     with mpl.rc_context():
         figures.use()
-        figure, axes = figures.panels(1, 2, height=3.6)
+        drawn: Any = figures.panels(1, 2, height=3.6)
+        figure, axes = drawn
         for name, one in reports.items():
             role, style = LINES[name]
             first, last = one.span

@@ -141,7 +141,7 @@ def fields(document: Mapping[str, Any]) -> dict[str, Any]:
     limits = [one["infinite_width"] for one in layers]
     reason, until = (document["infinite_width"][name] for name in ("reason", "holds_until"))
     known = limits[0] is not None
-    limit = Infinite(*(_column(limits, name) for name in ("log10_size", "correlation")), reason) if known else None
+    limit = Infinite(_column(limits, "log10_size"), _column(limits, "correlation"), reason) if known else None
     return {
         "design": text(document["design"]),
         "parameters": whole("parameters", document["parameters"], least=0),
@@ -159,14 +159,17 @@ def fields(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _law(document: Mapping[str, Any], layers: Sequence[Mapping[str, Any]]) -> Quantiles:
-    beyond = {
+    beyond: dict[str, Any] = {
         part: {name: np.array([share(one["beyond"][name][part]) for one in layers]) for name in FORMATS}
         for part in ("states", "gradients")
     }
+    bands: dict[str, Any] = {
+        name: np.transpose([_band(one[label], label) for one in layers]) for name, label in NAMES.items()
+    }
     return Quantiles(
-        whole("networks", document["networks"]),
-        *(np.transpose([_band(one[label], label) for one in layers]) for label in NAMES.values()),
-        np.array([share(one["dead"]) for one in layers]),
+        samples=whole("networks", document["networks"]),
+        **bands,
+        dead=np.array([share(one["dead"]) for one in layers]),
         **beyond,
         growth=_band(document["log10_growth"]),
         back=_band(document["log10_growth_of_gradient"]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -46,16 +47,17 @@ class Quantiles:
 def quantiles(trace: Trace, span: tuple[int, int]) -> Quantiles:
     """The quantiles of single networks. Shapes: span are the places of the first and the last hidden layer."""
     first, last = span
+    bands: dict[str, Any] = {name: np.transpose([band(column) for column in getattr(trace, name).T]) for name in BANDS}
     return Quantiles(
-        trace.samples,
-        *(np.transpose([band(column) for column in getattr(trace, name).T]) for name in BANDS),
-        np.mean(np.isneginf(trace.norm), axis=0),
-        {name: _beyond(trace.largest, *ends) for name, ends in FORMATS.items()},
-        {name: _beyond(trace.largest_gradient, *ends) for name, ends in FORMATS.items()},
-        ratio_band(trace.norm[:, last], trace.norm[:, first]),
-        ratio_band(trace.gradient[:, first], trace.gradient[:, last]),
-        band(trace.loss),
-        band(trace.logits),
+        samples=trace.samples,
+        **bands,
+        dead=np.mean(np.isneginf(trace.norm), axis=0),
+        states={name: _beyond(trace.largest, *ends) for name, ends in FORMATS.items()},
+        gradients={name: _beyond(trace.largest_gradient, *ends) for name, ends in FORMATS.items()},
+        growth=ratio_band(trace.norm[:, last], trace.norm[:, first]),
+        back=ratio_band(trace.gradient[:, first], trace.gradient[:, last]),
+        loss=band(trace.loss),
+        outputs=band(trace.logits),
     )
 
 

@@ -167,9 +167,11 @@ def _read(document: Mapping[str, Any]) -> Diagnosis:
     """The parts of a document, each checked."""
     findings = [
         Finding(
-            *(_json.text(one[name]) for name in ("layer", "kind")),
+            _json.text(one["layer"]),
+            _json.text(one["kind"]),
             None if one["size"] is None else real("size", one["size"], least=0),
-            *(_json.share(one[name]) for name in ("quantile", "p")),
+            _json.share(one["quantile"]),
+            _json.share(one["p"]),
             _json.text(one["verdict"]),
         )
         for one in document["layers"]
