@@ -84,6 +84,8 @@ def _seen(frame: FrameType, name: str, thing: Any) -> Call:
 def calls() -> list[Call]:
     """The first call of each public function, class and method that an example makes."""
     codes, found = _codes(), {}
+    for _, thing in public():
+        getattr(thing, "cache_clear", bool)()  # what is remembered from another test would not be called here
 
     def watch(frame: FrameType, event: str, _: Any) -> None:
         known = codes.get(frame.f_code) if event == "call" else None

@@ -128,10 +128,12 @@ def drawn(folder: Path = NUMBERS) -> dict[str, str]:
 
     Raises: ValueError for a file that is damaged or of another schema.
     """
+    if not (paths := sorted(folder.glob("*.json"))):
+        return {}
     from deeplimits import own
 
     found: dict[str, Any] = {}
-    for path in sorted(folder.glob("*.json")):
+    for path in paths:
         kind: Any = (
             own.Diagnosis if "diagnosis" in json.loads(path.read_text(encoding="utf-8"))["schema"] else own.Report
         )
