@@ -1,16 +1,17 @@
 """The browser, and the site that `make book` built."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from explored import CALL, PAGE
-from inspection import Inspector, find_chromium, launch, served
+from inspection import SITE, Inspector, find_chromium, launch, served
 from playwright.sync_api import sync_playwright
 
-SITE = Path("_build/html")
+HERE = Path(__file__).parent
 #: What a test measured, to be read at the end of the log.
-REPORT = pytest.StashKey[list[str]]()
+LINE = "line of the log"
 
 
 @pytest.fixture(scope="session")
@@ -76,15 +77,23 @@ def call(browser, origin):
     opened.close()
 
 
-@pytest.fixture(scope="session")
-def report(request) -> list[str]:
-    """Lines for the end of the log."""
-    return request.config.stash.setdefault(REPORT, [])
+def pytest_collection_modifyitems(items):
+    """For `--dist loadgroup`: a file runs in one worker, which makes its fixtures once; pages are taken one by one."""
+    for item in items:
+        if item.path.parent == HERE and item.path.name != "test_every_page.py":
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
-def pytest_terminal_summary(terminalreporter, config):
+@pytest.fixture
+def report(request, record_property) -> Callable[[str], None]:
+    """Keeps a line for the end of the log; it travels with the result of the test from the worker that ran it."""
+    return lambda line: record_property(LINE, line)
+
+
+def pytest_terminal_summary(terminalreporter):
     """Print what was measured and is not asserted."""
-    lines = config.stash.get(REPORT, [])
+    results = [each for each in terminalreporter.getreports("") if hasattr(each, "user_properties")]
+    lines = [line for each in results for name, line in each.user_properties if name == LINE]
     if lines:
         terminalreporter.section("the site in a browser")
         for line in lines:

@@ -1,7 +1,6 @@
 """What a reader's browser must not meet on any page: the checks, apart from the pages they run on.
 
-`Inspector.faults(path)` opens a page once, does all checks on it and returns one line for each fault;
-`inspect` does so for many pages in all views.
+`Inspector.faults(path)` opens a page once, does all checks on it and returns one line for each fault.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ import os
 import shutil
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.request import Request as Question
@@ -26,9 +24,10 @@ from playwright.sync_api import (
     Playwright,
     Request,
     Response,
-    sync_playwright,
 )
 
+#: The site that `make book` builds.
+SITE = Path("_build/html")
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 #: Nothing of its own over the network, and no name that leads out of this machine.
 QUIET = (
@@ -58,7 +57,7 @@ LEFT = "net::ERR_ABORTED"
 #: The most bytes that a page may ask for, beside the library for mathematics and its fonts.
 WEIGHT = 1_600_000
 MATHEMATICS = "/_static/mathjax/"
-#: Pictures of the gallery, which are asked for as a reader scrolls; the picture of a whole page asks for all.
+#: Pictures of the gallery, which are asked for as a reader scrolls; an inspection asks for all.
 THUMBNAILS = "/figures/"
 
 AXE = Path(__file__).parent / "axe" / "axe.min.js"
@@ -112,14 +111,26 @@ WIDER = """() => {
 #: The width at which a page must need no second scroll bar: WCAG 2.2, criterion 1.4.10.
 NARROW = 320
 
-#: All rules of axe, on all that a reader can unfold, without the fading that would fool its eye.
-ACCESSIBLE = """async () => {
+#: Asks for every picture, also for those that wait until a reader scrolls to them.
+PICTURES = """async () => {
+  for (const image of document.images) image.loading = "eager";
+  await Promise.all([...document.images].map(image => image.decode().catch(() => null)));
+}"""
+
+#: The rules of axe, those on colours or the others: most of the time goes into colours.
+COLOURS, OTHERS, ALL = "colours", "others", "all"
+#: Rules of axe, on all that a reader can unfold, without the fading that would fool its eye.
+ACCESSIBLE = """async (asked) => {
   const calm = document.createElement("style");
   calm.textContent = "*, ::before, ::after { animation: none !important; transition: none !important; }";
   document.head.append(calm);
   for (const fold of document.querySelectorAll("details")) fold.open = true;
   await new Promise(told => setTimeout(told, 50));
-  const { violations } = await axe.run({ resultTypes: ["violations"] });
+  const usual = ({ tags }) => !tags.includes("wcag2aaa") && !tags.includes("experimental");
+  const colours = axe.getRules(["cat.color"]).filter(usual).map(rule => rule.ruleId);
+  const rules = Object.fromEntries(asked === "others" ? colours.map(rule => [rule, { enabled: false }]) : []);
+  const only = asked === "colours" ? { runOnly: colours } : {};
+  const { violations } = await axe.run({ resultTypes: ["violations"], rules, ...only });
   // axe finds no words in MathML, and takes the heading of a column that is one formula for empty.
   const formula = (id, node) => id === "empty-table-header" && document.querySelector(`${node.target[0]} math`);
   return violations.flatMap(({ id, nodes }) => nodes.filter(node => !formula(id, node)).map(node =>
@@ -219,10 +230,10 @@ class Inspector:
         self.page.evaluate(SETTLED)
         return self.page
 
-    def barriers(self) -> list[str]:
+    def barriers(self, rules: str = ALL) -> list[str]:
         """What axe finds on the page as it stands, menus open or not; everything is unfolded for it."""
         self.page.evaluate(AXE.read_text())
-        return self.page.evaluate(ACCESSIBLE)
+        return self.page.evaluate(ACCESSIBLE, rules)
 
     def reflow(self) -> list[str]:
         """What makes the page as it stands, unfolded or not, wider than the narrowest window."""
@@ -232,40 +243,31 @@ class Inspector:
         self.page.set_viewport_size(usual)
         return found
 
-    def faults(self, path: str, picture: Path | None = None) -> list[str]:
-        """Everything wrong with one page, one line each, with its name; and a picture of it."""
+    def faults(self, path: str, rules: str = ALL) -> list[str]:
+        """Everything wrong with one page, one line each, with its name."""
         page = self.open(path)
         found = page.evaluate(IN_PAGE) + page.evaluate(WIDER)
-        if picture is not None:
-            page.screenshot(path=picture, full_page=True, animations="disabled")
-        found += self.barriers()
+        page.evaluate(PICTURES)
+        found += self.barriers(rules)
         if self.view == "phone":
             found += self.reflow()
         if not self.met and self.weight() > WEIGHT:
             found.append(f"page of {self.weight()} bytes: more than {WEIGHT}")
         return [f"{path}: {fault}" for fault in [*self.met, *found]]
 
+    def faults_in_the_dark(self, path: str) -> list[str]:
+        """What else is wrong once the light page that was inspected is turned dark: its colours, and what is met."""
+        self.met.clear()
+        self.page.emulate_media(color_scheme="dark")
+        self.page.wait_for_function("document.documentElement.dataset.theme === 'dark'")
+        found = self.page.evaluate(IN_PAGE) + self.page.evaluate(WIDER) + self.barriers(COLOURS)
+        self.page.emulate_media(color_scheme="light")
+        return [f"{path} in the dark: {fault}" for fault in [*self.met, *found]]
+
+    def picture(self, path: Path) -> None:
+        """Keep a picture of the whole page as it stands."""
+        self.page.screenshot(path=path, full_page=True, animations="disabled")
+
     def close(self) -> None:
         """Forget the context and its pages."""
         self.context.close()
-
-
-def inspect(origin: str, names: list[str], pictures: Path, workers: int = 2) -> dict[str, list[str]]:
-    """The faults of many pages by view: each worker has a browser, and takes the next page."""
-    found: dict[str, list[str]] = {view: [] for view in VIEWS}
-    left = iter(names)
-
-    def work() -> None:
-        with sync_playwright() as playwright:
-            browser = launch(playwright)
-            inspectors = {view: Inspector(browser, origin, view) for view in VIEWS}
-            for name in left:
-                for view, inspector in inspectors.items():
-                    picture = (pictures / view / name.replace("/", "-")).with_suffix(".png")
-                    found[view] += inspector.faults(name, picture)
-            browser.close()
-
-    with ThreadPoolExecutor(workers) as pool:
-        for done in [pool.submit(work) for _ in range(workers)]:
-            done.result()
-    return found

@@ -1,14 +1,9 @@
-"""Every page of the built book, in a real browser, in three views."""
-
-import os
-import time
-from pathlib import Path
+"""Pages of the built book in a real browser: what holds on some of them, and what a menu or a width changes."""
 
 import pytest
-from inspection import VIEWS, Inspector, inspect, served
+from inspection import VIEWS, Inspector, served
 from sample_book import skeleton
 
-SCREENSHOTS = Path("_build/screenshots")
 LANDING = "book/index.html"
 CHAPTER = "book/shaped/covariance.html"
 SHORT = "book/reference/rerun.html"
@@ -23,43 +18,11 @@ OPENERS = [
 ]
 
 
-#: How many pages of claims are looked at in the browser; links and descriptions are checked on all.
-CLAIMS = 6
-
-
 @pytest.fixture(params=VIEWS)
 def inspector(request, browser, origin):
     opened = Inspector(browser, origin, request.param)
     yield opened
     opened.close()
-
-
-def pages(site: Path) -> list[str]:
-    """All pages but the root, which leads on at once; the longest first, so that no worker ends late."""
-    found = sorted(site.rglob("*.html"), key=lambda path: -path.stat().st_size)
-    names = [path.relative_to(site).as_posix() for path in found]
-    whole = [name for name in names if name != "index.html" and not name.startswith("_static/")]
-    # The pages of the claims, some 240, come from one template: the longest of them stand for all.
-    of_claims = [name for name in whole if name.startswith("book/reference/claim-")]
-    return [name for name in whole if name not in of_claims[CLAIMS:]]
-
-
-@pytest.fixture(scope="module")
-def faults(site, origin, chromium_is_here, report):
-    """The faults of all pages, by view. Each page is opened once in each view, for all checks."""
-    names, started = pages(site), time.perf_counter()
-    found = inspect(origin, names, SCREENSHOTS, workers=min(4, os.cpu_count() or 1))
-    report.append(f"{len(names)} pages in {len(VIEWS)} views: {time.perf_counter() - started:.0f} s")
-    return found
-
-
-@pytest.mark.parametrize("view", VIEWS)
-def test_every_page_is_whole(view, faults):
-    assert not faults[view], "\n".join(faults[view])
-
-
-def test_the_landing_page_is_among_them(site):
-    assert LANDING in pages(site)
 
 
 def test_the_landing_page_asks_for_little(browser, origin, report):
@@ -70,7 +33,7 @@ def test_the_landing_page_asks_for_little(browser, origin, report):
     done = page.evaluate("performance.now()")
     files, weight = len(visitor.asked), visitor.weight(mathematics=True)
     visitor.close()
-    report.append(f"landing page complete {done / 1000:.2f} s after the click: {files} requests, {weight} bytes")
+    report(f"landing page complete {done / 1000:.2f} s after the click: {files} requests, {weight} bytes")
     assert files <= 40
     assert weight <= 2_200_000
 

@@ -4,7 +4,7 @@ import functools
 import shutil
 
 import pytest
-from inspection import Inspector, served
+from inspection import OTHERS, Inspector, served
 
 from bookbuild import check
 
@@ -32,6 +32,14 @@ IN_BROWSER = {
         '<button aria-label="seeded" style="min-width: 3em"><span class="fa-solid fa-bars"></span></button>',
         "nothing to see on a control: seeded",
     ),
+    "dark at dusk": (
+        "<style>html[data-theme=dark] .seeded { color: #222; }</style><p class='seeded'>seeded</p>",
+        "axe color-contrast",
+    ),
+    "loud at dusk": (
+        "<script>matchMedia('(prefers-color-scheme: dark)').onchange = () => console.warn('seeded')</script>",
+        "console warning: seeded",
+    ),
     "nameless": ("<button></button>", "axe button-name"),
     "out of reach": (
         '<div style="overflow: auto; height: 20px"><p style="height: 99px">seeded</p></div>',
@@ -44,11 +52,13 @@ IN_BROWSER = {
     "heavy": ('<img src="heavy.bin" alt="seeded" style="visibility: hidden">', "more than 1600000"),
 }
 
-#: What no desktop shows.
-NARROW = {"wide at 320"}
+#: What no desktop shows, and what no light page shows.
+NARROW, DUSK = {"wide at 320"}, {"dark at dusk", "loud at dusk"}
 
-#: What the other views may show alone.
+#: What the other views may show alone; "dusk" is a light page that is turned dark.
 ELSEWHERE = [
+    *((name, "dusk") for name in (*sorted(DUSK), "pale", "pale when unfolded", "inline TeX", "wide")),
+    ("dark at dusk", "desktop-dark"),
     ("pale", "desktop-dark"),
     ("pale when unfolded", "desktop-dark"),
     ("console", "desktop-dark"),
@@ -58,7 +68,7 @@ ELSEWHERE = [
     ("out of reach", "phone"),
     ("invisible", "phone"),
 ]
-ON_DESKTOP = [(name, "desktop-light") for name in IN_BROWSER if name not in NARROW]
+ON_DESKTOP = [(name, "desktop-light") for name in IN_BROWSER if name not in NARROW | DUSK]
 
 IN_FILES = {
     "dead link": ('<a href="nowhere.html">seeded</a>', "dead link: nowhere.html"),
@@ -105,17 +115,30 @@ def seeded(copy):
     path.write_text(whole)
 
 
-@pytest.mark.parametrize(
-    "name, view", [*((name, "desktop-light") for name in IN_BROWSER if name not in NARROW), *ELSEWHERE]
-)
+def seen(browser, site, view):
+    """The faults of the page as `test_every_page` looks at it in a view."""
+    with served(site) as origin:
+        inspector = Inspector(browser, origin, "desktop-light" if view == "dusk" else view)
+        if view == "dusk":
+            inspector.open(PAGE)
+            faults = inspector.faults_in_the_dark(PAGE)
+        else:
+            faults = inspector.faults(PAGE, *([OTHERS] if view == "phone" else []))
+        inspector.close()
+    return faults
+
+
+@pytest.mark.parametrize("name, view", [*ON_DESKTOP, *ELSEWHERE])
 def test_the_browser_checks_catch(name, view, browser, copy, seeded):
     fault, report = IN_BROWSER[name]
     seeded(fault)
-    with served(copy) as origin:
-        inspector = Inspector(browser, origin, view)
-        faults = inspector.faults(PAGE)
-        inspector.close()
+    faults = seen(browser, copy, view)
     assert any(report in line for line in faults), faults
+
+
+@pytest.mark.parametrize("view", ["desktop-light", "dusk", "phone"])
+def test_the_unharmed_copy_is_whole_in_the_browser(view, browser, copy):
+    assert seen(browser, copy, view) == []
 
 
 @pytest.fixture(scope="module")
