@@ -63,11 +63,11 @@ check: $(VENV)/.test ## lint, types and unit tests, in two minutes: no book, no 
 	$(PY) -m mypy
 	$(PY) -m pytest -q -n $(JOBS) --dist worksteal -m 'not slow' --ignore tests/book --ignore tests/site --durations 10 --durations-min 5
 
-# The browser comes last: each worker has its own, and its own server of the site. A file runs in one worker, as its
-# fixtures are made once; the pages of the site are taken one by one.
+# The browser comes last: each worker has its own, and a server of the site. A file runs in one worker, as its fixtures
+# are made once.
 test: $(VENV)/.test book ## build the book, then run everything that protects the project
 	$(PY) -m pytest -n $(JOBS) --dist loadfile --ignore tests/site
-	$(PY) -m pytest -n $(JOBS) --dist loadgroup tests/site
+	$(PY) -m pytest -n $(JOBS) --dist loadfile tests/site
 
 claim: $(VENV)/.book ## check one claim again: make claim ID=its-name (PROFILE=full: paper size)
 	@$(PY) -m bookbuild.reverify '$(ID)' --profile $(PROFILE)

@@ -9,7 +9,6 @@ from explored import CALL, PAGE
 from inspection import SITE, Inspector, find_chromium, launch, served
 from playwright.sync_api import sync_playwright
 
-HERE = Path(__file__).parent
 #: What a test measured, to be read at the end of the log.
 LINE = "line of the log"
 
@@ -75,13 +74,6 @@ def call(browser, origin):
     opened.open(PAGE)
     yield lambda name, **argument: opened.page.evaluate(CALL, [name, argument])
     opened.close()
-
-
-def pytest_collection_modifyitems(items):
-    """For `--dist loadgroup`: a file runs in one worker, which makes its fixtures once; pages are taken one by one."""
-    for item in items:
-        if item.path.parent == HERE and item.path.name != "test_every_page.py":
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest.fixture
