@@ -239,6 +239,7 @@ def machine() -> str:
     return " ".join(
         [
             platform.machine(),
+            "python " + ".".join(platform.python_version_tuple()[:2]),  # Numba compiles its bytecode
             numba.config.CPU_NAME or numba.core.codegen.ll.get_host_cpu_name(),
             *(f"{m.__name__} {m.__version__}" for m in (np, scipy, numba)),
         ]
