@@ -86,3 +86,14 @@ def test_a_label_is_named_once():
 def test_a_kernel_that_overflows_names_the_start(network, size):
     with pytest.raises(ValueError, match="initial must be smaller than .*: the second moments overflow at layer"):
         network.kernel(np.full((2, 3), size))
+
+
+@pytest.mark.parametrize("told", [-1, ValueError("unknown name")], ids=["-1", "no such name"])
+def test_a_machine_that_does_not_tell_its_memory_is_no_small_one(told, monkeypatch):
+    def sysconf(name):
+        if isinstance(told, Exception):
+            raise told
+        return told if name == "SC_PHYS_PAGES" else 4096
+
+    monkeypatch.setattr(_checks.os, "sysconf", sysconf)
+    assert _checks.memory.__wrapped__() == 2**47

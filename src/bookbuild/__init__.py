@@ -14,10 +14,10 @@ from collections.abc import Callable
 
 from bookbuild import surroundings
 
-#: What a disk or a folder refuses: no fault of the book, so no traceback. The second line: a folder of the build is
-#: a place where something is mounted, is held open, is on another disk, or the disk is failing.
-REFUSED = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM) + (
-    (errno.EBUSY, errno.ENOTEMPTY, errno.EXDEV, errno.EIO)
+#: What a disk or a folder refuses: no fault of the book, so no traceback.
+REFUSED = (
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM),
+    *(errno.EBUSY, errno.ENOTEMPTY, errno.EXDEV, errno.EIO),  # mounted or held open, on another disk, failing
 )
 
 

@@ -152,8 +152,8 @@ def picture(reports: dict[str, Any]) -> str:
 
     with mpl.rc_context():
         figures.use()
-        drawn: Any = figures.panels(1, 2, height=3.6)
-        figure, axes = drawn
+        panels: Any = figures.panels(1, 2, height=3.6)
+        figure, axes = panels
         for name, one in reports.items():
             role, style = LINES[name]
             first, last = one.span

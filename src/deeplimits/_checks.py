@@ -146,11 +146,12 @@ def seed(value: object) -> int:
 
 @functools.cache
 def memory() -> int:
-    """The bytes of memory that this machine has; where it does not tell, more than any has."""
+    """The bytes of memory that this machine has; 128 TiB where it does not tell."""
     try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        told = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):
-        return 2**47
+        told = -1
+    return told if told > 0 else 2**47
 
 
 def room(name: str, shape: Sequence[int], dtype: DTypeLike = np.float64) -> None:

@@ -32,7 +32,8 @@ def noise_covariance(lag: ArrayLike, hurst: float) -> FloatArray:
     """The covariance of two increments of fractional Brownian motion, each over a unit of time.
 
     Shapes: any shape of lags (the time between their starts), the same shape out.
-    Law: exact; 1 at lag 0. At other whole lags 0 for hurst = 1/2, positive above, negative below, 1 for hurst = 1.
+    Law: exact, to rounding at whole lags and at all from 2 on; between, to 1e-16 of the value at lag 0, which is 1.
+        At other whole lags 0 for hurst = 1/2, positive above, negative below, 1 for hurst = 1.
     Source: Mandelbrot and Van Ness 1968, fractional Gaussian noise.
     Raises: ValueError for a hurst outside (0, 1] and lags that are not finite.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._checks import FloatArray, empty, matrices, real, shown, whole
+from ._checks import FloatArray, matrices, real, room, shown, whole
 
 __all__ = ["bartlett", "factor_of"]
 
@@ -59,8 +59,8 @@ def bartlett(draw: np.random.Generator, samples: int, rank: int, freedom: float)
     columns = min(rank, int(freedom)) if float(freedom).is_integer() else rank
     if freedom <= columns - 1:
         raise ValueError(f"freedom must be an integer or > {rank - 1} for {rank} inputs, got {freedom}")
-    factor = empty("samples", (samples, rank, columns))
-    factor[:] = 0
+    room("samples", (samples, rank, columns))
+    factor = np.zeros((samples, rank, columns))
     for column in range(columns):
         factor[:, column, column] = np.sqrt(2 * draw.standard_gamma((freedom - column) / 2, samples))
         below = rank - column - 1
