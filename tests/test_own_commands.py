@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from deeplimits import own
+from deeplimits.architectures import mlp
 from deeplimits.own import _commands, _networks
 
 SMALL = ["--width", "16", "--depth", "4", "--samples", "5"]
@@ -86,7 +87,11 @@ def test_help_names_the_presets(command, capsys):
         (["report", "--module", "absent"], "PACKAGE.MODULE:FUNCTION"),
         (["report", "--module", "absent.py:make"], "could not be made"),
         (["compare", "gpt2", "gpt-2"], "did you mean 'gpt2'?"),
-        (["report", *SMALL, "--output", "none/here"], "a folder that exists"),
+        (["report", *SMALL, "--output", "none/here"], "output must be a name in a folder that exists"),
+        (["report", *SMALL, "--output", ""], "output must be a name in a folder that exists"),
+        (["report", *SMALL, "--output", "a\0b"], "output must be a file that can be written"),
+        (["report", *SMALL, "--output", "long" * 99], "output must be a file that can be written"),
+        (["report", *SMALL, "--output", "/proc/here"], "output must be a file that can be written"),
         (["report", *SMALL, "--samples", "0"], "samples must be"),
         (["compare", "gpt2", "width=3"], "must give depth"),
         (["compare", "gpt2", "width=3,depth=2,heads=4"], "must be made of"),
@@ -97,6 +102,48 @@ def test_what_cannot_be_done_is_one_sentence_and_leaves_nothing(arguments, said,
     printed = capsys.readouterr()
     assert said in printed.err and printed.err.count("\n") == 1 and printed.out == ""
     assert names() == []
+
+
+def test_results_are_both_written_or_neither(monkeypatch, capsys):
+    Path("report.html").write_text("before")
+    replaced = []
+
+    def full(self, text, **how):
+        replaced.append(self.name)
+        if ".json" in self.name:
+            raise OSError(28, "No space left on device")
+        return write(self, text, **how)
+
+    write = Path.write_text
+    monkeypatch.setattr(Path, "write_text", full)
+    assert _commands.main(["report", *SMALL]) == 2
+    assert "No space left" in capsys.readouterr().err and len(replaced) == 2
+    assert names() == ["report.html"] and Path("report.html").read_text() == "before"
+
+
+def test_a_folder_in_the_way_of_a_result_is_seen_before_the_work(monkeypatch, capsys):
+    Path("report.json").mkdir()
+    monkeypatch.setattr(_networks.Blocks, "draw", None)
+    assert _commands.main(["report", *SMALL]) == 2
+    assert "output must be a file that can be written, got 'report.json'" in capsys.readouterr().err
+    assert names() == ["report.json"]
+
+
+@pytest.mark.parametrize("where", ["", ".", "a\0b", "long" * 99, "file/kept", "/proc/none/kept", "/proc/kept"])
+def test_a_checkpoint_that_no_file_can_be_is_refused_before_the_work(where, monkeypatch):
+    Path("file").write_text("")
+    monkeypatch.setattr(_networks.Blocks, "draw", None)
+    small = mlp([8, 2])
+    for call in (own.report, lambda one, **how: own.compare(one, one, **how)):
+        with pytest.raises(ValueError, match="^checkpoint must be a file that can be written") as caught:
+            call(small, samples=2, checkpoint=where, progress=False)
+        assert "\n" not in str(caught.value)
+    assert names() == ["file"]
+
+
+def test_the_folder_of_a_checkpoint_may_be_missing():
+    found = own.report(mlp([8, 2]), samples=2, checkpoint="none/deeper/kept", progress=False)
+    assert found.trace.samples == 2 and list(Path("none/deeper").iterdir()) == []
 
 
 def test_a_module_that_does_not_fit_its_batch_is_one_sentence(capsys):

@@ -18,6 +18,18 @@ RESNET = networks.ResNet(BLOCKS, width=3, depth=2)
 CALLS = {
     "ShapedMLP.sample": (lambda: NETWORK.sample([[1.0]], MANY, 1), "samples"),
     "ShapedMLP.sample by weights": (lambda: NETWORK.sample([[1.0]], MANY, 1, method="weights"), "samples"),
+    "ShapedMLP.sample, wide by weights": (
+        lambda: networks.ShapedMLP(SHAPED, 10**8, 2).sample([[1.0]], 1, 1, method="weights"),
+        "width",
+    ),
+    "ShapedMLP.tangents, wide by weights": (
+        lambda: networks.ShapedMLP(SHAPED, 10**8, 2).tangents([[1.0]], 1, 1, method="weights"),
+        "width",
+    ),
+    "ResNet.sample, wide by weights": (
+        lambda: networks.ResNet(BLOCKS, 10**6, 2).sample(np.ones((10**6, 1)), 1, 1, method="weights"),
+        "width",
+    ),
     "ShapedMLP.tangents": (lambda: NETWORK.tangents([[1.0]], MANY, 1), "samples"),
     "ShapedMLP.gradients": (lambda: NETWORK.gradients([[1.0]], MANY, 1), "samples"),
     "ResNet.sample": (lambda: RESNET.sample(np.ones((3, 1)), MANY, 1), "samples"),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .. import _checks
 from .._blas import one_blas_thread
 from .._checks import FloatArray
 from .._run import Run, pieces
@@ -103,6 +104,7 @@ def _paths(kernel: Callable[[FloatArray, int], None], run: Run, shape: tuple[int
         with np.errstate(over="ignore", invalid="ignore"):
             kernel(out, begin)
 
+    _checks.room("width", (2, width, width))  # the weights of a layer, and what they are made from
     with one_blas_thread():
         return run.paths(pieces(quiet, max(1, ROOM // (width * (width + shape[-1])))), shape)
 

@@ -14,7 +14,11 @@ from typing import Any
 from .. import __version__
 from ..architectures import Network
 from ._advice import TARGETS
+from ._trace import writable
+from .comparisons import compare
 from .designs import NORMS, PRESETS, perceptron, preset
+from .diagnoses import diagnose
+from .reports import report, save_all
 
 #: Exit status for what cannot be done as asked, and for what was interrupted.
 WRONG, INTERRUPTED = 2, 130
@@ -93,8 +97,6 @@ def _diagnose(to: argparse.ArgumentParser) -> None:
 
 def reported(asked: argparse.Namespace) -> Any:
     """The report that was asked for."""
-    from .reports import report
-
     batch = None
     if asked.preset is not None:
         design: Any = asked.preset
@@ -111,8 +113,6 @@ def reported(asked: argparse.Namespace) -> Any:
 
 def diagnosed(asked: argparse.Namespace) -> Any:
     """The diagnosis that was asked for."""
-    from .diagnoses import diagnose
-
     module, batch = loaded(asked.module)
     how = {"law": asked.law, "level": asked.level, "checkpoint": _checkpoint(asked)}
     return diagnose(module, batch, asked.samples, asked.seed, **how)
@@ -120,8 +120,6 @@ def diagnosed(asked: argparse.Namespace) -> Any:
 
 def compared(asked: argparse.Namespace) -> Any:
     """The comparison that was asked for."""
-    from .comparisons import compare
-
     designs, labels = (designed(asked.a), designed(asked.b)), (asked.a, asked.b)
     return compare(*designs, asked.samples, asked.seed, labels=labels, checkpoint=_checkpoint(asked))
 
@@ -204,13 +202,10 @@ def _number(name: str, text: Any) -> float:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command. What cannot be done is said in one sentence, with exit status 2, and nothing is written."""
     asked = parser().parse_args(arguments)
-    output = Path(asked.output)
     try:
-        if not output.parent.is_dir():
-            raise ValueError(f"output must lie in a folder that exists, got {asked.output!r}")
+        files = _files(asked.output)
         found = asked.run(asked)
-        for end in (".html", ".json"):
-            found.save(output.with_name(output.name + end))
+        save_all(files, found)
     except (ValueError, ImportError, OSError) as error:
         text = " ".join(str(error).split())
         print(f"deeplimits: {text}", file=sys.stderr)
@@ -218,5 +213,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("deeplimits: interrupted; the same command goes on where it was", file=sys.stderr)
         return INTERRUPTED
-    print(f"{found}\n\nwritten: {output}.html, {output}.json")
+    print(f"{found}\n\nwritten: {', '.join(map(str, files))}")
     return 0
+
+
+def _files(output: str) -> list[Path]:
+    """The page and the data of a result. Raises: ValueError for a name that no file can have."""
+    path = Path(output)
+    if not path.name or not path.parent.is_dir():
+        raise ValueError(f"output must be a name in a folder that exists, got {output!r}")
+    return [writable("output", path.with_name(path.name + end)) for end in (".html", ".json")]

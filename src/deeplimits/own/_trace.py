@@ -5,12 +5,14 @@ All sizes are decimal logarithms, so that nothing overflows: -inf is zero, +inf 
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Protocol
 
 import numpy as np
@@ -111,10 +113,34 @@ def resumed(
 
 
 def checked_path(checkpoint: object) -> Path | None:
-    """Raises: ValueError for what is no path."""
+    """Raises: ValueError for what is no path, and for one where no file can be put."""
     if not isinstance(checkpoint, str | os.PathLike | None):
         raise ValueError(f"checkpoint must be a path, got {shown(checkpoint)}")
-    return None if checkpoint is None else Path(checkpoint)
+    return None if checkpoint is None else writable("checkpoint", Path(checkpoint))
+
+
+def writable(name: str, path: Path) -> Path:
+    """The path, if a file can be put there, which is tried and leaves nothing; its folder may be missing still.
+
+    Raises: ValueError that names the argument and the path, and says why not.
+    """
+    folder = path.parent
+    try:
+        if os.path.lexists(path) and path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        while not folder.exists():
+            folder = folder.parent
+        with TemporaryFile(dir=folder):
+            os.stat(folder / path.name)  # a name that is too long, or that none may have
+    except FileNotFoundError as error:
+        if error.filename == os.fspath(folder / path.name):
+            return path
+        why = error.strerror
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+    else:
+        return path
+    raise ValueError(f"{name} must be a file that can be written, got {shown(os.fspath(path))}: {why}")
 
 
 def finished(checkpoint: Path | None) -> None:

@@ -208,7 +208,8 @@ def diagnose(
         file where an interrupted run goes on.
     Source: Westfall and Young 1993, the largest deviation of all layers; ours.
     Raises: ImportError without PyTorch; ValueError for what is no module, a batch that it refuses, weights that are
-        missing or infinite or on the meta device, an unknown law, a level outside [1e-6, 0.5], too few samples.
+        missing or infinite or on the meta device, an unknown law, a level outside [1e-6, 0.5], too few samples, a
+        checkpoint that cannot be written.
 
     >>> import torch, deeplimits
     >>> generator = torch.manual_seed(0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -136,16 +136,27 @@ class Report:
 
 def save(path: str | os.PathLike[str], what: Any) -> None:
     """Write what has `html` and `as_dict`. Raises: ValueError for another end than .html and .json."""
-    path = Path(path)
-    if path.suffix not in (".html", ".json"):
-        raise ValueError(f"path must end in .html or .json, got {os.fspath(path)!r}")
-    text = what.html() if path.suffix == ".html" else json.dumps(what.as_dict(), indent=1, allow_nan=False) + "\n"
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    save_all([Path(path)], what)
+
+
+def save_all(paths: Sequence[Path], what: Any) -> None:
+    """Write several files of one report: all of them, or none if one cannot be written. Raises: as `save`."""
+    texts = []
+    for path in paths:
+        if path.suffix not in (".html", ".json"):
+            raise ValueError(f"path must end in .html or .json, got {os.fspath(path)!r}")
+        texts.append(
+            what.html() if path.suffix == ".html" else json.dumps(what.as_dict(), indent=1, allow_nan=False) + "\n"
+        )
+    partial = [path.with_name(f".{path.name}.{os.getpid()}.partial") for path in paths]
     try:
-        partial.write_text(text, encoding="utf-8")
-        os.replace(partial, path)
+        for one, text in zip(partial, texts, strict=True):
+            one.write_text(text, encoding="utf-8")
+        for one, path in zip(partial, paths, strict=True):
+            os.replace(one, path)
     except BaseException:
-        partial.unlink(missing_ok=True)
+        for one in partial:
+            one.unlink(missing_ok=True)
         raise
 
 
@@ -203,8 +214,8 @@ def report(
         file where an interrupted run goes on.
     Source: ours.
     Raises: ValueError for an unknown preset, inputs of another shape, fewer than two of them, an unknown target,
-        tolerances out of range; for a module with parameters that no part draws, weights or states that are not finite,
-        outputs from which no gradient comes back.
+        tolerances out of range, a checkpoint that cannot be written; for a module with parameters that no part
+        draws, weights or states that are not finite, outputs from which no gradient comes back.
     """
     where = checked_path(checkpoint)
     found = unfinished(design, initial, samples, seed, target, correlation, tolerance, where, progress)
