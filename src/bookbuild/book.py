@@ -1,7 +1,8 @@
 """Make the book: `python -m bookbuild.book [--profile P] [--jobs N]`, or `make book`.
 
-Notebooks are executed whose source, modules or lock have changed, several at a time and the longest first; then the
-site is built if anything that it shows has changed. Nothing is done twice, and nothing for the sake of a date.
+Notebooks are executed whose code, modules or lock have changed, several at a time and the longest first; of the others
+the text is taken anew where it has changed; then the site is built if anything that it shows has changed. Nothing is
+done twice, and nothing for the sake of a date.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
 
-from bookbuild import BuildError, current, exit_with, notebooks
+from bookbuild import BuildError, current, exit_with, notebooks, texts
 from bookbuild.site import INPUTS, SITE, build, recover
 
 #: The longest notebooks, for a first run, of which no record tells how long it takes.
@@ -88,8 +89,14 @@ def main() -> None:
     given = parser.parse_args()
     recover()
     sources = notebooks.find()
+    copies = {source: notebooks.executed_copy(source, given.profile) for source in sources}
+    for copy in copies.values():
+        texts.recover(copy)
     execute(stale(sources, given.profile), given.profile, given.jobs)
-    inputs = current.of_site(given.profile, [notebooks.executed_copy(source, given.profile) for source in sources])
+    for source, copy in copies.items():
+        if texts.renew(source, copy):
+            print(f"  took the text of {source} anew", flush=True)
+    inputs = current.of_site(given.profile, copies.values())
     made_from = SITE / INPUTS
     if not made_from.exists() or json.loads(made_from.read_text(encoding="utf-8")) != inputs:
         build(given.profile, inputs)

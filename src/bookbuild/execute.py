@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import ast
-import json
 import os
 import sys
 import tempfile
@@ -20,7 +19,7 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
-from bookbuild import BuildError, current, exit_with, media, notebooks, provenance, surroundings
+from bookbuild import BuildError, current, exit_with, media, notebooks, provenance, surroundings, texts
 
 #: A kernel that is told to stop may lose its sockets first; neither that nor an interrupt is worth a traceback.
 QUIET_KERNEL = [
@@ -28,9 +27,7 @@ QUIET_KERNEL = [
     "--IPKernelApp.exec_lines=import logging; logging.getLogger('tornado').setLevel('CRITICAL'); del logging",
 ]
 
-#: Tags of the cells that are added to a notebook for a run: by papermill, and the last one, which reports.
-REPORTS = "bookbuild-report"
-ADDED = {"injected-parameters", "papermill-error-cell-tag", REPORTS}
+#: What the last cell of a run says.
 REPORT = "from bookbuild import current as _current\n_current.report()"
 
 
@@ -58,37 +55,20 @@ def tidy(notebook: NotebookNode, defaults: dict[str, object], replaced: dict[str
     notebook.metadata.pop("papermill", None)
 
 
-def own(notebook: NotebookNode) -> list[tuple[int, NotebookNode]]:
-    """The numbered cells that the source has too."""
-    kept = [cell for cell in notebook.cells if ADDED.isdisjoint(cell.metadata.get("tags", []))]
-    return list(enumerate(kept, 1))
-
-
-def place(number: int, cell: NotebookNode) -> str:
-    """A cell by its number and its first line."""
-    return f"cell {number} (`{cell.source.strip().splitlines()[0]}`)"
-
-
 def describe(error: Exception, notebook: NotebookNode) -> str:
     """Which cell failed and with what, in one line."""
     from nbclient.exceptions import DeadKernelError
 
-    raised = getattr(error, "ename", None)
+    raised, cells = getattr(error, "ename", None), list(enumerate(notebooks.own(notebook), 1))
     what = f"{raised}: {error.evalue}" if raised else str(error)  # type: ignore[attr-defined]
     if isinstance(error, DeadKernelError):
-        begun = [each for each in own(notebook) if each[1].metadata.get("papermill", {}).get("status") == "completed"]
-        where = f" in {place(*begun[-1])}" if begun else ""
+        begun = [each for each in cells if each[1].metadata.get("papermill", {}).get("status") == "completed"]
+        where = f" in {notebooks.place(*begun[-1])}" if begun else ""
         return f"failed{where}: its kernel died, which often means too little memory"
-    for number, cell in own(notebook):
+    for number, cell in cells:
         if any(output.output_type == "error" for output in cell.get("outputs", [])):
-            return f"failed in {place(number, cell)}: {what}"
+            return f"failed in {notebooks.place(number, cell)}: {what}"
     return f"failed: {what}"
-
-
-def without_picture(notebook: NotebookNode) -> list[str]:
-    """The cells with the caption of a figure that show none."""
-    shown = {cell.id for cell, output in notebooks.outputs(notebook) if media.PICTURES.keys() & output.data.keys()}
-    return [place(number, cell) for number, cell in own(notebook) if notebooks.figure(cell) and cell.id not in shown]
 
 
 def kernel_of_this_interpreter(channels: str) -> type:
@@ -166,7 +146,7 @@ def run(source: Path, target: Path, profile: str, changes: dict[str, object], ba
     origin = provenance.of_run(source, profile, {**defaults, **replaced})
     partial = target.with_suffix(".partial.ipynb")
     target.parent.mkdir(parents=True, exist_ok=True)
-    notebook.cells.append(nbformat.v4.new_code_cell(REPORT, metadata={"tags": [REPORTS]}))
+    notebook.cells.append(nbformat.v4.new_code_cell(REPORT, metadata={"tags": [notebooks.REPORTS]}))
     nbformat.write(notebook, partial)
     try:
         executed = run_cells(partial, replaced, source.parent, bar)
@@ -178,7 +158,7 @@ def run(source: Path, target: Path, profile: str, changes: dict[str, object], ba
     report = reported(executed)
     tidy(executed, defaults, replaced)
     nbformat.write(executed, partial)
-    if missing := without_picture(executed):
+    if missing := notebooks.without_picture(executed):
         raise BuildError(
             *(f"{source}: {cell} has the caption of a figure and shows none" for cell in missing),
             f"to inspect: {partial}",
@@ -189,9 +169,7 @@ def run(source: Path, target: Path, profile: str, changes: dict[str, object], ba
         raise BuildError(f"{source} ran with another package than that of this folder: {error}") from error
     seconds = round(time.time() - started, 1)
     origin |= {"versions": report["versions"], "seconds": seconds, "executed": current.state(partial).exact}
-    record = target.with_suffix(".provenance.json")
-    record.write_text(json.dumps(origin, indent=1) + "\n", encoding="utf-8")
-    partial.replace(target)
+    texts.publish(target, origin)
     return seconds
 
 

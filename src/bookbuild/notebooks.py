@@ -11,11 +11,14 @@ from typing import NamedTuple
 import nbformat
 from nbformat import NotebookNode
 
-from bookbuild import BuildError
+from bookbuild import BuildError, media
 
 BOOK = Path("book")
 EXECUTED = Path("_build/exec")
 PROFILES = ("quick", "full")
+#: Tags of the cells that are added to a notebook for a run: by papermill, and the last one, which reports.
+REPORTS = "bookbuild-report"
+ADDED = {"injected-parameters", "papermill-error-cell-tag", REPORTS}
 
 
 def find(book: Path = BOOK) -> list[Path]:
@@ -35,6 +38,28 @@ def read(path: Path) -> NotebookNode:
         return nbformat.read(path, as_version=4)
     except (OSError, ValueError, nbformat.reader.NotJSONError) as error:
         raise BuildError(f"{path} cannot be read as a notebook: {error}") from error
+
+
+def own(notebook: NotebookNode) -> list[NotebookNode]:
+    """The cells of an executed copy that the source has too."""
+    return [cell for cell in notebook.cells if ADDED.isdisjoint(cell.metadata.get("tags", []))]
+
+
+def code(notebook: NotebookNode) -> list[str]:
+    """What the cells of code say, those of the source alone."""
+    return [cell.source for cell in own(notebook) if cell.cell_type == "code"]
+
+
+def place(number: int, cell: NotebookNode) -> str:
+    """A cell by its number and its first line."""
+    return f"cell {number} (`{cell.source.strip().splitlines()[0]}`)"
+
+
+def without_picture(notebook: NotebookNode) -> list[str]:
+    """The cells with the caption of a figure that show none."""
+    shown = {cell.id for cell, output in outputs(notebook) if media.PICTURES.keys() & output.data.keys()}
+    found = [(number, cell) for number, cell in enumerate(own(notebook), 1) if figure(cell)]
+    return [place(number, cell) for number, cell in found if cell.id not in shown]
 
 
 def figure(cell: NotebookNode) -> dict[str, str]:

@@ -48,11 +48,16 @@ class Page(NamedTuple):
         again = "; delete it to run it again"
         if changed := current.change(self.record):
             return [f"{self.path} is not up to date: {changed} has changed{again}"]
+        if changed := current.retold(self.record):
+            return [f"{self.path} is not up to date: the text of {changed} has changed{again}"]
         run, found = self.run(), []
         if run["profile"] != profile:
             found.append(f"{self.path} comes from the {run['profile']} profile, not from {profile}{again}")
         if run["executed"] != current.state(self.path).exact:
             found.append(f"{self.path} was changed after its run{again}")
+        source = Path(self.name).with_suffix(".ipynb")
+        if notebooks.code(self.notebook) != current.code(source.read_text(encoding="utf-8")):
+            found.append(f"{self.path} ran other code than {source}{again}")
         return found
 
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -78,6 +79,14 @@ def of_run(source: Path, profile: str, parameters: dict[str, object]) -> dict[st
     }
 
 
+def since(run: dict[str, Any]) -> str:
+    """What a record says of a text that was changed after the run: code and results are those of the run."""
+    text = run.get("text")
+    if not text:
+        return ""
+    return f" when it ran; text of `{text['sha256'][:12]}`, commit `{text['commit']}`, since {text['taken']}"
+
+
 def to_markdown(runs: list[dict], profile: str) -> str:
     """The generated part of the provenance page."""
     lines = [f"This site shows the **{profile}** profile, built from commit `{commit()}`.", ""]
@@ -92,7 +101,7 @@ def to_markdown(runs: list[dict], profile: str) -> str:
     lines += ["## Parameters", ""]
     for run in runs:
         values = ", ".join(f"`{name} = {value!r}`" for name, value in run["parameters"].items())
-        lines += [f"**{run['notebook']}** (SHA-256 `{run['sha256'][:12]}`): {values}", ""]
+        lines += [f"**{run['notebook']}** (SHA-256 `{run['sha256'][:12]}`{since(run)}): {values}", ""]
     lines += ["## Versions", "", "| package | version |", "|---|---|"]
     used: dict[str, set[str]] = {}
     for run in [*runs, {"versions": versions(PUBLISHERS)}]:

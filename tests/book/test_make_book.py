@@ -1,6 +1,7 @@
 """`make book` on a small book: what is executed again, and what bad input leads to."""
 
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -99,6 +100,30 @@ def test_a_changed_notebook_is_executed_alone_and_a_touched_one_is_not(project):
     (project.root / FIRST).touch()
     project.notebook("part/deeper/second.ipynb", "print('changed')")
     assert project.executed(project.make("book").stdout) == [SECOND]
+
+
+def test_a_changed_text_is_shown_without_a_run_and_the_record_says_so(project):
+    record = project.root / "_build/exec/quick/part/first.provenance.json"
+    before = json.loads(record.read_text())
+    path = project.root / FIRST
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells[0].source = "# first\n\nA sentence of today."
+    notebook.cells.append(nbformat.v4.new_markdown_cell("A paragraph at the end."))
+    nbformat.write(notebook, path)
+    done = project.make("book")
+    assert done.returncode == 0 and project.executed(done.stdout) == [], done.stdout
+    assert f"took the text of {FIRST} anew" in done.stdout
+    page = project.page("part/first.html")
+    assert "A sentence of today." in page and "A paragraph at the end." in page and "1 check holds" in page
+    after = json.loads(record.read_text())
+    assert after["text"]["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest() != after["sha256"]
+    for kept in ("sha256", "commit", "started", "seconds", "versions", "parameters"):
+        assert after[kept] == before[kept], "what was true of the run"
+    assert "text of <code" in project.page("reference/provenance.html")
+    notebook.cells[1].source += "\nsize = 11"
+    nbformat.write(notebook, path)
+    assert project.executed(project.make("book").stdout) == [FIRST]
+    assert "text" not in json.loads(record.read_text())
 
 
 def test_what_used_a_changed_module_is_executed_again_and_a_comment_executes_nothing(project):
@@ -269,7 +294,10 @@ def test_a_swap_that_was_cut_in_two_is_mended(project):
 
 
 def test_what_is_edited_during_a_run_counts_as_newer(project):
-    edit = f"path = '{project.root / FIRST}'\ntext = open(path).read()\nopen(path, 'w').write(text + ' ')"
+    edit = (
+        f"path = '{project.root / FIRST}'\ntext = open(path).read()\n"
+        "open(path, 'w').write(text.replace('size = 1', 'size = 11'))"
+    )
     project.notebook("part/first.ipynb", checked(), edit)
     assert project.executed(project.make("book").stdout) == [FIRST]
     assert project.executed(project.make("book").stdout) == [FIRST]
