@@ -25,7 +25,7 @@ ON_SITE = re.compile(r"book/(explore|reference/(figures|mutations|api(/.*)?))$")
 #: What print leaves out of a page.
 DROPPED = (
     "details.evidence, script, style, button, template, .headerlink, .figure-data, .evidence-switch, .filters,"
-    " .claim-anchor, .downloads, .toctree-wrapper, .sd-stretched-link, .margin .headerlink, .live noscript"
+    " .claim-anchor, .downloads, .toctree-wrapper, .sd-stretched-link, .margin .headerlink, .live noscript, source"
 )
 #: The folded block on citing, which ends each page of the site and is one chapter of the printed book.
 CITING = "Cite this page"
