@@ -8,8 +8,8 @@ import xml.etree.ElementTree as ElementTree
 
 import matplotlib.pyplot as plt
 import pytest
-from bookbuild.narrow import ACROSS, SVG, narrow, panels_of, rows_of
 
+from bookbuild.narrow import ACROSS, SVG, narrow, panels_of, rows_of
 from deeplimits import figures
 
 
