@@ -36,12 +36,21 @@
 }
 
 // What scrolls in a box of its own can be reached by keyboard, and scrolled. The theme sees to
-// code and tables when a page opens; this sees to formulas, and to what a reader unfolds.
+// code and tables when a page opens; this sees to formulas, and to what a reader unfolds. The edge behind which
+// there is more fades out.
 {
   const boxes = "pre, .bd-content table, .pst-scrollable-table-container, .math, mjx-container";
+  const seen = new WeakSet();
+  const more = box =>
+    box.classList.toggle("more-right", box.scrollLeft + box.clientWidth < box.scrollWidth - 2);
   const reach = part => {
-    for (const box of part.querySelectorAll(boxes))
-      if (box.scrollWidth > box.clientWidth && getComputedStyle(box).overflowX !== "visible") box.tabIndex = 0;
+    for (const box of part.querySelectorAll(boxes)) {
+      if (getComputedStyle(box).overflowX === "visible") continue;
+      if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+      more(box);
+      if (!seen.has(box)) box.addEventListener("scroll", () => more(box), {passive: true});
+      seen.add(box);
+    }
   };
   const all = async () => {
     await window.MathJax?.startup?.promise;

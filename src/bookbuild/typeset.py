@@ -23,6 +23,14 @@ GREEK = {
     "phi": "φ",
 }
 _LETTER = rf"(?:[A-Za-z]|{'|'.join(GREEK)})"
+#: A variable: a letter that stands alone, behind a number or as a differential; the article only where something is
+#: said to equal it. An expectation, a probability, a normal law, and initials of names are no variables.
+VARIABLE = (
+    r"(?:(?<=\bd)[A-Zt-z]"
+    rf"|(?<![A-Za-z_.'’<{''.join(GREEK.values())}-])"
+    r"(?:(?<!\d)(?:[b-z](?!\.\w)|(?:[CDF-HJ-MOQ-Z]|[EPN](?![(\[]))(?!\.(?:\w| [A-Z][a-z]))|[aAB](?= [=<>≤≥])|[α-ορ-ω])"
+    r"|(?<![A-Za-z]\d)(?<=\d)[ndtTLH]))(?![\w>'’-])"
+)
 #: What is typed in ASCII, and how it is set; the order matters.
 RULES = (
     (r"\bsqrt\((\w)\)", r"√\1"),
@@ -36,6 +44,7 @@ RULES = (
     (r"(?<=[=,;(] )-(?=\w)|(?<=\()-(?=\w)|(?<= )-(?=[A-Za-z](?![A-Za-z]))", MINUS),
     (r"(\d(?:\.\d+)?)e([+-]?\d+)\b", lambda found: _power(found[1], int(found[2]))),
     (r"\bIto\b", "Itô"),
+    (VARIABLE, r"<i>\g<0></i>"),
 )
 #: Mathematics that is left in ASCII once a text has been set: signs of operations, names of letters, a minus.
 LEFT = re.compile(rf"[*^]|\w_\w|\bsqrt\b|->|[<>!]=|\b(?:{'|'.join(GREEK)}|infty)\b|(?<![\w.)\]{MINUS}-])-(?=[\w.(])")

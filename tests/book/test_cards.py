@@ -33,7 +33,7 @@ def test_an_estimate_says_what_was_measured_expected_and_rejected():
 def test_an_equality_has_a_tolerance_and_no_standard_error():
     _, said = record(evidence.equality("a", -1.0, -1.0, tolerance=1e-3, control=("sigma_w^2 lost", -2.0)))
     assert "Computed: −1. Theory: −1 (tolerance ± 0.001)." in said
-    assert "The rival (σ<sub>w</sub><sup>2</sup> lost) would give −2: 1,000 tolerances away." in said
+    assert "The rival (<i>σ</i><sub><i>w</i></sub><sup>2</sup> lost) would give −2: 1,000 tolerances away." in said
     assert "standard error" not in said and "Seed" not in said
 
 
@@ -44,7 +44,8 @@ def test_a_bound_says_on_which_side_the_data_lie():
     _, said = record(below)
     assert "Theory: below −0.8; it lies 10 standard errors below it, and 4.26 are asked for." in said
     assert (
-        "The rival (faster than n<sup>−3/2</sup>) would mean below −1.5: the data lie 60 standard errors above" in said
+        "The rival (faster than <i>n</i><sup>−3/2</sup>) would mean below −1.5: the data lie 60 standard errors above"
+        in said
     )
     above = evidence.above_test("a", evidence.Estimate(2.0, 0.01), 1.0, control=("twice that", 3.0), seed=1)
     assert "would mean above 3: the data lie 100 standard errors below that." in record(above)[1]
@@ -108,12 +109,20 @@ def test_numbers_have_the_digits_that_their_errors_leave(value, error, shown):
     [
         ("9 pi^2 / (2 layer^2)", "9 π<sup>2</sup> / (2 layer<sup>2</sup>)"),
         ("1 - correlation, from -2", "1 − correlation, from −2"),
-        ("the mean -t/2, and as -T.", "the mean −t/2, and as −T."),
-        ("n^(-3/2) and n^-p", "n<sup>−3/2</sup> and n<sup>−p</sup>"),
-        ("s = sqrt(n), sqrt(2 n)", "s = √n, √(2 n)"),
+        ("the mean -t/2, and as -T.", "the mean −<i>t</i>/2, and as −<i>T</i>."),
+        ("n^(-3/2) and n^-p", "<i>n</i><sup>−3/2</sup> and <i>n</i><sup>−<i>p</i></sup>"),
+        ("s = sqrt(n), sqrt(2 n)", "<i>s</i> = √<i>n</i>, √(2 <i>n</i>)"),
         ("near 1e-5, at 2.5e+08", "near 1 × 10<sup>−5</sup>, at 2.5 × 10<sup>8</sup>"),
         ("alphabet, mean-field, a_0, sample_size", "alphabet, mean-field, a<sub>0</sub>, sample_size"),
-        ("from $x^2$ to x^2", 'from <span class="math notranslate nohighlight">\\(x^2\\)</span> to x<sup>2</sup>'),
+        ("from $x^2$ to x", 'from <span class="math notranslate nohighlight">\\(x^2\\)</span> to <i>x</i>'),
+        (
+            "dX = 2T dt + dB at 3D, L^(1-2H)",
+            "d<i>X</i> = 2<i>T</i> d<i>t</i> + d<i>B</i> at 3D, <i>L</i><sup>1−2<i>H</i></sup>",
+        ),
+        (
+            "J. Nica's a, a = 1, P(V > 8), E[V], e.g. mu-P",
+            "J. Nica's a, <i>a</i> = 1, P(<i>V</i> &gt; 8), E[<i>V</i>], e.g. μ-P",
+        ),
     ],
 )
 def test_mathematics_in_ascii_is_typeset(text, shown):

@@ -57,7 +57,7 @@ def test_badges_lead_to_claims_and_figures_to_their_numbers(page, tmp_path):
     dressed = dress.dress(page, CLAIMED, [])
     one, two, three, cite = (cell.source for cell in dressed.cells if cell.cell_type == "markdown")
     link = '<a class="claim-badge" href="../../book/reference/claim-claim-{}.html">{}</a>'
-    assert f"Checked on this page: {link.format('a', 'A &lt; B')} {link.format('b', 'b')}</span>" in one
+    assert f"Checked on this page: {link.format('a', 'A &lt; B')} {link.format('b', '<i>b</i>')}</span>" in one
     assert "Not checked by itself." in two and link.format("a", "A &lt; B") in three
     assert "Cite this page" in cite
     captions = [cell.metadata["mystnb"]["figure"]["caption"] for cell in dressed.cells if "mystnb" in cell.metadata]
@@ -135,7 +135,7 @@ def test_a_claim_without_a_box_has_its_badge_in_the_section_that_checks_it_first
     page.notebook.cells.insert(2, check("claim-c"))
     page.notebook.cells.insert(5, check("claim-c"))
     dressed = dress.dress(page, CLAIMED, [])
-    badge = '<a class="claim-badge" href="../../book/reference/claim-claim-c.html">c</a>'
+    badge = '<a class="claim-badge" href="../../book/reference/claim-claim-c.html"><i>c</i></a>'
     assert dressed.cells[3].source == f'<span class="claim-badges">Checked here: {badge}</span>'
     assert sum(badge in cell.source for cell in dressed.cells) == 1
 
@@ -163,7 +163,7 @@ def test_folds_of_single_cells_are_dropped_and_text_for_auditors_is_marked(page)
 def test_mathematics_in_a_caption_is_typeset(page):
     page.notebook.cells[3].metadata["mystnb"]["figure"]["caption"] = "Slope -1/2 of alpha^2, $x_1$."
     caption = dress.dress(page, CLAIMED, []).cells[3].metadata["mystnb"]["figure"]["caption"]
-    assert caption.startswith("Slope −1/2 of α<sup>2</sup>, $x_1$.")
+    assert caption.startswith("Slope −1/2 of <i>α</i><sup>2</sup>, $x_1$.")
 
 
 def test_a_section_teaches_with_one_cell_at_most(page):
