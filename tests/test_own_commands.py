@@ -83,6 +83,7 @@ def test_help_names_the_presets(command, capsys):
         (["report", *SMALL, "--target", "size=1"], "target must be among norm"),
         (["report", "--width", "16"], "depth must be given"),
         (["report", "--width", "0", "--depth", "2"], "width must be"),
+        (["report", *SMALL, "--law", "he"], "law must be None for a list of blocks"),
         (["report", "--module", "absent:make"], "could not be made"),
         (["report", "--module", "absent"], "PACKAGE.MODULE:FUNCTION"),
         (["report", "--module", "absent.py:make"], "could not be made"),
@@ -153,6 +154,20 @@ def test_a_module_that_does_not_fit_its_batch_is_one_sentence(capsys):
     assert _commands.main(["report", "--module", "mine:make"]) == 2
     assert "batch must fit the module" in capsys.readouterr().err
     assert [name for name in names() if "report" in name] == []
+
+
+def test_a_law_is_named_where_a_module_has_another(capsys):
+    pytest.importorskip("torch")
+    Path("begun.py").write_text(
+        "import torch\ndef make():\n    m = torch.nn.Linear(30, 20)\n    torch.nn.init.kaiming_normal_(m.weight)\n"
+        "    torch.nn.init.zeros_(m.bias)\n    return m, torch.ones(2, 30)\n"
+    )
+    sys.modules.pop("begun", None)
+    asked = ["report", "--module", "begun:make", "--samples", "3"]
+    assert _commands.main(asked) == 2 and [name for name in names() if "report" in name] == []
+    assert "near that of law='he'" in capsys.readouterr().err
+    assert _commands.main([*asked, "--law", "he"]) == 0
+    assert "Linear (law he)" in capsys.readouterr().out
 
 
 def test_no_pytorch_is_one_sentence(monkeypatch, capsys):

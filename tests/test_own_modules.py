@@ -5,6 +5,7 @@ import pytest
 from samples import LEVEL
 from scipy import stats
 
+import deeplimits.torch as lazily
 from deeplimits import own
 
 torch = pytest.importorskip("torch")
@@ -91,6 +92,143 @@ def test_a_bare_parameter_that_looks_drawn_is_refused_and_a_constant_is_kept():
         quiet(Shifted(torch.randn(8)))
     constant, frozen = quiet(Shifted(torch.full((8,), 2.0))), quiet(Shifted(torch.arange(8.0), learns=False))
     assert np.isfinite(constant.trace.norm).all() and np.isfinite(frozen.trace.norm).all()
+
+
+class Started(torch.nn.Module):
+    """Two matrices with a norm between them, begun as somebody wants."""
+
+    def __init__(self, begin, norm=None):
+        super().__init__()
+        torch.manual_seed(0)
+        self.first, self.norm, self.last = torch.nn.Linear(8, 32), torch.nn.LayerNorm(32), torch.nn.Linear(32, 3)
+        with torch.no_grad():
+            for layer in (self.first, self.last):
+                begin(layer)
+            if norm is not None:
+                self.norm.weight.copy_(norm)
+
+    def forward(self, x):
+        return self.last(torch.relu(self.norm(self.first(x))))
+
+
+def he(layer):
+    torch.nn.init.kaiming_normal_(layer.weight)
+    layer.bias.zero_()
+
+
+def as_torch(layer):
+    layer.reset_parameters()
+
+
+#: What a module may hold that its default does not give, and what is said of it.
+OTHERS = {
+    "he": (lambda layer: he(layer), r"'first.weight' is 2.\d+ times that of its default, and near that of law='he'"),
+    "a gain of 9": (lambda layer: layer.weight.mul_(9), r"'first.weight' is \d.\d+ times that of its default. Name"),
+    "zeros": (lambda layer: layer.weight.zero_(), "'first.weight' is 0 times that of its default"),
+    "biases of 1": (lambda layer: layer.bias.fill_(1), "'first.bias' is of another size"),
+    "biases near 0": (lambda layer: layer.bias.mul_(0.1), "'first.bias' is of another size"),
+}
+
+
+@pytest.mark.parametrize("other", OTHERS)
+def test_weights_of_another_law_are_refused_by_name_with_the_way_out(other):
+    begin, said = OTHERS[other]
+    for call in (quiet, lambda module: lazily.weightless(module, 1)):
+        with pytest.raises(ValueError, match=rf"law must say what it is: {said}.*'he', .*'own'") as caught:
+            call(Started(begin))
+        assert "\n" not in str(caught.value)
+    assert quiet(Started(begin), law="own").design == "Started (law own)"
+
+
+def test_a_module_as_its_parts_draw_it_is_taken():
+    assert quiet(Started(as_torch)).design == "Started"
+    with torch.device("meta"):
+        unseen = torch.nn.Linear(8, 3)
+    assert quiet(unseen).design == "Linear (on the meta device: the defaults of its layers)"
+
+
+def test_sound_modules_are_not_refused_by_chance(monkeypatch):
+    monkeypatch.setattr("deeplimits._torch_weights.REFUSED", 0.02)  # as often as that, and no more
+    refused = 0
+    for seed in range(400):
+        torch.manual_seed(seed)
+        module = torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.Tanh(), torch.nn.Linear(16, 4))
+        try:
+            lazily.weightless(module, 1)
+        except ValueError:
+            refused += 1
+    assert stats.binom.sf(refused - 1, 400, 0.02) > LEVEL and refused > 0
+
+
+def test_a_law_is_followed_to_the_outputs():
+    def loss_of(seed):
+        torch.manual_seed(seed)
+        module = torch.nn.Sequential(torch.nn.Linear(8, 64), torch.nn.ReLU(), torch.nn.Linear(64, 3))
+        with torch.no_grad():
+            he(module[0]), he(module[2])
+            return float(module(BATCH)[0].square().mean().log10() / 2), module
+
+    sizes = [loss_of(seed)[0] for seed in range(400)]
+    module = loss_of(0)[1]
+    for law, right in (("he", True), (lambda name, weight: (2 / weight.shape[-1]) ** 0.5, True), ("lecun", False)):
+        found = quiet(module, samples=120, law=law)
+        assert (stats.ks_2samp(found.trace.norm[:, -1], sizes).pvalue > LEVEL) == right
+
+
+def test_a_function_is_believed_where_it_speaks_and_compared_where_it_is_silent():
+    half = Started(he)
+    with pytest.raises(ValueError, match="'last.weight' is"):
+        quiet(half, law=lambda name, weight: 0.5 if name == "first.weight" else None)
+    both = {"first.weight": 0.5, "last.weight": 0.25}
+    assert np.isfinite(quiet(half, law=lambda name, weight: both.get(name)).trace.norm).all()
+
+
+def test_biases_of_zeros_are_zero_in_every_network():
+    module = torch.nn.Linear(8, 5)
+    module.bias.data.zero_()
+    silent = torch.zeros(2, 8)
+    assert np.isneginf(quiet(module, silent).trace.norm).all()
+    assert own.diagnose(module, silent, level=0.1, progress=False).sound
+    assert np.isfinite(quiet(torch.nn.Linear(8, 5), silent).trace.norm).all()
+
+
+def test_a_gain_of_one_number_stays_and_trained_ones_are_refused():
+    sizes = [
+        np.median(quiet(Started(as_torch, None if gain is None else torch.full((32,), gain))).trace.norm[:, 1])
+        for gain in (None, 0.01)
+    ]
+    assert abs(sizes[1] - sizes[0] + 2) < 1e-3  # a hundredth
+    trained = Started(as_torch, torch.linspace(0.5, 1.5, 32))
+    with pytest.raises(ValueError, match="'norm.weight' is not what reset_parameters gives"):
+        quiet(trained)
+    assert np.isfinite(quiet(trained, law="own").trace.norm).all()
+
+
+def test_what_parts_draw_is_compared_too():
+    cells = torch.nn.Sequential(torch.nn.Linear(8, 8), torch.nn.GRU(8, 8, batch_first=True))
+
+    class Folded(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = cells
+
+        def forward(self, x):
+            return self.inner(x[:, None])[0]
+
+    assert np.isfinite(quiet(Folded()).trace.norm).all()
+    with torch.no_grad():
+        cells[1].weight_hh_l0.mul_(2)
+    with pytest.raises(ValueError, match="'inner.1.weight_hh_l0' is not what reset_parameters gives"):
+        quiet(Folded())
+
+
+def test_a_law_is_of_modules_and_has_a_name():
+    with pytest.raises(ValueError, match="did you mean 'he'"):
+        quiet(Started(he), law="hee")
+    with pytest.raises(ValueError, match="law must be a name, a function"):
+        quiet(Started(he), law=3)
+    with pytest.raises(ValueError, match="law must be None for a list of blocks"):
+        own.report("gpt2", law="he", progress=False)
 
 
 def test_layers_without_a_twin_are_drawn_by_their_own_rule():

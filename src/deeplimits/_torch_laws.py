@@ -6,10 +6,21 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from ._checks import real
+from ._checks import choice, real, shown
 
 #: Models of transformers whose rules are known: all N(0, initializer_range^2), but for what ends a branch of GPT-2.
 KNOWN_MODELS = ("gpt2", "llama")
+#: Deviations of weights by name, of (inputs, outputs).
+LAWS: dict[str, Callable[[int, int], float]] = {
+    "he": lambda inputs, outputs: (2 / inputs) ** 0.5,
+    "xavier": lambda inputs, outputs: (2 / (inputs + outputs)) ** 0.5,
+    "lecun": lambda inputs, outputs: (1 / inputs) ** 0.5,
+    "torch": lambda inputs, outputs: (1 / (3 * inputs)) ** 0.5,
+}
+#: The name of the law of each layer's own default.
+OWN = "own"
+#: A law as it is given: by name, or as a function of (name of a parameter, parameter).
+Law = str | Callable[[str, Any], float | None]
 
 
 def unknown(name: str, why: str) -> ValueError:
@@ -21,14 +32,33 @@ def unknown(name: str, why: str) -> ValueError:
 
 
 class Laws:
-    """The rules of one module: those of its model in transformers, or of PyTorch, or given by `law`."""
+    """The rules of one module: those of its model in transformers, or of PyTorch, or given by `law`.
 
-    def __init__(self, torch: ModuleType, module: Any, law: Callable[[str, Any], float | None] | None) -> None:
-        if law is not None and not callable(law):
-            raise ValueError(f"law must be a function of (name, parameter) or None, got {law!r}")
-        self.torch, self.law = torch, law
+    Raises: ValueError for an unknown name, with the one that is closest, and for what is neither name nor function.
+    """
+
+    def __init__(self, torch: ModuleType, module: Any, law: Law | None) -> None:
         hub = hasattr(module, "_init_weights") and hasattr(module, "config")
+        self.torch, self.by_name = torch, isinstance(law, str)
         self.model: Any = module if hub else None
+        if isinstance(law, str):
+            self.law = self._named(module, choice("law", law, (*LAWS, OWN)))
+        elif law is None or callable(law):
+            self.law = law
+        else:
+            raise ValueError(f"law must be a name, a function of (name, parameter) or None, got {shown(law)}")
+
+    def _named(self, module: Any, law: str) -> Callable[[str, Any], float | None] | None:
+        """A law by name as a function, of linear and convolutional layers."""
+        if law == OWN:
+            return None
+        chosen = {
+            f"{layer}.{weight}".lstrip("."): LAWS[law](inputs, outputs)
+            for layer, part in module.named_modules()
+            if self.kind(part) in ("linear", "convolution")
+            for weight, outputs, inputs in self.shapes(part)
+        }
+        return lambda name, weight: chosen.get(name)
 
     def kind(self, part: Any) -> str | None:
         """What a module is: linear, embedding, convolution, attention, or None."""
@@ -85,6 +115,11 @@ class Laws:
         given = None if self.law is None else self.law(name, weight)
         return None if given is None else real("law", given, least=0)
 
+    def is_gaussian(self, name: str, part: Any, weight: Any) -> bool:
+        """Whether a matrix is Gaussian; else it is uniform."""
+        given = self.given(name, weight) is not None
+        return given or self.model is not None or self.kind(part) == "embedding" or hasattr(part, "nf")
+
     def _of_model(self, name: str) -> float:
         config = self.model.config
         if config.model_type not in KNOWN_MODELS:
@@ -98,8 +133,10 @@ class Laws:
         return std
 
     def bias_range(self, name: str, part: Any, bias_name: str) -> float:
-        """The end of the interval in which a bias is uniform; 0 for one that starts at zero."""
-        kind = self.kind(part)
+        """The end of the interval in which a bias is uniform; 0 for one that starts at zero, or holds zeros alone."""
+        kind, bias = self.kind(part), self.biases(part)[bias_name]
+        if not bias.is_meta and not bool(bias.any()):
+            return 0.0
         if self.model is not None or kind == "attention" or type(part).__name__ == "Conv1D":
             return 0.0
         return part.weight[0].numel() ** -0.5

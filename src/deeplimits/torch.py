@@ -14,7 +14,6 @@ PyTorch is needed for this module only: `pip install deeplimits[torch]`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -22,8 +21,9 @@ import numpy as np
 from . import _checks
 from ._checks import choice
 from ._optional import found, missing
-from ._torch_laws import Laws, bare_matrices, matrices_of, unknown
+from ._torch_laws import Law, Laws, bare_matrices, matrices_of, unknown
 from ._torch_matrices import Lazy, LazyParameter, Product
+from ._torch_weights import refuse_others
 from .lazy import PRECISIONS
 
 __all__ = [
@@ -46,7 +46,7 @@ def weightless(
     module: Any,
     seed: int,
     *,
-    law: Callable[[str, Any], float | None] | None = None,
+    law: Law | None = None,
     precision: str = "single",
     method: str | None = None,
 ) -> Any:
@@ -61,12 +61,14 @@ def weightless(
     Law: of a Gaussian matrix with the deviation of the module's own initialisation: exact where that is Gaussian (all
         of transformers' GPT-2 and Llama, `nn.Embedding`). PyTorch's defaults for linear and convolutional layers and
         for attention are uniform: the law of a layer's outputs is then right as its inputs grow in number only, their
-        means and covariances always. Biases are drawn as the module would. `law` maps (name of a parameter, parameter)
-        to another deviation, or None for this rule. Orthogonal initialisation cannot be seen in a module and is not
-        followed. `method` and `precision` as for `lazy.GaussianMatrix`.
+        means and covariances always. Biases are drawn as the module would; those that hold zeros alone stay zero. `law`
+        maps (name of a parameter, parameter) to another deviation, or None for this rule; or it is "he", "xavier",
+        "lecun" or "torch" for linear and convolutional layers, or "own" for this rule. Weights that the module holds
+        must be of the size of this rule, or `law` must be given. Orthogonal initialisation cannot be seen in a module
+        and is not followed. `method` and `precision` as for `lazy.GaussianMatrix`.
     Source: ours; the rules are PyTorch's reset_parameters and transformers' _init_weights.
-    Raises: ImportError without PyTorch; ValueError for a matrix of unknown law, for layers that are not supported, for
-        a module that is no `nn.Module`.
+    Raises: ImportError without PyTorch; ValueError for a matrix of unknown law, or that holds weights of another one,
+        for layers that are not supported, for a module that is no `nn.Module`.
 
     >>> import torch, deeplimits.torch
     >>> with torch.device("meta"):
@@ -79,6 +81,12 @@ def weightless(
     _required(module)
     choice("precision", precision, PRECISIONS)
     laws = Laws(torch, module, law)
+    refuse_others(module, laws)
+    return redraw(_replaced(module, laws, precision, method), seed)
+
+
+def _replaced(module: Any, laws: Laws, precision: str = "single", method: str | None = None) -> Any:
+    """The module with every matrix lazy and nothing drawn, whatever weights it held."""
     plan = matrices_of(torch, module, laws)
     shared: dict[int, Lazy] = {}
     made = {}
@@ -100,7 +108,7 @@ def weightless(
         parent, _, last = name.rpartition(".")
         setattr(module.get_submodule(parent), last, new)
     _materialise(module, laws)
-    return redraw(module, seed)
+    return module
 
 
 def redraw(module: Any, seed: int) -> Any:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
+from .._torch_laws import LAWS, OWN
 from ..architectures import Network
 from ._advice import TARGETS
 from ._trace import writable
@@ -22,6 +23,7 @@ from .reports import report, save_all
 
 #: Exit status for what cannot be done as asked, and for what was interrupted.
 WRONG, INTERRUPTED = 2, 130
+LAW = f"of the weights of a module: {', '.join(LAWS)} or {OWN} (the default of each layer, whatever it holds)"
 SIZES = ("width", "depth", "activation", "init", "outputs", "residual", "norm")
 EPILOGUE = f"""\
 A design is a preset ({", ".join(PRESETS)}), or numbers such as width=1024,depth=96,activation=gelu,init=he
@@ -80,6 +82,7 @@ def _report(to: argparse.ArgumentParser) -> None:
         metavar="NAME=NUMBER",
         help="what to meet, and say how: " + "; ".join(f"{name}: {text}" for name, text in TARGETS.items()),
     )
+    to.add_argument("--law", help=LAW)
     _common(to, "report")
 
 
@@ -90,7 +93,7 @@ def _diagnose(to: argparse.ArgumentParser) -> None:
         metavar="MODULE:FUNCTION",
         help="a function, also of FILE.py, of (module, batch)",
     )
-    to.add_argument("--law", help="he, xavier, lecun or torch, if not each layer's own default")
+    to.add_argument("--law", help=LAW)
     to.add_argument("--level", type=float, default=0.01, help="how often sound weights are suspected (default: 0.01)")
     _common(to, "diagnosis")
 
@@ -108,7 +111,8 @@ def reported(asked: argparse.Namespace) -> Any:
         design = perceptron(**{name: _value(name, getattr(asked, name)) for name in SIZES})
     target = dict(_pair("target", text) for text in asked.target)
     numbers = {name: _number(f"target {name}", value) for name, value in target.items()}
-    return report(design, batch, asked.samples, asked.seed, target=numbers, checkpoint=_checkpoint(asked))
+    how = {"target": numbers, "law": asked.law, "checkpoint": _checkpoint(asked)}
+    return report(design, batch, asked.samples, asked.seed, **how)
 
 
 def diagnosed(asked: argparse.Namespace) -> Any:

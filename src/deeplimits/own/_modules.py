@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,10 +12,10 @@ import numpy as np
 from .._checks import FloatArray
 from .._files import Arrays
 from .._optional import found, missing
-from .._torch_laws import Laws, matrices_of
+from .._torch_laws import Law, Laws, matrices_of
+from .._torch_weights import refuse_others
 from ._trace import log10, looked, measured
 
-Law = Callable[[str, Any], float | None]
 #: Networks of a report of a module, if their number is not given.
 SAMPLES = 50
 
@@ -59,6 +59,8 @@ def layers_of(module: Any) -> dict[str, str]:
 def reference(module: Any) -> Any:
     """The same module in single precision and evaluation mode, with its matrices on the meta device.
 
+    All of a model of transformers is there: it knows how each of its parts begins.
+
     Raises: ValueError for a module that cannot be copied.
     """
     torch = needed()
@@ -67,7 +69,7 @@ def reference(module: Any) -> Any:
     laws = Laws(torch, module, None)
     for part in module.modules():
         for tensor in part.parameters(recurse=False):
-            if hub or laws.kind(part):
+            if hub or (laws.kind(part) and tensor.dim() > 1):
                 empty = torch.empty_like(tensor, device="meta")
                 memo[id(tensor)] = torch.nn.Parameter(empty, requires_grad=tensor.requires_grad)
     try:
@@ -219,22 +221,31 @@ def _digest(batch: Any) -> str:
 
 
 class Module:
-    """A module whose matrices are drawn anew for each network: a source of measurements."""
+    """A module whose matrices are drawn anew for each network: a source of measurements.
+
+    A module that is `followed` must hold what its parts draw, and its constants are kept: see `_outside.constants`.
+    """
 
     chunk = 1
 
-    def __init__(self, module: Any, batch: Any, seed: int, law: Law | None) -> None:
-        from ..torch import weightless
+    def __init__(self, module: Any, batch: Any, seed: int, law: Law | None, *, followed: bool = False) -> None:
+        from ..torch import _replaced, redraw
         from . import _outside
 
         self.kinds = layers_of(module)
         self.layers = tuple(name or "module" for name in self.kinds)
-        own = {} if law is None else {name: law(name, weight) for name, weight in module.named_parameters()}
-        outside = {key: value.detach() for key, value in _outside.kept(module)}
-        self.fingerprint = f"{module!r} {_digest(batch)} {own} {_digest(outside) if outside else ''}"
+        laws = Laws(needed(), module, law)
+        if followed:
+            refuse_others(module, laws)
+        own = {name: laws.given(name, weight) for name, weight in module.named_parameters()}
         with needed().random.fork_rng(devices=[]):
-            self.module = weightless(reference(module), 0, law=law)
+            copied = reference(module)
+            self.module = redraw(_replaced(copied, Laws(needed(), copied, laws.law)), 0)
         _outside.draw(self.module, 0)
+        self.fixed = _outside.constants(module, self.module, strict=not laws.by_name) if followed else {}
+        outside = {key: value.detach() for key, value in (*_outside.kept(module), *self.fixed.items())}
+        zeros = [name for name, one in module.named_parameters() if not one.is_meta and not bool(one.any())]
+        self.fingerprint = f"{module!r} {_digest(batch)} {own} {zeros} {_digest(outside) if outside else ''}"
         self.batch, self.seed = batch, seed
 
     def __repr__(self) -> str:
@@ -254,6 +265,7 @@ class Module:
             own = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
             redraw(self.module, own)
             _outside.draw(self.module, own)
+            _outside.put(self.module, self.fixed)
             yield watched(self.module, arguments(self.module, self.batch, single=True), self.kinds, self.seed)
 
     def draw(self, first: int, count: int, seed: int) -> Arrays:

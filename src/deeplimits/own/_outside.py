@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
+
 from .._torch_laws import Laws
+from .._torch_weights import other
 from ._modules import layers_of, needed
+
+#: Networks whose drawn parameters are compared with those of a module, and how many standard deviations are too many.
+COMPARED, FAR = 20, 12.0
 
 
 def finite(module: Any, *, weightless: bool = False) -> None:
@@ -67,6 +73,53 @@ def kept(module: Any) -> Iterator[tuple[str, Any]]:
         if not draws(module, part):
             yield from ((f"{name}.{key}", one) for key, one in part.named_parameters(recurse=False) if not one.is_meta)
     yield from ((name, buffer) for name, buffer in module.named_buffers() if not buffer.is_meta)
+
+
+def constants(module: Any, drawn: Any, *, strict: bool) -> dict[str, Any]:
+    """Parameters of parts without a twin that hold one number, another than their part gives them: by name.
+
+    Law: drawn ones are compared by their root mean square with that of `COMPARED` networks; it must lie within `FAR`
+        standard deviations of the logarithm.
+    Raises: ValueError, if `strict`, for a parameter that is not what its part draws.
+    """
+    torch = needed()
+    names = [
+        f"{name}.{key}".lstrip(".")
+        for name, part in parts_of(module)
+        if draws(module, part)
+        for key, one in part.named_parameters(recurse=False)
+        if not one.is_meta and one.numel()
+    ]
+    start = {name: drawn.get_parameter(name).detach().clone() for name in names}
+    sizes: dict[str, list[float]] = {name: [] for name in names}
+    steady = dict.fromkeys(names, True)
+    for seed in range(1, COMPARED + 1 if names else 1):
+        draw(drawn, seed)
+        for name in names:
+            steady[name] &= bool(torch.equal(drawn.get_parameter(name), start[name]))
+            sizes[name].append(_size(drawn.get_parameter(name)))
+    found = {}
+    for name in names:
+        own = module.get_parameter(name).detach().float()
+        if steady[name] and torch.allclose(own, start[name], rtol=1e-3, atol=1e-6):
+            continue
+        if steady[name] and bool((own == own.flatten()[:1]).all()):
+            found[name] = own
+        elif strict and (steady[name] or abs(_size(own) - np.mean(sizes[name])) > FAR * np.std(sizes[name]) + 1e-3):
+            raise other(name, "is not what reset_parameters gives", "")
+    return found
+
+
+def _size(tensor: Any) -> float:
+    """The logarithm of the root mean square."""
+    return float(tensor.detach().double().square().mean().clamp(min=1e-300).log()) / 2
+
+
+def put(module: Any, fixed: Mapping[str, Any]) -> None:
+    """Give parameters the values that they keep."""
+    with needed().no_grad():
+        for name, value in fixed.items():
+            module.get_parameter(name).copy_(value)
 
 
 def draw(module: Any, seed: int) -> None:

@@ -10,12 +10,11 @@ import numpy as np
 from scipy import stats
 
 from .._torch_laws import Laws
+from .._torch_weights import likely
 from ._modules import needed
 
 #: Entries of a matrix that are compared with those of another.
 COMPARED = 2**16
-#: E w^4 / (E w^2)^2 of uniform weights.
-UNIFORM = 1.8
 
 
 class Sizes(NamedTuple):
@@ -64,20 +63,9 @@ def sizes(module: Any, design: Any, laws: Laws, layers: Mapping[str, str]) -> li
         part = design.get_submodule(layer)
         weight = part.get_parameter(name[len(layer) :].lstrip(".") if layer else name)
         std = laws.deviation(name, part, weight)
-        padding = getattr(part, "padding_idx", None)
-        count = entries.numel() - (0 if padding is None else entries.shape[1])
-        total = float(entries.detach().double().square().sum())
-        if not std or not count:
-            continue
-        power = total / std**2
-        gaussian = (
-            laws.law is not None or laws.model is not None or laws.kind(part) == "embedding" or hasattr(part, "nf")
-        )
-        if gaussian:
-            p = 2 * min(stats.chi2.cdf(power, count), stats.chi2.sf(power, count))
-        else:
-            p = 2 * stats.norm.sf(abs(power / count - 1) / np.sqrt((UNIFORM - 1) / count))
-        found.append(Sizes(layer, float(np.sqrt(power / count)), min(1.0, float(p)), inputs, outputs))
+        one = likely(laws, name, part, entries, std) if std else None
+        if one is not None:
+            found.append(Sizes(layer, one.ratio, one.p, inputs, outputs))
     return found
 
 

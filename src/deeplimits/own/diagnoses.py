@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any, NamedTuple
@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import __version__
-from .._checks import FloatArray, choice, flag, real, whole
+from .._checks import FloatArray, flag, real, whole
 from .._checks import seed as checked_seed
-from .._torch_laws import Laws
+from .._torch_laws import Law, Laws
 from . import _json
-from ._modules import Law, Module, Seen, arguments, layers_of, needed, watched
+from ._modules import Module, Seen, arguments, layers_of, needed, watched
 from ._outside import finite
 from ._trace import checked_path, finished, resumed
 from ._weights import moved_norms, sizes, ties
@@ -31,13 +31,6 @@ LEAST = 1e-6
 FAR = 400.0
 #: The smallest spread of a logarithm that counts: below it is rounding.
 ROUNDING = 1e-4
-#: Deviations of weights by name, of (inputs, outputs).
-LAWS: dict[str, Callable[[int, int], float]] = {
-    "he": lambda inputs, outputs: (2 / inputs) ** 0.5,
-    "xavier": lambda inputs, outputs: (2 / (inputs + outputs)) ** 0.5,
-    "lecun": lambda inputs, outputs: (1 / inputs) ** 0.5,
-    "torch": lambda inputs, outputs: (1 / (3 * inputs)) ** 0.5,
-}
 
 
 class Finding(NamedTuple):
@@ -188,7 +181,7 @@ def diagnose(
     seed: int = 1,
     *,
     like: Any = None,
-    law: str | Law | None = None,
+    law: Law | None = None,
     level: float = 0.01,
     checkpoint: str | os.PathLike[str] | None = None,
     progress: bool = True,
@@ -199,8 +192,8 @@ def diagnose(
     layer passes on and the gradient that comes back to it, beside those of as many networks of the same architecture.
 
     Shapes: batch is what the module is called with: a tensor, a tuple or names. `like` is another module with the
-        same layers, the design that was meant; by default the module's own. `law` is "he", "xavier", "lecun" or "torch"
-        for linear and convolutional layers, or a function as for `torch.weightless`; by default each layer's own.
+        same layers, the design that was meant; by default the module's own. `law` is as for
+        `torch.weightless`; by default each layer's own. Biases that hold zeros alone are zero in all networks.
     Law: a sound module is suspected with probability `level` at most: sizes are exact for Gaussian weights and
         asymptotic for uniform ones, the rest compares it with networks drawn by `torch.weightless`, exactly
         for Gaussian weights and as the width grows for uniform ones. `samples` networks, 2 / level - 1 by default and
@@ -232,8 +225,7 @@ def diagnose(
             raise ValueError(f"module must be a torch.nn.Module, got {type(one).__name__}")
     finite(module)
     given = arguments(module, batch, single=False)
-    rule = _rule(module if like is None else like, law)
-    source = Module(module if like is None else like, batch, checked_seed(seed), rule)
+    source = Module(module if like is None else like, batch, checked_seed(seed), law)
     different = set(layers_of(module).items()) ^ set(source.kinds.items())
     if different:
         raise ValueError(f"like must have the layers of module, they differ in {min(different)[0] or 'the whole'!r}")
@@ -243,7 +235,7 @@ def diagnose(
         source, count, seed, where, progress, lambda first, many: {"acts": _acts(source, first, many, seed)}
     )
     acts = np.concatenate([np.array([[_acting(one) for one in own]]), drawn["acts"]])  # (networks, layers, 2)
-    findings = _judged(module, source, rule, like, acts, level)
+    findings = _judged(module, source, law, like, acts, level)
     finished(where)
     return Diagnosis(type(module).__name__, findings, count, seed, level)
 
@@ -254,10 +246,10 @@ def _acts(source: Module, first: int, count: int, seed: int) -> FloatArray:
 
 
 def _judged(
-    module: Any, source: Module, rule: Law | None, like: Any, acts: FloatArray, level: float
+    module: Any, source: Module, law: Law | None, like: Any, acts: FloatArray, level: float
 ) -> tuple[Finding, ...]:
     design = module if like is None else like
-    laws = Laws(needed(), design, rule)
+    laws = Laws(needed(), design, law)
     called = np.atleast_1d(~np.isnan(acts).any(axis=(0, 2)))
     acting = np.minimum(1.0, adjusted(acts) / ACTING)
     measured, alike = sizes(module, design, laws, source.kinds), ties(module, laws, source.kinds)
@@ -313,23 +305,6 @@ def adjusted(acts: FloatArray) -> FloatArray:
     largest = np.sort(deviation.max(axis=1))
     at_least = len(largest) - np.searchsorted(largest, deviation[0])
     return (at_least / len(largest)).reshape(acts.shape[1:]).min(axis=1)
-
-
-def _rule(design: Any, law: str | Law | None) -> Law | None:
-    """A law by name as a function of parameters.
-
-    Raises: ValueError for an unknown name, with the one that is closest.
-    """
-    if law is None or callable(law):
-        return law
-    law = choice("law", law, LAWS)
-    torch = needed()
-    laws, chosen = Laws(torch, design, None), {}
-    for layer, part in design.named_modules():
-        if laws.kind(part) in ("linear", "convolution"):
-            for weight, outputs, inputs in laws.shapes(part):
-                chosen[f"{layer}.{weight}".lstrip(".")] = LAWS[law](inputs, outputs)
-    return lambda name, weight: chosen.get(name)
 
 
 @contextlib.contextmanager

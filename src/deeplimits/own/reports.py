@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from .. import __version__
 from .._checks import FloatArray, choice, flag, real, reals, shown, whole
 from .._checks import seed as checked_seed
+from .._torch_laws import Law
 from ..architectures import Network
 from ..gaussian import MOST_SAMPLES
 from . import _json
@@ -188,6 +189,7 @@ def report(
     target: Mapping[str, float] | None = None,
     correlation: float = 0.5,
     tolerance: float = TOLERANCE,
+    law: Law | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     progress: bool = True,
 ) -> Report:
@@ -204,21 +206,23 @@ def report(
     Shapes: design is a list of blocks, the name of a preset such as "gpt2-xl", or a module of PyTorch (on the meta
         device if it is large). `initial` is a batch of at least two inputs as `Network.sample` takes it, or as the
         module does, on its first axis; by default two inputs with a `correlation`, or sequences of four tokens that
-        share the first half. A module needs its batch. `target` maps "norm", "gradient" or "correlation" to a number
-        to be met.
+        share the first half. A module needs its batch, and may be given a `law` as for `torch.weightless`. `target`
+        maps "norm", "gradient" or "correlation" to a number to be met.
     Law: exact, for networks drawn independently from the initialisation: see `architectures.Network.sample` and
         `torch.weightless`. What a module holds beside its matrices is drawn by the `reset_parameters` of its part;
-        constants, frozen parameters and buffers stay. By default 100 networks, fewer of very large ones, and at least
-        3; the number is said. Infinite width holds at a layer where nine of ten networks differ from it by at most the
-        tolerance, relative for the root mean square and absolute for the correlation. A `checkpoint` is the path of a
-        file where an interrupted run goes on.
+        constants, frozen parameters and buffers stay. A module whose weights have another size than their default is
+        refused, unless `law` says what they are; one on the meta device holds none, and is believed. By default 100
+        networks, fewer of very large ones, and at least 3; the number is said. Infinite width holds at a layer where
+        nine of ten networks differ from it by at most the tolerance, relative for the root mean square and absolute for
+        the correlation. A `checkpoint` is the path of a file where an interrupted run goes on.
     Source: ours.
     Raises: ValueError for an unknown preset, inputs of another shape, fewer than two of them, an unknown target,
-        tolerances out of range, a checkpoint that cannot be written; for a module with parameters that no part
-        draws, weights or states that are not finite, outputs from which no gradient comes back.
+        tolerances out of range, a checkpoint that cannot be written; for a module with parameters that no part draws,
+        or that are of another law than is taken for them, a law of what is no module, weights or states that are not
+        finite, outputs from which no gradient comes back.
     """
     where = checked_path(checkpoint)
-    found = unfinished(design, initial, samples, seed, target, correlation, tolerance, where, progress)
+    found = unfinished(design, initial, samples, seed, target, correlation, tolerance, where, progress, law)
     finished(where)
     return found
 
@@ -233,6 +237,7 @@ def unfinished(
     tolerance: float,
     where: Path | None,
     progress: bool,
+    law: Law | None = None,
 ) -> Report:
     """A report whose checkpoint is kept."""
     flag("progress", progress)
@@ -245,7 +250,9 @@ def unfinished(
     if not isinstance(network, Network):
         if wanted:
             raise ValueError("target needs a list of blocks or a preset: changes of a module are not known")
-        return _of_module(name, network, initial, samples, checked_seed(seed), where, progress)
+        return _of_module(name, network, initial, samples, checked_seed(seed), where, progress, law)
+    if law is not None:
+        raise ValueError(f"law must be None for a list of blocks, whose matrices have gains, got {shown(law)}")
     x = inputs_for(network, correlation, checked_seed(seed)) if initial is None else checked_batch(initial)
     if x.ndim != network.axes or x.shape[-1] < 2:
         raise ValueError(f"initial must have {network.axes} axes and at least two inputs, got shape {x.shape}")
@@ -270,7 +277,14 @@ def unfinished(
 
 
 def _of_module(
-    name: str, module: Any, batch: Any, samples: int | None, seed: int, where: Path | None, progress: bool
+    name: str,
+    module: Any,
+    batch: Any,
+    samples: int | None,
+    seed: int,
+    where: Path | None,
+    progress: bool,
+    law: Law | None,
 ) -> Report:
     from . import _outside
     from ._modules import SAMPLES, Module  # PyTorch is imported for modules only
@@ -279,7 +293,7 @@ def _of_module(
         raise ValueError("initial must be a batch for a module, got None")
     _outside.finite(module, weightless=True)
     _outside.only_drawn(module)
-    source = Module(module, batch, seed, None)
+    source = Module(module, batch, seed, law, followed=True)
     outputs, inputs = source.sizes()
     if inputs < 2:
         raise ValueError(f"initial must hold at least two inputs, its outputs are those of {inputs}: two are compared")
@@ -291,5 +305,10 @@ def _of_module(
     count = sum(parameter.numel() for parameter in module.parameters())
     limit = Infinite(None, None, "a module of PyTorch says what it does and not what its kernel is")
     ends = (0, max(len(places) - 2, 0))
-    law = quantiles(trace, ends)
-    return Report(name, count, seed, trace.layers, law, limit, None, 1.0, ends, outputs, single=trace)
+    if law is not None:
+        name = f"{name} (law {law if isinstance(law, str) else getattr(law, '__name__', 'given')})"
+    elif any(parameter.is_meta for parameter in module.parameters()):
+        name = f"{name} (on the meta device: the defaults of its layers)"
+    return Report(
+        name, count, seed, trace.layers, quantiles(trace, ends), limit, None, 1.0, ends, outputs, single=trace
+    )
