@@ -25,12 +25,12 @@ def anchor(record: dict) -> str:
     return "-".join(filter(None, ["check", record["id"], part]))
 
 
-def card(record: dict, title: str, page: str, name: str = "") -> str:
+def card(record: dict, title: str, page: str, name: str = "", unit: str = "") -> str:
     """A check in HTML; `page` is the address of its claim if it stands elsewhere, `name` the id if that is taken."""
     mark, verdict = VERDICTS[record["verdict"]]
     name = name or anchor(record)
     part = f' <span class="claim-part">{words(record["part"])}</span>' if record["part"] else ""
-    said = " ".join(sentences(record))
+    said = " ".join(sentences(record, unit))
     named = f' <a href="{page}">{words(title)}</a>' if page else ""
     return (
         f'<div class="claim-check {record["verdict"]}" id="{name}" role="group"'
@@ -42,11 +42,12 @@ def card(record: dict, title: str, page: str, name: str = "") -> str:
     )
 
 
-def sentences(record: dict) -> list[str]:
+def sentences(record: dict, unit: str = "") -> list[str]:
     """What was observed, what was expected, what could be told apart, the rival, and the reason for a blunt check."""
     kind = record["kind"]
-    say = _laws if kind == "laws" else _bound if kind in BOUNDS else _value
-    said = say(record)
+    said = (
+        _laws(record) if kind == "laws" else (_bound if kind in BOUNDS else _value)(record, unit and f" {words(unit)}")
+    )
     if record["verdict"] == "undecided":
         said.append("The data cannot tell: too few networks, as when an exercise lowers the number of samples.")
     if record["reason"]:
@@ -94,19 +95,19 @@ def _short(value: float, decimals: int) -> str:
     return re.sub(r"\.?0+$", "", text) if "." in text and "<" not in text else text
 
 
-def _observed(record: dict, place: tuple[int, ...], worst_of_all: bool = True) -> tuple[str, int]:
-    """The observation at a place, and the decimals that it has."""
+def _observed(record: dict, place: tuple[int, ...], unit: str, worst_of_all: bool = True) -> tuple[str, int]:
+    """The observation at a place with its unit, and the decimals that it has."""
     value, error = _at(record, "observed", place), _at(record, "uncertainty", place)
     decimals = decimals_of(error)
     text = _short(value, decimals) if record["kind"] == "equality" else measured(value, error)
     among = which(place, np.shape(record["observed"]))
-    return text + (f" ({among}, where it fits worst)" if among and worst_of_all else ""), decimals
+    return text + unit + (f" ({among}, where it fits worst)" if among and worst_of_all else ""), decimals
 
 
-def _value(record: dict) -> list[str]:
+def _value(record: dict, unit: str) -> list[str]:
     """An estimate, an exponent or an equality."""
     exact, place = record["kind"] == "equality", worst(record)
-    text, decimals = _observed(record, place)
+    text, decimals = _observed(record, place, unit)
     expected, bias = _at(record, "expected", place), _at(record, "bias", place)
     error = _at(record, "uncertainty", place)
     what = {"exponent": "exponent ", "equality": ""}.get(record["kind"], "")
@@ -138,14 +139,14 @@ def _rival(record: dict) -> str:
     )
 
 
-def _bound(record: dict) -> list[str]:
+def _bound(record: dict, unit: str) -> list[str]:
     """An estimate that lies below or above a bound."""
     side, other = BOUNDS[record["kind"]]
     place, control = worst(record), record["control"]
-    text, decimals = _observed(record, place)
+    text, decimals = _observed(record, place, unit)
     theirs = weakest(record)
     bound = float(np.broadcast_to(np.array(control["expected"]), np.shape(record["observed"]))[theirs])
-    seen = "" if theirs == place else f" It was {_observed(record, theirs, False)[0]} there."
+    seen = "" if theirs == place else f" It was {_observed(record, theirs, unit, False)[0]} there."
     return [
         f"Measured: {text}. Theory: {side} {_short(_at(record, 'expected', place), decimals)};"
         f" it lies {rough(-record['statistic'])} standard errors {side} it,"

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from bookbuild import cards, citations, judge
-from bookbuild.claims import BOXES, accepted, attribution, cited, papers
+from bookbuild.claims import BOXES, accepted, attribution, cited, papers, unit_of
 from bookbuild.typeset import bare, count, words
 
 CORRECTIONS = Path("book/reference/corrections.md")
@@ -141,7 +141,7 @@ def page_of(claim: dict, evidence: list[dict], titles: dict[str, str], keys: set
         f'<p>Shown in <a href="{there}">{words(titles.get(page, page))}</a>;'
         f' <a href="../../_sources/{page}.ipynb" download>the notebook</a>. Again on your machine:'
         f" <code>make claim ID={name}</code></p>",
-        *(cards.card(record, claim["title"], "", cards.anchor(record)) for record in evidence),
+        *(cards.card(record, claim["title"], "", cards.anchor(record), unit_of(claim, record)) for record in evidence),
         "```",
         "",
         *(["It was corrected: see [corrections](corrections.md).", ""] if corrected else []),

@@ -24,6 +24,8 @@ SCHEMA = Path(__file__).with_name("claims.schema.json")
 FIELDS = ("id", "title", "source", "statement", "page", "kind")
 #: The labels of the theorem boxes on its page that a claim checks; an entry may lack them.
 BOXES = "boxes"
+#: In what its checks count (`radians`, `of the networks`), one for all or by part; an entry may lack it.
+UNIT = "unit"
 KINDS = ("claim", "definition")
 #: The papers that the book explains, and what each is about.
 PAPERS = {
@@ -64,8 +66,8 @@ def load(path: Path = LIST) -> list[dict]:
     faults, seen = [], set()
     for claim in claims:
         name = claim.get("id")
-        if set(claim) - {BOXES} != set(FIELDS):
-            differing = ", ".join(sorted(set(claim) - {BOXES} ^ set(FIELDS)))
+        if set(claim) - {BOXES, UNIT} != set(FIELDS):
+            differing = ", ".join(sorted(set(claim) - {BOXES, UNIT} ^ set(FIELDS)))
             faults.append(f"{path}: claim `{name}` needs exactly {', '.join(FIELDS)}; missing or unknown: {differing}")
         elif claim["kind"] not in KINDS:
             faults.append(f"{path}: claim `{name}` is of kind `{claim['kind']}`; known kinds: {', '.join(KINDS)}")
@@ -77,6 +79,12 @@ def load(path: Path = LIST) -> list[dict]:
     if faults:
         raise BuildError(*faults)
     return claims
+
+
+def unit_of(claim: dict, record: dict) -> str:
+    """In what a check of a claim counts; empty for a bare number."""
+    given = claim.get(UNIT, "")
+    return given.get(record["part"], "") if isinstance(given, dict) else "" if record["kind"] == "laws" else given
 
 
 def records(pages: Iterable[Page]) -> list[dict]:
@@ -103,6 +111,11 @@ def faults_of(claims: list[dict], evidence: list[dict]) -> list[str]:
         for claim in claims
         if claim["kind"] == "claim" and (claim["id"], claim["page"]) not in shown
     ]
+    parts = {(record["id"], record["part"]) for record in evidence}
+    for claim in claims:
+        for part in claim[UNIT] if isinstance(claim.get(UNIT), dict) else ():
+            if (claim["id"], part) not in parts:
+                faults.append(f"{LIST}: claim `{claim['id']}` has a unit for `{part}`, which no check is called")
     for record in evidence:
         name = f"{record['page']}: `{record['id']}`" + (record["part"] and f" ({record['part']})")
         control = record["control"]
@@ -147,13 +160,13 @@ def join(claims: list[dict], evidence: list[dict], profile: str) -> list[dict]:
     joined = []
     for claim in claims:
         checks = [
-            {"page": record["page"], **{field: record[field] for field in EVIDENCE}}
+            {"page": record["page"], "unit": unit_of(claim, record), **{field: record[field] for field in EVIDENCE}}
             for record in evidence
             if record["id"] == claim["id"]
         ]
         joined.append(
             {
-                **claim,
+                **{name: value for name, value in claim.items() if name != UNIT},
                 "attribution": attribution(claim["source"]),
                 "profile": profile,
                 "checks": checks,
@@ -166,7 +179,7 @@ def join(claims: list[dict], evidence: list[dict], profile: str) -> list[dict]:
 def to_json(joined: list[dict], profile: str, commit: str) -> str:
     """The stable machine-readable form, served as `claims.json`."""
     claims = [{**claim, "address": f"book/reference/claim-{claim['id']}.html"} for claim in joined]
-    document = {"$schema": SCHEMA.name, "format": 3, "profile": profile, "commit": commit, "claims": claims}
+    document = {"$schema": SCHEMA.name, "format": 4, "profile": profile, "commit": commit, "claims": claims}
     return json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
 
 

@@ -15,7 +15,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from bookbuild import BuildError, cards, citations, claim_pages, media, notebooks, typeset
-from bookbuild.claims import BOXES, PAPERS
+from bookbuild.claims import BOXES, PAPERS, unit_of
 from bookbuild.pages import Page
 
 #: A theorem-like box in Markdown: fence, kind, title, label, the rest, fence.
@@ -128,7 +128,7 @@ def dress(page: Page, claims: list[dict], cite: list[str]) -> NotebookNode:
                 f' <a href="#code-{found[0]}">code</a></span>'
             )
     state_claims(notebook, claims, page.up)
-    set_cards(notebook, {claim["id"]: claim["title"] for claim in claims}, page.up)
+    set_cards(notebook, {claim["id"]: claim for claim in claims}, page.up)
     if checked:
         raise BuildError(
             *(f"{page.name}: a claim checks the box `{label}`, which is not on the page" for label in checked)
@@ -137,7 +137,7 @@ def dress(page: Page, claims: list[dict], cite: list[str]) -> NotebookNode:
     return notebook
 
 
-def set_cards(notebook: NotebookNode, titles: dict[str, str], up: str) -> None:
+def set_cards(notebook: NotebookNode, claims: dict[str, dict], up: str) -> None:
     """Put what readers see of a check in the place of what the notebook shows."""
     taken: set[str] = set()
     for _, output in notebooks.outputs(notebook):
@@ -147,7 +147,8 @@ def set_cards(notebook: NotebookNode, titles: dict[str, str], up: str) -> None:
             name = next(name for name in names if name not in taken)
             taken.add(name)
             address = f"{up}book/reference/{claim_pages.address(record['id'])}"
-            output.data["text/html"] = cards.card(record, titles.get(record["id"], record["id"]), address, name)
+            claim = claims.get(record["id"], {"title": record["id"]})
+            output.data["text/html"] = cards.card(record, claim["title"], address, name, unit_of(claim, record))
 
 
 def write_tables(page: Page, folder: Path) -> None:

@@ -51,6 +51,15 @@ def test_a_bound_says_on_which_side_the_data_lie():
     assert "would mean above 3: the data lie 100 standard errors below that." in record(above)[1]
 
 
+def test_a_unit_stands_behind_what_was_measured():
+    angle = evidence.z_test(
+        "a", evidence.Estimate([1.2, 0.5], [0.01, 0.01]), [1.2, 0.51], control=("no angle", 0.0), seed=1
+    )
+    assert "Measured: 0.500 ± 0.010 radians (the 2nd of 2," in " ".join(cards.sentences(angle.record, "radians"))
+    bound = evidence.below_test("a", evidence.Estimate(-0.9, 0.01), -0.8, control=("faster", -1.5), seed=1)
+    assert "Measured: −0.900 ± 0.010 per layer." in cards.card(bound.record, "A title", "", unit="per layer")
+
+
 def test_two_laws_are_told_apart_by_their_distance():
     samples = np.random.default_rng(1).normal(size=4000)
     other = np.random.default_rng(2).normal(size=4000)

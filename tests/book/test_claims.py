@@ -83,3 +83,24 @@ def test_a_claim_from_a_paper_that_was_not_read_says_so(source, said):
 def test_a_number_that_is_not_finite_is_never_published():
     with pytest.raises(ValueError, match="not JSON compliant"):
         claims.to_json([{"id": "a-claim", "observed": float("nan")}], "quick", "commit")
+
+
+UNITS = [(name, claim[claims.UNIT]) for name, claim in LISTED.items() if claims.UNIT in claim]
+
+
+@pytest.mark.parametrize(("name", "unit"), UNITS, ids=[name for name, _ in UNITS])
+def test_a_unit_stands_behind_the_number_and_in_the_file_for_machines(name, unit, document):
+    claim = next(claim for claim in document["claims"] if claim["id"] == name)
+    page = (ROOT / "_build/html" / claim["address"]).read_text()
+    given = {check["part"]: check["unit"] for check in claim["checks"] if check["unit"]}
+    assert given and (set(given.values()) == {unit} if isinstance(unit, str) else given == unit)
+    assert all(word in page for word in given.values())
+
+
+def test_a_unit_is_for_a_part_that_is_checked():
+    claim = {"id": "a", "kind": "definition", "page": "p", claims.UNIT: {"there": "radians", "elsewhere": "radians"}}
+    assert claims.unit_of(claim, {"part": "there", "kind": "estimate"}) == "radians"
+    assert claims.unit_of(claim, {"part": "third", "kind": "estimate"}) == ""
+    assert claims.unit_of({claims.UNIT: "radians"}, {"part": "", "kind": "laws"}) == "", "a distance has no unit"
+    faults = claims.faults_of([claim], [])
+    assert [fault.split("unit for ")[1][:11] for fault in faults] == ["`there`, wh", "`elsewhere`"]
