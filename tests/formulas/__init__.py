@@ -94,7 +94,7 @@ TIES: dict[tuple[str, str], Callable[[np.random.Generator], Drawn]] = {}
 
 def load() -> None:
     """Fill the table."""
-    for name in ("ties", "ties_residual", "ties_laws", "ties_claims"):
+    for name in ("ties", "ties_residual", "ties_laws", "ties_claims", "ties_steps"):
         importlib.import_module(f"tests.formulas.{name}")
 
 

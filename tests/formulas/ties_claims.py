@@ -25,6 +25,7 @@ def normal_mean(function: object, mean: float = 0.0, variance: float = 1.0) -> f
 
 
 @tie(r"claims/uniform-weights-fourth-cumulant \mathbb{E}[z^4 - 6 V z^2 + 3 V^2]/(\mathbb{E} V)^2")
+@tie(r"reference/engine#display \frac{\E[z^4-6Vz^2+3V^2]}{(\E V)^2}")
 def fourth_cumulant_of_narrow_networks(draw: Random) -> Drawn:
     """All networks of two inputs and two rectifiers whose weights take three values."""
     n, chance = 2, draw.uniform(0.2, 0.9)  # of a weight that is not zero
@@ -84,12 +85,16 @@ def mean_square_of_an_ou_neuron(draw: Random) -> Drawn:
     r"claims/smooth-shaping c",
     r"claims/networks-grow-geometrically c",
 )
+@tie(r"shaped/smooth#def-smooth-shaping c")
 def normaliser_of_a_smooth_shape(draw: Random) -> Drawn:
     phi, n = smooth("tanh", a=draw.uniform(0.5, 2)), int(draw.integers(4, 60))
     return {r"\mathbb{E}[\varphi_s(g)^2]": normal_mean(lambda x: phi(x, n) ** 2)}, phi.normaliser(n)
 
 
 @tie(r"claims/smooth-shaping \varphi_s(x)")
+@tie(r"shaped/smooth#def-smooth-shaping \varphi_s(x)")
+@tie(r"stability/activations#def-normalised \varphi_s(x)")
+@tie(r"primer/chain-to-diffusion#prop-primer-one-layer \varphi_s(x)")
 def a_smooth_shape(draw: Random) -> Drawn:
     a, n, x = draw.uniform(0.5, 2), int(draw.integers(4, 60)), draw.normal()
     return {"s": a * np.sqrt(n), "x": x, r"\varphi": np.tanh}, smooth("tanh", a=a)(x, n)
@@ -108,6 +113,7 @@ def speed_of_the_norm(draw: Random) -> Drawn:
 
 
 @tie(r"claims/doubly-overlap-equations \dot\lambda_{ij}")
+@tie(r"residual/expressive-power#display \dot\lambda_{ij}")
 def speed_of_the_overlap(draw: Random) -> Drawn:
     names, _, speed = _moving(draw)
     return names, speed["overlap"]
@@ -140,12 +146,14 @@ def variance_of_the_mean(draw: Random) -> Drawn:
 
 
 @tie(r"claims/doubly-inner-activation \dot k_{ij}")
+@tie(r"residual/doubly-infinite#prop-dbl-kernels \dot k_{ij}")
 def speed_of_a_kernel(draw: Random) -> Drawn:
     names, speed, _ = _bent(draw)
     return names, speed
 
 
 @tie(r"claims/doubly-inner-activation \dot\mu_i")
+@tie(r"residual/doubly-infinite#prop-dbl-kernels \dot\mu_i")
 def speed_of_a_neuron(draw: Random) -> Drawn:
     names, _, speed = _bent(draw)
     return names, speed
