@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import tempfile
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from bookbuild import BuildError, downloads, exit_with, printing, provenance
@@ -36,8 +37,8 @@ QUIET = (
     "--allow-file-access-from-files",
     "--generate-pdf-document-outline",
 )
-#: The most pages. About 250 were meant; with its last chapters the book has 325, and is not to grow further.
-MOST = 330
+#: The most pages: the book has about 250, and is not to grow much further.
+MOST = 265
 #: The most printings until the contents are right.
 PRINTINGS = 3
 #: Milliseconds of the page's own time, which runs on while nothing is pending: enough to set all formulas.
@@ -90,10 +91,14 @@ class Printed:
 
     data: bytes
 
+    @cached_property
+    def objects(self) -> dict[bytes, bytes]:
+        """The objects that are dictionaries, by their numbers."""
+        return dict(re.findall(rb"(?:^|\n)(\d+) 0 obj\s*(<<.*?)\nendobj", self.data, re.DOTALL))
+
     def object(self, number: bytes) -> bytes:
         """An object that is a dictionary, by its number."""
-        found = re.search(rb"(?:^|\n)" + number + rb" 0 obj\s*(<<.*?)\nendobj", self.data, re.DOTALL)
-        return found[1] if found else b""
+        return self.objects.get(number, b"")
 
     def pages(self) -> list[bytes]:
         """The numbers of the objects of the pages, in order."""

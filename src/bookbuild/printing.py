@@ -14,6 +14,7 @@ from html import escape
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import matplotlib
 import yaml
 from bs4 import BeautifulSoup, Tag
 
@@ -184,6 +185,17 @@ def heads(chapters: list[Chapter]) -> str:
     )
 
 
+def fonts() -> str:
+    """The typeface of the book, which comes with Matplotlib: pages break alike on every machine."""
+    folder = Path(matplotlib.get_data_path(), "fonts", "ttf")
+    faces = (("", "normal", 400), ("Italic", "italic", 400), ("Bol", "normal", 700), ("BolIta", "italic", 700))
+    return "".join(
+        f"@font-face {{ font-family: STIX; font-style: {slope}; font-weight: {weight};"
+        f" src: url({(folder / f'STIXGeneral{name}.ttf').as_uri()}) }}\n"
+        for name, slope, weight in faces
+    )
+
+
 def title_page(stamp: str) -> str:
     """The title, the authors, what is printed and what is not, and the licence."""
     about = yaml.safe_load(citations.CITATION.read_text(encoding="utf-8"))
@@ -208,13 +220,13 @@ def document(site: Path, files: str, stamp: str, places: dict[str, int], chapter
     sheets = "".join(f'<link rel="stylesheet" href="{files}/_static/{name}">' for name in styles)
     body, part = [], ""
     for chapter in chapters:
-        if chapter.part != part:
-            part = chapter.part
-            body.append(f'<h1 class="part"><span>{escape(part)}</span></h1>')
-        body.append(str(chapter.body))
+        opening, _, rest = str(chapter.body).partition(">")
+        named = f'<h1 class="part">{escape(chapter.part)}</h1>' if chapter.part != part else ""
+        part = chapter.part
+        body.append(f"{opening}>{named}{rest}")
     return (
         '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>Deep Limits</title>'
-        f"{sheets}<style>{STYLE.read_text(encoding='utf-8')}\n{heads(chapters)}</style>"
+        f"{sheets}<style>{fonts()}{STYLE.read_text(encoding='utf-8')}\n{heads(chapters)}</style>"
         f"<script>{mathjax[1] if mathjax else ''}</script>"
         f'<script defer src="{files}/_static/mathjax/tex-mml-chtml.js"></script></head><body>'
         f"{title_page(stamp)}{contents(chapters, places)}{''.join(body)}</body></html>"

@@ -1,5 +1,8 @@
 """The printed book: what of a page is kept, where its links lead, what its table of contents says."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from bookbuild import BuildError, citations, pdf, printing
@@ -36,6 +39,26 @@ def test_readers_get_text_and_answers_and_no_evidence(chapters):
     text = chapters[0].body.get_text()
     assert "Answer 1" in text and "check holds" not in text and "Cite this page" not in text and "#" not in text
     assert chapters[0].body.select("details[open]")
+
+
+def test_a_part_begins_on_the_page_of_its_first_chapter(chapters, site):
+    book = printing.document(site, "files", "stamp", {}, chapters)
+    assert book.count('<h1 class="part">Part</h1>') == 1
+    assert book.index('id="a-one"') < book.index('<h1 class="part">') < book.index("<h1>One") < book.index('id="a-two"')
+
+
+def test_the_typeface_is_one_that_is_installed_with_the_book(chapters, site):
+    book = printing.document(site, "files", "stamp", {}, chapters)
+    faces = re.findall(r"src: url\(file://([^)]+)\)", book)
+    assert len(faces) == 4 and all(Path(face).is_file() for face in faces) and "10.4pt/1.3 STIX" in book
+
+
+def test_a_narrow_picture_is_for_screens(tmp_path, site):
+    page = site / "book/a/one.html"
+    picture = '<picture><source media="screen" srcset="x-narrow.svg"><img src="../../_images/x.svg" alt="x"></picture>'
+    page.write_text(page.read_text().replace('<img src="../../_images/x.svg" alt="x">', picture))
+    body = printing.read(site, "Part", "book/a/one").body
+    assert body.find("source") is None and body.select_one("picture > img")
 
 
 def test_a_live_figure_shows_its_setting_without_controls(chapters):
