@@ -10,7 +10,7 @@ from scipy import stats
 
 from deeplimits import activations, networks, own
 from deeplimits.architectures import Elementwise, LayerNorm, Linear, Network, Residual, gpt2, mlp, repeat
-from deeplimits.own import _networks, _trace
+from deeplimits.own import _advice, _networks, _trace
 
 jsonschema = pytest.importorskip("jsonschema")
 
@@ -149,6 +149,18 @@ def test_a_gain_is_advised_that_keeps_the_size(gelu):
     norm = gelu.advice[0]
     assert norm.before[2] < 0 and norm.after[0] < 0 < norm.after[2]
     assert norm.lever == "gain" and norm.value > np.sqrt(2)
+
+
+@pytest.mark.parametrize("activation", ["gelu", "relu"])
+def test_changes_are_tried_on_networks_of_the_same_law(activation):
+    network = mlp([64] * 12 + [10], activation)
+    source = _networks.Blocks(network, _networks.inputs_for(network, 0.5, 1), 1)
+    tried, whole = _advice._forward(source, (1, 12), 3, 2000), quiet(network, samples=400).trace
+    for name in ("norm", "correlation"):
+        one, other = getattr(tried, name), getattr(whole, name)
+        assert stats.ks_2samp(one[:, 12], other[:, 12]).pvalue > LEVEL
+        assert stats.ks_2samp(one[:, 1], other[:, 1]).pvalue > LEVEL
+        assert stats.ks_2samp(one[:, 1], other[:, 12]).pvalue < LEVEL
 
 
 def torch_norms(width, depth, lines, phi, tries=60):
