@@ -58,6 +58,9 @@ class Product(_Function):
 
 
 def _asked(lazy: Lazy, x: Any, left: bool) -> Any:
+    size = lazy.shape[0 if left else 1]
+    if x.shape[-1] != size:
+        raise ValueError(f"{lazy.name} must be asked about rows of {size} numbers, got a tensor {tuple(x.shape)}")
     rows = x.detach().reshape(-1, x.shape[-1]).to("cpu", torch.float64).numpy()
     if not np.all(np.isfinite(rows)):
         raise ValueError(f"{lazy.name} must be asked about finite numbers, got infinite or missing ones")
