@@ -8,8 +8,11 @@ from samples import LEVEL
 from scipy import stats
 
 from deeplimits import own
+from deeplimits._torch_laws import Laws
 from deeplimits.own import _commands
-from deeplimits.own.diagnoses import adjusted
+from deeplimits.own._modules import Module, arguments, layers_of, watched
+from deeplimits.own._weights import sizes, ties
+from deeplimits.own.diagnoses import _acting, _acts, _least, adjusted
 
 torch = pytest.importorskip("torch")
 benchmark = pytest.importorskip("benchmarks.diagnosis")
@@ -41,11 +44,54 @@ def alarms(make, law, count):
     return sum(not benchmark.examined(make(seed), seed, law).sound for seed in range(count))
 
 
-@pytest.mark.parametrize("count", [8, pytest.param(150, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("weights", ["Gaussian", "as PyTorch draws them"])
-def test_sound_networks_are_suspected_as_rarely_as_is_said(weights, count):
-    make, law = (benchmark.gaussian, benchmark.deviation) if weights == "Gaussian" else (benchmark.uniform, None)
-    assert stats.binom.sf(alarms(make, law, count) - 1, count, benchmark.LEVEL) > LEVEL
+#: How sound networks are drawn, and the law that is named for them.
+SOUND = {"Gaussian": (benchmark.gaussian, benchmark.deviation), "as PyTorch draws them": (benchmark.uniform, None)}
+
+
+@pytest.mark.parametrize("weights", SOUND)
+def test_sound_networks_are_suspected_as_rarely_as_is_said(weights):
+    assert stats.binom.sf(alarms(*SOUND[weights], 8) - 1, 8, benchmark.LEVEL) > LEVEL
+
+
+def differing(networks, source, drawn):
+    """The smallest p-value, corrected, of how layers of networks act beside those that were drawn."""
+    seen = [watched(one.eval(), arguments(one, BATCH, single=False), source.kinds, 1)[0] for one in networks]
+    own = np.array([[_acting(layer) for layer in layers] for layers in seen])
+    p = stats.ks_2samp(own.reshape(len(own), -1), drawn.reshape(len(drawn), -1), axis=0).pvalue
+    return p.min() * p.size
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("weights", SOUND)
+def test_sound_networks_act_as_those_that_they_are_compared_with(weights):
+    make, law = SOUND[weights]
+    source = Module(benchmark.Model(), BATCH, 1, law)
+    drawn = _acts(source, 0, 200, 1)
+    assert differing([make(seed) for seed in range(200)], source, drawn) > LEVEL
+    faulty = [make(seed) for seed in range(50)]
+    for one in faulty:
+        benchmark.forgotten_scale(one)
+    assert differing(faulty, source, drawn) < LEVEL
+
+
+@pytest.mark.parametrize("weights", SOUND)
+def test_sizes_and_likeness_of_sound_weights_keep_their_level(weights):
+    make, law = SOUND[weights]
+    design, count = benchmark.Model(), 400
+    laws, kinds = Laws(torch, design, law), layers_of(design)
+
+    def suspected(model):
+        found = sizes(model, design, laws, kinds), ties(model, laws, kinds)
+        return [min(p for _, p in _least(one, 1.0).values()) <= benchmark.LEVEL for one in found]
+
+    alarms = np.sum([suspected(make(seed)) for seed in range(count)], axis=0)
+    assert np.all(stats.binom.sf(alarms - 1, count, benchmark.LEVEL) > LEVEL) and np.all(alarms > 0)
+    model = make(0)
+    with torch.no_grad():
+        benchmark.wrong_gain(model)
+        assert suspected(model)[0]
+        benchmark.tied_layers(model)
+        assert suspected(model)[1]
 
 
 @pytest.mark.parametrize("fault", benchmark.FAULTS)

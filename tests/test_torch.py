@@ -267,7 +267,10 @@ def test_a_deviation_can_be_given():
         (lambda: lazy.weightless(nn.Linear(2, 2), 1, law=lambda *_: -1), "law"),
         (lambda: lazy.weightless(nn.Linear(2, 2), 1, precision="half"), "precision"),
         (lambda: lazy.weightless(nn.Linear(2, 2), 1)(torch.tensor([1.0, float("nan")])), "finite"),
-        (lambda: lazy.weightless(nn.Linear(2, 3), 1)(torch.ones(4, 5)), r"weight must be asked about rows of 2 numbers"),
+        (
+            lambda: lazy.weightless(nn.Linear(2, 3), 1)(torch.ones(4, 5)),
+            r"weight must be asked about rows of 2 numbers",
+        ),
         (
             lambda: lazy.weightless(nn.Sequential(nn.Linear(2, 2), nn.Bilinear(2, 2, 2, device="meta")), 1),
             "without a lazy",
