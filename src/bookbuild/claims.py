@@ -166,7 +166,7 @@ def join(claims: list[dict], evidence: list[dict], profile: str) -> list[dict]:
         ]
         joined.append(
             {
-                **{name: value for name, value in claim.items() if name != UNIT},
+                **claim,
                 "attribution": attribution(claim["source"]),
                 "profile": profile,
                 "checks": checks,
@@ -178,7 +178,10 @@ def join(claims: list[dict], evidence: list[dict], profile: str) -> list[dict]:
 
 def to_json(joined: list[dict], profile: str, commit: str) -> str:
     """The stable machine-readable form, served as `claims.json`."""
-    claims = [{**claim, "address": f"book/reference/claim-{claim['id']}.html"} for claim in joined]
+    known = [
+        {name: value for name, value in claim.items() if name != UNIT} for claim in joined
+    ]  # each check has its own
+    claims = [{**claim, "address": f"book/reference/claim-{claim['id']}.html"} for claim in known]
     document = {"$schema": SCHEMA.name, "format": 4, "profile": profile, "commit": commit, "claims": claims}
     return json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
 

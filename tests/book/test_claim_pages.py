@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from nbformat.v4 import new_notebook
 from sample_book import CHECK, ROOT
 
-from bookbuild import claim_pages, landing
+from bookbuild import claim_pages, claims, landing
 from bookbuild.pages import Page
 
 CLAIM = {
@@ -58,6 +60,16 @@ def test_a_page_has_statement_source_evidence_and_how_to_cite():
     ):
         assert part in text, part
     assert "corrections.md" not in claim_pages.page_of(CLAIM, [record], TITLES, set(), corrected=False)
+
+
+def test_a_page_and_the_file_for_machines_say_in_what_a_check_counts(monkeypatch):
+    monkeypatch.setattr(claims, "faults_of", lambda *_: [])
+    record = {**CHECK, "id": "a-b", "page": "book/part/page", "sharpness": 0.01}
+    bare = {name: value for name, value in CLAIM.items() if name != "checks"}
+    joined = claims.join([{**bare, "unit": "of the networks"}], [record], "quick")
+    assert "Measured: 0.10 ± 0.10 of the networks." in claim_pages.page_of(joined[0], [record], TITLES, set(), False)
+    told = json.loads(claims.to_json(joined, "quick", "abc"))["claims"][0]
+    assert "unit" not in told and told["checks"][0]["unit"] == "of the networks"
 
 
 def test_the_page_of_corrections_is_the_history_of_a_claim():
