@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from pathlib import Path
+from typing import Any
 
 import yaml
 from pybtex.database import Entry, Person, parse_file
@@ -61,16 +63,26 @@ def named(author: dict[str, str], family_first: bool = False) -> str:
     return f"{family}, {given}" if family_first else f"{given} {family}"
 
 
+def read() -> dict[str, Any]:
+    """What CITATION.cff says."""
+    return _parsed(CITATION.read_text(encoding="utf-8"))
+
+
+@functools.cache
+def _parsed(text: str) -> dict[str, Any]:
+    return yaml.safe_load(text)
+
+
 def of_book() -> tuple[str, str]:
     """The book itself, in APA style and as BibTeX, from CITATION.cff."""
-    about = yaml.safe_load(CITATION.read_text(encoding="utf-8"))
+    about = read()
     where = f"https://doi.org/{about['doi']}" if about.get("doi") else site() or about.get("repository-code") or ""
     return _cited(about, f"*{about['title']}* (version {about['version']}).", where, {})
 
 
 def of_claim(title: str, name: str, page: str) -> tuple[str, str]:
     """A claim of the book by its permanent name; its address is known once that of the site is."""
-    about = yaml.safe_load(CITATION.read_text(encoding="utf-8"))
+    about = read()
     where = f"{site()}/latest/{page}" if site() else ""
     text = f"{typeset.markdown(title)} (claim `{name}`). In *{about['title']}* (version {about['version']})."
     return _cited(about, text, where, {"title": f"{typeset.bare(title)} (claim {name})", "booktitle": about["title"]})
@@ -78,7 +90,7 @@ def of_claim(title: str, name: str, page: str) -> tuple[str, str]:
 
 def site() -> str:
     """The public address of the site (`url` in CITATION.cff), if it has one."""
-    return str(yaml.safe_load(CITATION.read_text(encoding="utf-8")).get("url", "")).rstrip("/")
+    return str(read().get("url", "")).rstrip("/")
 
 
 def _cited(about: dict, text: str, where: str, changes: dict[str, str]) -> tuple[str, str]:

@@ -198,7 +198,7 @@ def fonts() -> str:
 
 def title_page(stamp: str) -> str:
     """The title, the authors, what is printed and what is not, and the licence."""
-    about = yaml.safe_load(citations.CITATION.read_text(encoding="utf-8"))
+    about = citations.read()
     authors = ", ".join(citations.named(author) for author in about["authors"])
     title, _, subtitle = about["title"].partition(":")
     where = citations.site() or about.get("repository-code") or ""

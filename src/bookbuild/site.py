@@ -7,10 +7,7 @@ site stays where it is.
 from __future__ import annotations
 
 import json
-import re
 import shutil
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -31,45 +28,16 @@ from bookbuild import (
     printed,
     provenance,
     recorded,
+    rendering,
     stage,
 )
 
 SITE = Path("_build/html")
 PREVIOUS = Path("_build/html.previous")
-NEXT = Path("_build/next")
-LOG = Path("_build/site.log")
+NEXT = Path("_build/html.next")
 #: The profile that a site shows, and what it was made from.
 STAMP = ".built"
 INPUTS = ".inputs.json"
-#: The command `jupyter-book`, by this interpreter, wherever the environment has been moved to.
-JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
-
-
-def render(target: Path = NEXT, builder: str = "html") -> Path:
-    """Run Jupyter Book on the stage and return the folder of what it made."""
-    shutil.rmtree(target, ignore_errors=True)
-    command = [
-        sys.executable,
-        "-c",
-        JUPYTER_BOOK,
-        "build",
-        str(stage.STAGE),
-        "--path-output",
-        str(target),
-        "--quiet",
-        "-W",
-        "-n",
-        "--keep-going",
-        "--builder",
-        builder,
-    ]
-    with LOG.open("w", encoding="utf-8") as log:
-        done = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT)
-    text = re.sub(r"\x1b\[[0-9;]*m", "", LOG.read_text(encoding="utf-8", errors="replace"))
-    if done.returncode:
-        said = [line.strip() for line in text.splitlines() if re.search("WARNING|ERROR", line)]
-        raise BuildError(*(said or text.splitlines()[-5:]), f"the site was not built: see {LOG}")
-    return target / "_build" / builder
 
 
 def swap(new: Path) -> None:
@@ -114,9 +82,8 @@ def build(profile: str, inputs: dict[str, str]) -> None:
             **api.pages(),
         },
         listed,
-        provenance.stamp(profile),
     )
-    new = render()
+    new = rendering.stamped(rendering.render(inputs), NEXT, provenance.stamp(profile))
     (new / "claims.json").write_text(claims.to_json(joined, profile, provenance.commit()), encoding="utf-8")
     shutil.copyfile(claims.SCHEMA, new / claims.SCHEMA.name)
     faults = check.faults(new) + audit.site_faults(new, shown)

@@ -14,12 +14,14 @@ import nbformat
 import yaml
 from nbformat import NotebookNode
 
-from bookbuild import dress, media, notebooks
+from bookbuild import citations, dress, media, notebooks
 from bookbuild.pages import Page
 from bookbuild.versions import LATEST, LIST
 
 STAGE = Path("_build/stage")
 FIGURES = "_figures"
+#: Stands in the settings, and at the foot of the pages until they are done, for what the pages show.
+FOOT = "@stamp@"
 #: What is copied to the root of the site as it is.
 VERBATIM = "_extra"
 
@@ -43,7 +45,7 @@ def write_figures(notebook: NotebookNode, folder: Path) -> None:
 
 def public_address() -> str | None:
     """Where the project is published (`repository-code` in CITATION.cff), if it is."""
-    return yaml.safe_load(Path("CITATION.cff").read_text(encoding="utf-8")).get("repository-code")
+    return citations.read().get("repository-code")
 
 
 def settings(stamp: str) -> str:
@@ -53,11 +55,11 @@ def settings(stamp: str) -> str:
     their notebook on Binder and, from GitHub, on Colab. Once that of the site is known (`url` in CITATION.cff), pages
     name their own address in its latest version, and lead to the others.
     """
-    about = yaml.safe_load(Path("CITATION.cff").read_text(encoding="utf-8"))
+    about = citations.read()
     address, site = about.get("repository-code"), about.get("url", "").rstrip("/")
     if site:
         stamp += f'. <a href="{site}/{LIST}">Other versions</a>'
-    config = yaml.safe_load(Path("_config.yml").read_text(encoding="utf-8").replace("@stamp@", stamp))
+    config = yaml.safe_load(Path("_config.yml").read_text(encoding="utf-8").replace(FOOT, stamp))
     if site:
         config["html"]["baseurl"] = f"{site}/{LATEST}/"
     if not address:
@@ -70,17 +72,13 @@ def settings(stamp: str) -> str:
     return yaml.safe_dump(config)
 
 
-def build(pages: list[Page], generated: dict[str, str], claims: list[dict], stamp: str) -> None:
-    """Fill the stage afresh.
-
-    `generated` maps paths in the book to the text they get; `stamp` says in the footer of each
-    page which version and commit it shows.
-    """
+def build(pages: list[Page], generated: dict[str, str], claims: list[dict]) -> None:
+    """Fill the stage afresh; `generated` maps paths in the book to the text they get."""
     shutil.rmtree(STAGE, ignore_errors=True)
     book = STAGE / notebooks.BOOK
     shutil.copytree(notebooks.BOOK, book, ignore=shutil.ignore_patterns("*.ipynb", ".ipynb_checkpoints"))
     shutil.copy2("_toc.yml", STAGE / "_toc.yml")
-    (STAGE / "_config.yml").write_text(settings(stamp), encoding="utf-8")
+    (STAGE / "_config.yml").write_text(settings(FOOT), encoding="utf-8")
     keys = bibliography_keys()
     for page in pages:
         write_figures(page.notebook, book / FIGURES)

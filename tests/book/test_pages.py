@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from bookbuild import BuildError, notebooks, pages, site
+from bookbuild import BuildError, notebooks, pages, rendering, site
 
 EXECUTED = "_build/exec/quick/part/first.ipynb"
 
@@ -23,7 +23,7 @@ def test_pages_come_in_the_order_of_the_contents(here):
 def test_building_the_site_reads_each_executed_notebook_once(here, monkeypatch):
     read, opened = notebooks.read, []
     monkeypatch.setattr(notebooks, "read", lambda path: opened.append(path.as_posix()) or read(path))
-    monkeypatch.setattr(site, "render", lambda: (_ for _ in ()).throw(BuildError("far enough")))
+    monkeypatch.setattr(rendering, "render", lambda inputs: (_ for _ in ()).throw(BuildError("far enough")))
     with pytest.raises(BuildError, match="far enough"):
         site.build("quick", {})
     assert sorted(opened) == ["_build/exec/quick/part/deeper/second.ipynb", EXECUTED]

@@ -90,7 +90,9 @@ def mend_site(site: Path) -> None:
     for path in site.rglob("*.html"):
         if "_static" not in path.relative_to(site).parts:
             text = path.read_text(encoding="utf-8")
-            path.write_text(mend(text, icons, searches=path == site / "search.html"), encoding="utf-8")
+            mended = mend(text, icons, searches=path == site / "search.html")
+            if mended != text:  # a page of the last build is mended
+                path.write_text(mended, encoding="utf-8")
     styles = site / "_static/styles/pydata-sphinx-theme.css"
     text = styles.read_text(encoding="utf-8")
     styles.write_text(re.sub(r'(?:\.fa-[\w-]+:before,?)+\{content:"[^"]*"\}', "", text), encoding="utf-8")
