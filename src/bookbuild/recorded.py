@@ -20,7 +20,8 @@ from bookbuild import provenance, typeset
 from bookbuild.claims import cell
 
 RESULTS, NUMBERS = Path("book/recorded.json"), Path("book/_static/recorded")
-#: Where the picture of all reports lies in the book.
+#: Where the pages of reports, and the picture of all of them, lie in the book.
+PAGES = "_static/recorded"
 PICTURE = "_figures/fig-recorded.svg"
 #: What may have made a number, beside the package.
 PACKAGES = ("deeplimits", "numpy", "scipy", "torch", "transformers")
@@ -138,7 +139,7 @@ def drawn(folder: Path = NUMBERS) -> dict[str, str]:
             own.Diagnosis if "diagnosis" in json.loads(path.read_text(encoding="utf-8"))["schema"] else own.Report
         )
         found[path.stem] = kind.from_json(path)
-    pages = {f"_static/recorded/{name}.html": one.html() for name, one in found.items()}
+    pages = {f"{PAGES}/{name}.html": one.html() for name, one in found.items()}
     reports = {name: one for name, one in found.items() if isinstance(one, own.Report)}
     return pages | ({PICTURE: picture(reports)} if reports else {})
 

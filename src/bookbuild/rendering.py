@@ -18,9 +18,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bookbuild import BuildError, current, notebooks, stage
+from bookbuild import BuildError, current, notebooks, recorded, stage
 
 NEXT = Path("_build/next")
+#: The site as Sphinx wrote it.
+RAW = NEXT / "_build/html"
 #: What a whole run was made from; it is not there while one runs.
 WHOLE = NEXT / "whole.json"
 LOG = Path("_build/site.log")
@@ -49,6 +51,15 @@ def serves(made_from: dict[str, str]) -> bool:
     return last.keys() == made_from.keys() and all(map(TEXT.fullmatch, differing))
 
 
+def drawn(inputs: dict[str, str]) -> dict[str, str]:
+    """What `recorded.drawn` makes; taken from the last run where that serves, as what it is made from is the same."""
+    if not serves(basis(inputs)):
+        return recorded.drawn()
+    reports, picture = (RAW / recorded.PAGES).glob("*.html"), RAW / "_images" / Path(recorded.PICTURE).name
+    found = {f"{recorded.PAGES}/{path.name}": path.read_text(encoding="utf-8") for path in reports}
+    return found | ({recorded.PICTURE: picture.read_text(encoding="utf-8")} if picture.exists() else {})
+
+
 def prepare(site: Path, again: bool) -> None:
     """Leave of the last run what serves the next one."""
     WHOLE.unlink(missing_ok=True)
@@ -67,8 +78,8 @@ def render(inputs: dict[str, str]) -> Path:
 
     Raises: BuildError with the warnings and errors of Sphinx, if there are any.
     """
-    made_from, site = basis(inputs), NEXT / "_build/html"
-    prepare(site, serves(made_from))
+    made_from = basis(inputs)
+    prepare(RAW, serves(made_from))
     command = [
         sys.executable,
         "-c",
@@ -93,7 +104,7 @@ def render(inputs: dict[str, str]) -> Path:
     partial = WHOLE.with_suffix(".partial")
     partial.write_text(json.dumps(made_from), encoding="utf-8")
     partial.replace(WHOLE)
-    return site
+    return RAW
 
 
 def stamped(site: Path, target: Path, stamp: str) -> Path:

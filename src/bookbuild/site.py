@@ -76,7 +76,7 @@ def build(profile: str, inputs: dict[str, str]) -> None:
             "reference/_mutations.md": mutants.to_markdown(mutants.load()),
             "reference/_hardening.md": hardening.to_markdown(hardening.load()),
             "own/_recorded.md": recorded.to_markdown(recorded.load()),
-            **recorded.drawn(),
+            **rendering.drawn(inputs),
             "reference/_licences.md": licences.to_markdown(),
             "reference/_provenance.md": provenance.to_markdown([page.run() for page in shown], profile),
             **api.pages(),

@@ -9,7 +9,7 @@ import nbformat
 import pytest
 from docutils import nodes
 
-from bookbuild import rendering
+from bookbuild import recorded, rendering
 from bookbuild.extensions import again
 
 FIRST = "book/part/first.ipynb"
@@ -135,6 +135,19 @@ def test_what_is_missing_cut_off_or_of_another_lock_serves_nothing(last):
         assert not rendering.serves(rendering.basis(INPUTS))
     rendering.WHOLE.unlink()
     assert not rendering.serves(rendering.basis(INPUTS))
+
+
+def test_reports_are_drawn_once_while_the_last_run_serves(last, monkeypatch):
+    monkeypatch.setattr(recorded, "drawn", lambda: {"drawn": "anew"})
+    for name, text in (("_static/recorded/gpt.html", "a report"), ("_images/fig-recorded.svg", "a picture")):
+        path = rendering.RAW / name
+        path.parent.mkdir(parents=True)
+        path.write_text(text)
+    kept = {"_static/recorded/gpt.html": "a report", "_figures/fig-recorded.svg": "a picture"}
+    assert rendering.drawn(INPUTS | {"book/index.md": "2"}) == kept
+    assert rendering.drawn(INPUTS | {"book/claims.yml": "2"}) == {"drawn": "anew"}
+    rendering.WHOLE.unlink()
+    assert rendering.drawn(INPUTS) == {"drawn": "anew"}
 
 
 def test_pages_see_titles_and_numbers_of_each_other_but_no_order_and_no_lines():
