@@ -1,5 +1,6 @@
 """What is printed is what is computed: formulas of boxes, displays, answers and claims."""
 
+import nbformat
 import numpy as np
 import pytest
 
@@ -61,6 +62,41 @@ def test_what_cannot_be_read_is_an_error(text):
 
 def of(text):
     return list(formulas._formulas("place", text))
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [(r"x = 2", "equation"), (r"X \sim N(0, 1)", "equation"), (r"x \le 2", "relation"), (r"\sqrt{x}", "name")],
+)
+def test_a_formula_states_an_equation_or_another_relation_or_nothing(text, kind):
+    assert formulas.kind(of(text)[0]) == kind
+
+
+def test_the_text_between_has_formulas_of_its_page():
+    text = "For $\\rho = \\frac12$ the square $V^2$ of $V$ stays, $V \\le 1$.\n\n$$\ny = x\n$$ (eq-here)\n"
+    found = list(formulas.of_page("page", [nbformat.v4.new_markdown_cell(text)]))
+    assert [(each.place, each.whole) for each in found] == [
+        ("page#eq-here", "y=x"),
+        ("page#prose", r"\rho=\frac 12"),
+        ("page#prose", r"V^2"),
+        ("page#prose", r"V\le 1"),
+    ]
+    assert [formulas.where(each) for each in found] == ["displayed", *["text between"] * 3]
+
+
+@pytest.mark.parametrize(
+    ("title", "found"),
+    [
+        ("Explosion if and only if b > 0", ["b > 0"]),
+        ("The rate is 2H - 1, and then 2H - 1/2.", ["2H - 1", "2H - 1/2"]),
+        ("It scales like L^(1-2H)", ["L^(1-2H)"]),
+        ("Networks at d = n = 100, of two inputs", ["d = n = 100"]),
+        ("Well-known words, and nothing else", []),
+    ],
+)
+def test_a_title_may_have_formulas_in_plain_letters(title, found):
+    claim = {"id": "a", "title": title, "statement": ""}
+    assert [each.whole for each in formulas.of_claims([claim])] == found
 
 
 def test_a_display_is_taken_apart_into_its_statements():

@@ -11,7 +11,7 @@ from deeplimits import own
 from deeplimits._torch_laws import Laws
 from deeplimits.own import _commands
 from deeplimits.own._modules import Module, arguments, layers_of, watched
-from deeplimits.own._weights import sizes, ties
+from deeplimits.own._weights import Tie, sizes, ties
 from deeplimits.own.diagnoses import _acting, _acts, _least, adjusted
 
 torch = pytest.importorskip("torch")
@@ -38,6 +38,26 @@ def test_a_layer_that_stands_out_is_found_by_correction():
     acts[0, 4, 1] += 40
     found = adjusted(acts)
     assert found[4] == 1 / 40 and np.all(np.delete(found, 4) > 1 / 40)
+
+
+def test_sound_matrices_are_as_unlike_as_two_sided_p_values_say():
+    torch.manual_seed(0)
+    found = []
+    for _ in range(800):
+        module = torch.nn.Sequential(torch.nn.Linear(15, 15), torch.nn.Tanh(), torch.nn.Linear(15, 15))
+        found += ties(module, Laws(torch, module, None), layers_of(module))
+    assert len(found) == 800
+    assert stats.kstest([one.p for one in found], "uniform").pvalue > LEVEL
+
+
+def test_the_least_likely_of_a_layer_is_corrected_for_all_and_for_its_share():
+    found = [Tie("a", "b", 0.2, 0.02), Tie("a", "c", 0.1, 0.5)]
+    assert _least(found, 0.5)["a"] == (found[0], pytest.approx(2 * 0.02 / 0.5))
+
+
+def test_a_layer_like_all_others_stands_in_the_middle_of_equals():
+    found = own.diagnose(torch.nn.Linear(4, 4, bias=False), torch.zeros(2, 4), progress=False)
+    assert found.findings[0].quantile == 0.5
 
 
 def alarms(make, law, count):

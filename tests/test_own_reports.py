@@ -79,6 +79,13 @@ def test_what_leaves_a_format_is_counted():
     assert vanishing.beyond("float16")[-1] == 1 and vanishing.beyond("float16", gradients=True)[0] == 1
 
 
+def test_the_ways_of_a_ratio_are_forwards_for_growth_and_backwards_for_gradients():
+    for gain in (0.1, 10.0):
+        law = quiet(mlp([64] * 12 + [10], "relu", gain=gain), samples=5).law
+        assert np.all(np.sign(law.growth) == np.sign(np.log(gain)))
+        assert np.all(np.sign(law.back) == np.sign(np.log(gain)))
+
+
 def test_networks_beyond_double_precision_are_told_and_not_missing():
     found = quiet(mlp([16] * 30 + [10], "relu", gain=1e20), samples=5)
     assert np.isposinf(found.trace.norm[:, -1]).all() and found.beyond("float32")[-1] == 1

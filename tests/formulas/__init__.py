@@ -1,8 +1,8 @@
 """Printed formulas beside what the package computes: `python -m tests.formulas --write` lists those that are not tied.
 
-A *place* is a box or a display with a label, a display without one, an answer of an exercise, a caption, or the
-statement of a claim. A formula of a place is tied if the table says what its left side is; every other one stands in
-`untied.yml`, with the reason, as it was when a person compared it last.
+A *place* is a box or a display with a label, a display without one, an answer of an exercise, a caption, the
+statement of a claim, or the text of a page between them. A formula of a place is tied if the table says what its left
+side is; every other one stands in `untied.yml`, with the reason, so that none changes unseen.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import nbformat
 import numpy as np
 import yaml
 
@@ -25,6 +26,8 @@ DISPLAY = re.compile(r"\$\$(.+?)\$\$(?:\s*\(([\w-]+)\))?", re.DOTALL)
 INLINE = re.compile(r"(?<![\\$])\$([^$]+?)(?<!\\)\$(?!\$)")
 ANSWERS = re.compile(r"```\{dropdown\}[^\n]*\n(.*?)^```", re.DOTALL | re.MULTILINE)
 TABLES = re.compile(r"^\|.*\|$", re.MULTILINE)
+#: A formula in plain letters, as titles and captions have them: b > 0, 2H - 1, L^(1-2H).
+PLAIN = re.compile(r"[^\s,;()]+(?: [-+=<>≤≥/] [^\s,;()]+)+|[^\s,;]*\w[\^√/<>=]\S*")
 #: What makes a formula of a name or a number: a relation or an operation.
 OPERATION = re.compile(r"[=<>+/^-]|\\(?:to|sim|approx|[td]?frac|sqrt|le|ge|ne|int|sum|prod|log|operatorname)\b")
 #: Relations whose sides are compared; what is rounded has digits, which `book/numbers.yml` ties.
@@ -45,6 +48,35 @@ class Formula(NamedTuple):
     sides: tuple[tuple[str, tuple[str, ...]], ...]
 
 
+def kind(formula: Formula) -> str:
+    """Whether a formula states an equation, law or limit, another relation, or nothing: then it names something."""
+    if not formula.left:
+        return "name"
+    return "equation" if any(how in EQUAL for how, _ in formula.sides) else "relation"
+
+
+def where(formula: Formula) -> str:
+    """The class of a place: boxed, displayed, answers, captions, text between, or claims."""
+    label = formula.place.partition("#")[2]
+    if not label:
+        return "claims"
+    rest = "displayed" if label == "display" or label.startswith("eq-") else "boxed"
+    return {"answers": "answers", "caption": "captions", "prose": "text between"}.get(label, rest)
+
+
+def counted(formulas: list[Formula]) -> str:
+    """A table: how many formulas of each class are tied, and how many are listed, by what they state."""
+    lines = [f"{'':14}{'tied':>6}{'equations listed':>18}{'relations listed':>18}{'names listed':>14}"]
+    for place in dict.fromkeys(map(where, formulas)):
+        here = [formula for formula in formulas if where(formula) == place]
+        rest = [kind(formula) for formula in here if not tied(formula)]
+        lines.append(
+            f"{place:14}{len(here) - len(rest):6}{rest.count('equation'):18}{rest.count('relation'):18}"
+            f"{rest.count('name'):14}"
+        )
+    return "\n".join(lines)
+
+
 def _formulas(place: str, text: str) -> Iterator[Formula]:
     for clause in latex.clauses(text):
         parts = latex.sides(clause)
@@ -59,8 +91,15 @@ def _inline(place: str, text: str) -> Iterator[Formula]:
             yield from _formulas(place, fragment)
 
 
+def _plain(place: str, text: str) -> Iterator[Formula]:
+    """The formulas of a title or caption, in its letters as well."""
+    yield from _inline(place, text)
+    for found in PLAIN.findall(INLINE.sub(" ", text)):
+        yield Formula(place, "", found.rstrip(".:"), ())
+
+
 def of_page(name: str, cells: list) -> Iterator[Formula]:
-    """The formulas of a page: in its boxes, displays, answers and captions."""
+    """The formulas of a page: in its boxes, displays, answers and captions, and in the text between them."""
     prose = "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
     for _, _, _, label, body in BOX.findall(prose):
         for display, _ in DISPLAY.findall(body):
@@ -71,8 +110,9 @@ def of_page(name: str, cells: list) -> Iterator[Formula]:
         yield from _formulas(f"{name}#{label or 'display'}", display)
     for answers in ANSWERS.findall(rest):
         yield from _inline(f"{name}#answers", answers)
+    yield from _inline(f"{name}#prose", ANSWERS.sub(" ", DISPLAY.sub(" ", rest)))
     for cell in cells:
-        yield from _inline(f"{name}#caption", notebooks.figure(cell).get("caption", ""))
+        yield from _plain(f"{name}#caption", notebooks.figure(cell).get("caption", ""))
 
 
 def of_book() -> list[Formula]:
@@ -80,13 +120,17 @@ def of_book() -> list[Formula]:
     found: list[Formula] = []
     for source in notebooks.find():
         found += of_page(source.with_suffix("").as_posix().removeprefix("book/"), notebooks.read(source).cells)
+    for source in sorted(Path("book").rglob("*.md")):
+        cells = [nbformat.v4.new_markdown_cell(source.read_text(encoding="utf-8"))]
+        found += of_page(source.with_suffix("").as_posix().removeprefix("book/"), cells)
     return found + list(of_claims(claims.load()))
 
 
 def of_claims(listed: list[dict]) -> Iterator[Formula]:
     """The formulas in the words of claims."""
     for claim in listed:
-        yield from _inline(f"claims/{claim['id']}", f"{claim['title']}\n{claim['statement']}")
+        yield from _plain(f"claims/{claim['id']}", claim["title"])
+        yield from _inline(f"claims/{claim['id']}", claim["statement"])
 
 
 TIES: dict[tuple[str, str], Callable[[np.random.Generator], Drawn]] = {}

@@ -8,11 +8,11 @@ import sys
 import yaml
 
 from bookbuild import claims
-from tests.formulas import UNTIED, faults, load, of_book, tied, unlisted, untied
+from tests.formulas import UNTIED, counted, faults, load, of_book, tied, unlisted, untied
 
 HEADER = """\
-# Printed formulas that no callable of the package ties, as they were compared last, and the reason why.
-# After a formula has been changed and compared again: `python -m tests.formulas --write`.
+# Printed formulas that no callable of the package ties, and the reason why; none of them changes unseen.
+# After a formula has been changed, and compared by a person: `python -m tests.formulas --write`.
 """
 
 
@@ -27,6 +27,7 @@ def reason(place: str, checked: dict[str, list[str]]) -> str:
         "display": "a step of a derivation, or a relation between random objects",
         "answers": "an answer in words and small formulas; its numbers are tied by book/numbers.yml",
         "caption": "names what is drawn",
+        "prose": "said in passing: a case, a setting, a step of the argument; not compared one by one",
     }
     return kinds.get(label, "defines its objects, or relates random objects: there is no value to compare")
 
@@ -54,6 +55,7 @@ def main() -> int:
     else:
         wrong += unlisted(printed, known)
     print("\n".join(wrong) or f"{sum(map(bool, map(tied, printed)))} of {len(printed)} formulas are tied, and agree")
+    print(counted(printed))
     return int(bool(wrong))
 
 

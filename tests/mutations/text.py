@@ -36,7 +36,15 @@ def noticed(mutation: Mutation, root: Path) -> str:
     if path.suffix == ".ipynb":
         name = Path(mutation.file).with_suffix("").as_posix()
         return _of_page(name, before, after)
+    if path.suffix == ".md":
+        return _of_words(Path(mutation.file).with_suffix("").as_posix().removeprefix("book/"), before, after)
     return _of_claims(before, after)
+
+
+def _of_words(page: str, before: str, after: str) -> str:
+    """A page that is no notebook: its formulas."""
+    cells = [[nbformat.v4.new_markdown_cell(content)] for content in (before, after)]
+    return _of(page + "#", *(list(formulas.of_page(page, each)) for each in cells), {})
 
 
 def _of_page(name: str, before: str, after: str) -> str:
