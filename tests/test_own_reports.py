@@ -11,6 +11,7 @@ from scipy import stats
 from deeplimits import activations, networks, own
 from deeplimits.architectures import Elementwise, LayerNorm, Linear, Network, Residual, gpt2, mlp, repeat
 from deeplimits.own import _advice, _networks, _trace
+from deeplimits.own._levers import with_gain
 
 jsonschema = pytest.importorskip("jsonschema")
 
@@ -260,6 +261,27 @@ def test_two_designs_stand_side_by_side(tmp_path):
     assert (tmp_path / "c.html").read_text().count("<svg") == 3
     for one in json.loads((tmp_path / "c.json").read_text())["reports"]:
         jsonschema.validate(one, own.schema())
+
+
+def test_designs_whose_bands_overlap_are_not_told_apart():
+    more, less = (mlp([16] * 3 + [4], "relu", gain=gain) for gain in (1.45, 1.4))
+    found = own.compare(more, less, 40, progress=False)
+    assert found.reports[0].law.growth[0] > found.reports[1].law.growth[0]
+    assert found.differences() == ["For size, correlation and gradient the bands of 90 % of the two meet."]
+
+
+def test_a_gain_is_a_factor_of_all_matrices_but_the_last():
+    plain = mlp([8, 8, 3], "relu")
+    sizes = [
+        [
+            part.law.deviation(8, part.width)
+            for layer in network.layers
+            for part in getattr(layer.block, "blocks", (layer.block,))
+            if isinstance(part, Linear)
+        ]
+        for network in (plain, with_gain(plain, 3.0, (8, 2)))
+    ]
+    assert np.allclose(np.divide(sizes[1], sizes[0]), [3, 3, 1])
 
 
 @pytest.mark.parametrize(
