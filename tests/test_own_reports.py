@@ -247,6 +247,12 @@ def test_what_no_change_can_meet_is_said():
     assert "closed form" in attention.sentences[3]
 
 
+def test_of_one_hidden_layer_no_growth_is_told():
+    one, two = (" ".join(quiet(mlp([16] * depth + [10], "relu"), samples=5).sentences) for depth in (1, 2))
+    assert "at layer 1 is " in one and "times that at" not in one and "goes from" not in one
+    assert "at layer 2 is " in two and "times that at layer 1" in two and "goes from" in two
+
+
 def test_norms_are_levers_of_no_gain():
     network = Network(repeat(4, Linear(16), LayerNorm(), Elementwise("relu")), Linear(10))
     (advice,) = quiet(network, samples=5, target={"norm": 1.0}).advice

@@ -58,10 +58,9 @@ def sentences(report: Report) -> list[str]:
     ]
     if not np.isnan(law.correlation[1, last]):
         start, end = (report.bands("correlation")[:, place] for place in (first, last))
-        found.append(
-            f"The correlation of two inputs goes from {start[1]:.3g} at {place(report.layers[first])} to "
-            f"{span_of(end, False)} at {place(report.layers[last])}."
-        )
+        begin = f"goes from {start[1]:.3g} at {place(report.layers[first])} to" if first != last else "is"
+        where = place(report.layers[last])
+        found.append(f"The correlation of two inputs {begin} {span_of(end, False)} at {where}.")
     found += _infinite(report, last)
     found += _gradients(report, first, last)
     found += _formats(report)
@@ -75,7 +74,7 @@ def sentences(report: Report) -> list[str]:
 def _gradients(report: Report, first: int, last: int) -> list[str]:
     cut = np.isnan(report.law.gradient[1])
     found = []
-    if not cut[[first, last]].any():
+    if first != last and not cut[[first, last]].any():
         found.append(
             f"The gradient at {place(report.layers[first])} is {span_of(report.law.back)} times that at "
             f"{place(report.layers[last])}."
@@ -88,6 +87,9 @@ def _gradients(report: Report, first: int, last: int) -> list[str]:
 
 
 def _norms(report: Report, first: int, last: int) -> str:
+    if first == last:  # nothing grows from a layer to itself
+        size = span_of(report.bands("norm")[:, last])
+        return f"The root mean square of a neuron at {place(report.layers[last])} is {size}."
     return (
         f"The root mean square of a neuron at {place(report.layers[last])} is {span_of(report.law.growth)} times "
         f"that at {place(report.layers[first])}."
