@@ -93,6 +93,7 @@ def taken(network, start, at=None, observe=None):
     return {begin: stretch.end for begin, stretch in found.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_the_law_is_that_of_the_list_of_blocks(name):
     network, wrong, start, how, layers = CASES[name]

@@ -113,6 +113,7 @@ def test_networks_approach_the_limit_and_steps_converge():
     assert np.any(abs(cold.mean(axis=0) - network.mean(axis=0)) > 4.8 * error + 0.015)
 
 
+@pytest.mark.slow
 def test_exploded_paths_are_infinite_and_networks_are_not():
     V = AttentionSDE(1.0, 0.2, 1.0).sample(V0, 500, 1, at=[0.5, 1.0], steps=256)
     exploded = np.isinf(V[:, :, 0, 0])
@@ -230,6 +231,7 @@ def test_bad_arguments_are_named(call, name):
         call()
 
 
+@pytest.mark.slow
 def test_coarse_and_fine_paths_of_the_limit_follow_one_noise():
     """Strong order 1/2, and a bias that falls faster; paths of other noise stay far apart."""
     sde, V0, fine_steps = AttentionSDE(1.0, 1.0, 0.1), np.array([[1, 0.3], [0.3, 1]]), 64

@@ -71,6 +71,7 @@ def test_neighbours_are_those_of_padded_windows(padding):
     assert np.array_equal(values.reshape(3, 4, 3, 3), patches(image, 3, padding)[..., 0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["field", "filters"])
 @pytest.mark.parametrize("padding", ["zero", "periodic"])
 def test_independent_filters_have_the_exact_second_moments(padding, method):
@@ -145,6 +146,7 @@ def test_one_layer_has_the_law_of_explicit_filters(method):
     assert stats.ks_2samp(views["square"](x), centred).pvalue < LEVEL / 8
 
 
+@pytest.mark.slow
 def test_filter_of_one_tap_on_one_position_is_a_dense_layer():
     x0 = np.array([[1.0, 0.5], [0.2, -0.4], [0.3, 0.3]])
     law = (plain("tanh"), plain("silu"))

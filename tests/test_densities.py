@@ -109,6 +109,7 @@ def test_simulated_paths_follow_the_law(rho0):
         assert stats.kstest(rho, wrong.cdf).pvalue < 1e-5
 
 
+@pytest.mark.slow
 def test_opposite_inputs_leave_at_once_and_by_a_continuous_law():
     at, beside = (densities.correlation(LEAKY, rho0, 1.0) for rho0 in (-1, -1 + 1e-9))
     assert at.mean() == pytest.approx(beside.mean(), abs=1e-7)

@@ -134,6 +134,7 @@ def test_both_equations_have_the_correlation_law_of_fokker_planck(phi, start):
     assert stats.kstest(CorrelationSDE(phi, 1.0).sample(start, 200_000, 10), stronger).pvalue < LEVEL
 
 
+@pytest.mark.slow
 def test_three_inputs_move_together_as_in_a_wide_network():
     def views(V):
         R = correlation_of(V)
@@ -218,6 +219,7 @@ def test_coarse_steps_stay_in_the_cone_where_plain_euler_leaves_it():
     assert euler_leaves_the_cone(LEAKY, PAIR, 1.0, 8, 4000, 17) > 0.5
 
 
+@pytest.mark.slow
 @given(st.integers(1, 4), st.integers(1, 6), st.integers(0, 2**32), st.integers(1, 4), st.floats(0, 4))
 @settings(max_examples=40, deadline=None, derandomize=True)
 def test_singular_starts_stay_in_the_cone_at_any_step(rank, inputs, seed, steps, gap):

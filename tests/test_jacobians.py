@@ -96,6 +96,7 @@ def element_wise_inverse(network, x0, samples, steps, seed):
     return inverse
 
 
+@pytest.mark.slow
 def test_inverse_needs_the_bracket_of_the_matrix_product():
     sde, residuals = ResidualSDE(Blocks(linear(), linear()), 3), []
     for steps in (50, 200, 800):
@@ -106,6 +107,7 @@ def test_inverse_needs_the_bracket_of_the_matrix_product():
     assert wrong > 5 * residuals[-1]
 
 
+@pytest.mark.slow
 def test_inverse_of_correlated_weights_and_a_curved_network():
     for law in ({"weight_variance": 1.5}, matrix_gaussian(3)):
         residuals = []
@@ -115,6 +117,7 @@ def test_inverse_of_correlated_weights_and_a_curved_network():
         assert residuals[0] / residuals[1] == pytest.approx(4, rel=0.4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [2, 6])
 def test_log_determinant_is_normal_with_the_same_law_at_every_width(width):
     steps = 200

@@ -91,6 +91,7 @@ def test_rows_keys_and_cotangents_can_be_mapped_in_any_order():
     assert np.allclose(jnp.sum(back(y)[0] * X), jnp.sum(y**2), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_nearly_parallel_and_equal_rows_keep_what_they_share():
     x = jnp.stack([X[0], X[0] + 1e-4 * X[1], X[0], 0 * X[0]])
     y = weightless_dense(jax.random.key(1), x, 5000)

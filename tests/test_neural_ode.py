@@ -40,6 +40,7 @@ def solved(field):
     return np.asarray(found.ys[-1])
 
 
+@pytest.mark.slow
 def test_linear_equation_is_the_matrix_exponential():
     W = MATRICES[0]
     assert solved(lambda t, x: W @ x) == pytest.approx(expm(W) @ START, abs=1e-7)

@@ -110,6 +110,7 @@ def brownian_end(depth, samples, seed):
     return ResNet(Blocks(linear(), linear(), 0.0, 1.0), 1, depth).sample(np.zeros((1, 1)), samples, seed)[:, 0, 0]
 
 
+@pytest.mark.slow
 def test_strong_error_at_width_one_is_the_exact_one():
     """E (Y - X)^2 = e - (1 + 1/L)^L for X = exp(B - 1/2), so the root times sqrt(L) tends to sqrt(e/2)."""
     for depth in (16, 64, 256):

@@ -247,6 +247,7 @@ def test_error_of_a_step_is_of_second_order():
     assert np.polyfit(np.log(steps), np.log(errors), 1)[0] == pytest.approx(-2, abs=0.4)
 
 
+@pytest.mark.slow
 def test_networks_tend_to_the_tangent_sde():
     phi = smooth("tanh")
     M = ShapedMLP(phi, 200, 100).tangents(GRAM, 10_000, 1)
@@ -257,6 +258,7 @@ def test_networks_tend_to_the_tangent_sde():
     assert stats.ks_2samp(M[:, 1, 1], straight[:, 1, 1]).pvalue < LEVEL
 
 
+@pytest.mark.slow
 def test_gradients_and_norms_have_the_joint_limit_of_a_tangent_across_the_input():
     found = ShapedMLP(shaped_relu(1, -1), 64, 32).gradients(1.0, 3000, 1)
     V, norms = found.tangents[:, 0, 0], found.norms

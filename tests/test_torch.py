@@ -296,6 +296,7 @@ class Bare(nn.Module):
         return torch.tanh(self.layer(h @ self.weight)) @ self.other.T
 
 
+@pytest.mark.slow
 def test_bare_parameters_are_lazy_where_a_deviation_is_given():
     def law(name, weight):
         return {"weight": 0.4, "other": 0.3, "layer.weight": 0.5}[name]

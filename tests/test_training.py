@@ -99,6 +99,7 @@ def test_models_that_cannot_be_are_refused(changes, message):
         Model(**({"network": TANH, "inputs": 4, "outputs": 2} | changes))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("blocks, inputs", [(TANH, X), (FILTERS, IMAGES)])
 def test_the_tangent_kernel_of_the_output_layer_is_that_of_the_hidden_states(blocks, inputs):
     model = Model(blocks, inputs.shape[-1], 2, output_variance=1.5, trained="output")
@@ -170,6 +171,7 @@ def test_a_wide_network_follows_its_own_tangent_kernel():
     assert wide < 0.05 * moved and wide < 0.3 * narrow
 
 
+@pytest.mark.slow
 def test_adam_is_that_of_the_paper():
     model = Model(networks.ResNet(Blocks(linear(), linear(), weight_variance=0), 3, 1), 4, 1, trained="output")
     history = train(model, X, Y[:, :1], Optimiser("adam", 0.01), 3, samples=1, seed=4)

@@ -98,6 +98,7 @@ def no_work(*_):
     raise AssertionError("this run should not train")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RUNS)
 def test_an_interrupted_run_ends_with_the_bits_of_an_uninterrupted_one(name, tmp_path, monkeypatch):
     expected = train(*RUNS[name])

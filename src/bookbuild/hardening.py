@@ -12,7 +12,7 @@ RESULTS = Path("book/hardening.json")
 
 
 def load() -> dict[str, Any]:
-    """What the last whole run found; nothing where none was recorded."""
+    """What the last run of each kind found; nothing where none was recorded."""
     return json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
 
 
@@ -20,17 +20,12 @@ def to_markdown(results: dict[str, Any]) -> str:
     """The generated part of the page: how often each harm was tried, how often all held, and what broke."""
     if not results:
         return "Nothing has been recorded yet.\n"
-    trials = results["trials"].values()
+    trials = results.values()
     tried, held = (sum(trial[count] for trial in trials) for count in ("tried", "held"))
-    lines = [
-        f"Tried: {tried}. Held: {held}. Run: {results['run']}, seed {results['seed']}.",
-        "",
-        "| harm | tried | held |",
-        "|---|---|---|",
-    ]
+    lines = [f"Tried: {tried}. Held: {held}.", "", "| harm | tried | held | run |", "|---|---|---|---|"]
     for trial in trials:
         left_out = f" (left out: {trial['impossible']})" if trial["impossible"] else ""
-        lines.append(f"| {cell(trial['what'] + left_out)} | {trial['tried']} | {trial['held']} |")
+        lines.append(f"| {cell(trial['what'] + left_out)} | {trial['tried']} | {trial['held']} | {trial['run']} |")
     if broke := [fault for trial in trials for fault in trial["broke"]]:
         lines += ["", "What broke:", "", *(f"- `{' '.join(fault.split())[:300].replace('`', '')}`" for fault in broke)]
     return "\n".join(lines) + "\n"

@@ -3,14 +3,15 @@
 import json
 import random
 import time
+from datetime import UTC, datetime
 
 import pytest
 
 from bookbuild import hardening
 from tests import harden
-from tests.harden import Broken, Impossible, Trial, builds, runs
+from tests.harden import Broken, Impossible, Tally, Trial, builds, runs
 
-ALL = (*builds.TRIALS, *runs.TRIALS)
+ALL = harden.trials()
 
 
 @pytest.fixture(scope="module")
@@ -87,13 +88,24 @@ def test_the_page_shows_the_counts_and_what_broke(tmp_path):
     trial = tried([None, Broken("the site\nis gone")])
     harden.record({trial: harden.run(trial, 2, None, seed=5)}, 5, "abc", path)
     text = hardening.to_markdown(json.loads(path.read_text()))
-    assert text.startswith("Tried: 2. Held: 1. Run: ") and ", abc, seed 5." in text
-    assert "| some harm | 2 | 1 |" in text and "- `trial 1 of seed 5: the site is gone`" in text
+    assert text.startswith("Tried: 2. Held: 1.\n")
+    assert f"| some harm | 2 | 1 | {datetime.now(UTC).date()}, abc |" in text
+    assert "- `trial 1 of seed 5: the site is gone`" in text
     assert "Nothing has been recorded" in hardening.to_markdown({})
 
 
+def test_one_kind_is_recorded_beside_the_others_and_none_that_was_not_tried(tmp_path):
+    path = tmp_path / "hardening.json"
+    harden.record({each: Tally(3, 3, []) for each in ALL}, 5, "abc", path)
+    harden.record({ALL[-1]: Tally(9, 9, []), ALL[0]: Tally(0, 0, [])}, 6, "def", path)
+    kept = json.loads(path.read_text())
+    assert list(kept) == [each.name for each in ALL]
+    assert [each["tried"] for each in kept.values()] == [3] * (len(ALL) - 1) + [9]
+    assert [each["seed"] for each in kept.values()] == [5] * (len(ALL) - 1) + [6]
+
+
 def test_what_is_recorded_is_of_the_trials_as_they_are_and_all_held():
-    recorded = hardening.load()["trials"]
+    recorded = hardening.load()
     assert {name: trial["what"] for name, trial in recorded.items()} == {each.name: each.what for each in ALL}
     assert not [fault for trial in recorded.values() for fault in trial["broke"]]
     assert not [name for name, trial in recorded.items() if not trial["tried"] and not trial["impossible"]]

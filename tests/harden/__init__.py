@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 ROOT = Path(__file__).parents[2]
-#: What the last run found; the site shows it.
+#: What the last run of each kind found; the site shows it.
 RESULTS = ROOT / "book" / "hardening.json"
 
 
@@ -75,13 +75,20 @@ def run(trial: Trial, times: int, prepared: Any, seed: int, until: float = float
     return Tally(tried, tried - len(broke), broke)
 
 
+def trials() -> tuple[Trial, ...]:
+    """Every kind of harm."""
+    from tests.harden import builds, environments, runs
+
+    return *builds.TRIALS, *runs.TRIALS, *environments.TRIALS
+
+
 def run_all(short: bool, seed: int, minutes: float, only: str = "") -> Iterator[tuple[Trial, Tally]]:
     """Try every kind of harm, or one by its name, on a book that is built first; the tallies as they come."""
-    from tests.harden import builds, environments, runs
+    from tests.harden import builds
 
     until = time.monotonic() + 60 * minutes
     with tempfile.TemporaryDirectory() as folder:
-        chosen = [trial for trial in (*builds.TRIALS, *runs.TRIALS, *environments.TRIALS) if only in ("", trial.name)]
+        chosen = [trial for trial in trials() if only in ("", trial.name)]
         needed = any(trial in builds.TRIALS for trial in chosen)
         prepared = builds.Prepared(Path(folder)) if needed else None
         for trial in chosen:
@@ -89,10 +96,17 @@ def run_all(short: bool, seed: int, minutes: float, only: str = "") -> Iterator[
 
 
 def record(results: dict[Trial, Tally], seed: int, commit: str, path: Path = RESULTS) -> None:
-    """Keep what a whole run found, for the site."""
-    kept = {trial.name: {"what": trial.what} | tally._asdict() for trial, tally in results.items()}
-    when = {"run": f"{datetime.now(UTC).date()}, {commit}", "seed": seed, "trials": kept}
-    path.write_text(json.dumps(when, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    """Keep what was found, each kind with its run, for the site; what stands there of other kinds stays."""
+    stood = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    when = {"run": f"{datetime.now(UTC).date()}, {commit}", "seed": seed}
+    found = {
+        trial.name: {"what": trial.what} | when | tally._asdict()
+        for trial, tally in results.items()
+        if tally.tried or tally.impossible  # no time was left for the others
+    }
+    known = stood | found
+    kept = {name: known[name] for name in dict.fromkeys([*(trial.name for trial in trials()), *found]) if name in known}
+    path.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def copied(source: Path, target: Path) -> Path:
