@@ -117,14 +117,32 @@ PICTURES = """async () => {
   await Promise.all([...document.images].map(image => image.decode().catch(() => null)));
 }"""
 
+#: Unfolds all that a reader can unfold.
+UNFOLDED = """() => { for (const fold of document.querySelectorAll("details")) fold.open = true; }"""
+
+#: Takes away what axe looks through for most of its time and finds nothing in: the strokes of formulas, which are no
+#: text (their boxes and their words stay), and of coloured pieces of code all but one of each kind: they share a style.
+THINNER = """() => {
+  const formulas = [...document.querySelectorAll("mjx-math")].map(drawn => [drawn, drawn.getBoundingClientRect()]);
+  for (const [drawn, { width, height }] of formulas) {
+    drawn.replaceChildren();
+    drawn.style.cssText = `display: inline-block; width: ${width}px; height: ${height}px`;
+  }
+  const seen = new Set();
+  for (const piece of [...document.querySelectorAll(".highlight pre span[class]")]) {
+    const kind = piece.closest(".highlight").parentElement.className + " " + piece.className;
+    if (seen.has(kind) && piece.attributes.length === 1) piece.replaceWith(...piece.childNodes);
+    seen.add(kind);
+  }
+}"""
+
 #: The rules of axe, those on colours or the others: most of the time goes into colours.
 COLOURS, OTHERS, ALL = "colours", "others", "all"
-#: Rules of axe, on all that a reader can unfold, without the fading that would fool its eye.
+#: Rules of axe, without the fading that would fool its eye.
 ACCESSIBLE = """async (asked) => {
   const calm = document.createElement("style");
   calm.textContent = "*, ::before, ::after { animation: none !important; transition: none !important; }";
   document.head.append(calm);
-  for (const fold of document.querySelectorAll("details")) fold.open = true;
   await new Promise(told => setTimeout(told, 50));
   const usual = ({ tags }) => !tags.includes("wcag2aaa") && !tags.includes("experimental");
   const colours = axe.getRules(["cat.color"]).filter(usual).map(rule => rule.ruleId);
@@ -232,6 +250,7 @@ class Inspector:
 
     def barriers(self, rules: str = ALL) -> list[str]:
         """What axe finds on the page as it stands, menus open or not; everything is unfolded for it."""
+        self.page.evaluate(UNFOLDED)
         self.page.evaluate(AXE.read_text())
         return self.page.evaluate(ACCESSIBLE, rules)
 
@@ -243,26 +262,34 @@ class Inspector:
         self.page.set_viewport_size(usual)
         return found
 
-    def faults(self, path: str, rules: str = ALL) -> list[str]:
-        """Everything wrong with one page, one line each, with its name."""
+    def faults(self, path: str, rules: str = ALL, turned: bool = False) -> list[str]:
+        """Everything wrong with one page, one line each, with its name; its colours also once it is turned dark."""
         page = self.open(path)
         found = page.evaluate(IN_PAGE) + page.evaluate(WIDER)
         page.evaluate(PICTURES)
-        found += self.barriers(rules)
+        if turned:
+            with self.in_the_dark():
+                found += [f"in the dark: {fault}" for fault in page.evaluate(IN_PAGE) + page.evaluate(WIDER)]
+        page.evaluate(UNFOLDED)
         if self.view == "phone":
             found += self.reflow()
+        page.evaluate(THINNER)
+        found += self.barriers(rules)
+        if turned:
+            with self.in_the_dark():
+                found += [f"in the dark: {fault}" for fault in self.barriers(COLOURS)]
         if not self.met and self.weight() > WEIGHT:
             found.append(f"page of {self.weight()} bytes: more than {WEIGHT}")
         return [f"{path}: {fault}" for fault in [*self.met, *found]]
 
-    def faults_in_the_dark(self, path: str) -> list[str]:
-        """What else is wrong once the light page that was inspected is turned dark: its colours, and what is met."""
-        self.met.clear()
+    @contextmanager
+    def in_the_dark(self) -> Iterator[None]:
+        """The light page that is open, turned dark for a while."""
         self.page.emulate_media(color_scheme="dark")
         self.page.wait_for_function("document.documentElement.dataset.theme === 'dark'")
-        found = self.page.evaluate(IN_PAGE) + self.page.evaluate(WIDER) + self.barriers(COLOURS)
+        yield
         self.page.emulate_media(color_scheme="light")
-        return [f"{path} in the dark: {fault}" for fault in [*self.met, *found]]
+        self.page.wait_for_function("document.documentElement.dataset.theme === 'light'")
 
     def picture(self, path: Path) -> None:
         """Keep a picture of the whole page as it stands."""

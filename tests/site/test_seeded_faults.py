@@ -4,7 +4,7 @@ import functools
 import shutil
 
 import pytest
-from inspection import OTHERS, Inspector, served
+from inspection import ALL, OTHERS, Inspector, served
 
 from bookbuild import check
 
@@ -26,6 +26,21 @@ IN_BROWSER = {
     "pale": ('<p style="color: #999; background: #aaa">seeded</p>', "axe color-contrast"),
     "pale when unfolded": (
         '<details><summary>More</summary><p style="color: #999; background: #aaa">seeded</p></details>',
+        "axe color-contrast",
+    ),
+    "pale code": (
+        "<style>.highlight .seeded { color: #999; background: #aaa; }</style>"
+        '<div class="highlight"><pre><span class="n">x</span> <span class="seeded">seeded</span></pre></div>',
+        "axe color-contrast",
+    ),
+    "one piece of code pale": (
+        '<div class="highlight"><pre><span class="n">x</span> <span class="n">y</span> '
+        '<span class="n" style="color: #999; background: #aaa">seeded</span></pre></div>',
+        "axe color-contrast",
+    ),
+    "code dark at dusk": (
+        "<style>html[data-theme=dark] .highlight .seeded { color: #222; }</style>"
+        '<div class="highlight"><pre><span class="n">x</span> <span class="seeded">seeded</span></pre></div>',
         "axe color-contrast",
     ),
     "invisible": (
@@ -53,7 +68,7 @@ IN_BROWSER = {
 }
 
 #: What no desktop shows, and what no light page shows.
-NARROW, DUSK = {"wide at 320"}, {"dark at dusk", "loud at dusk"}
+NARROW, DUSK = {"wide at 320"}, {"dark at dusk", "code dark at dusk", "loud at dusk"}
 
 #: What the other views may show alone; "dusk" is a light page that is turned dark.
 ELSEWHERE = [
@@ -119,11 +134,7 @@ def seen(browser, site, view):
     """The faults of the page as `test_every_page` looks at it in a view."""
     with served(site) as origin:
         inspector = Inspector(browser, origin, "desktop-light" if view == "dusk" else view)
-        if view == "dusk":
-            inspector.open(PAGE)
-            faults = inspector.faults_in_the_dark(PAGE)
-        else:
-            faults = inspector.faults(PAGE, *([OTHERS] if view == "phone" else []))
+        faults = inspector.faults(PAGE, OTHERS if view == "phone" else ALL, turned=view == "dusk")
         inspector.close()
     return faults
 
