@@ -173,9 +173,33 @@ def test_models_of_flax_lose_their_weights():
     found = looks(lambda key: weightless(model, key, law=right))
     expected = looks(lambda key: perceptron(nnx)(nnx.Rngs(key)))
     assert smallest_p(found, expected) > LEVEL / 4
-    assert smallest_p(looks(lambda key: weightless(model, key)), expected) < 1e-9  # 1/sqrt(inputs) is not 0.3
+    own = looks(lambda key: weightless(model, key, law="own"))
+    assert smallest_p(own, expected) < 1e-9  # 1/sqrt(inputs) is not 0.3
+    with pytest.raises(ValueError, match="law must say what it is: weights of .last are 1.[67].* times"):
+        weightless(model, jax.random.key(0))
     grown = nnx.grad(lambda model: jnp.sum(model(X) ** 2))(weightless(model, jax.random.key(1)))
     assert jax.tree_util.tree_all(jax.tree_util.tree_map(np.any, grown))
+
+
+def test_weights_of_another_law_than_the_default_are_refused_until_it_is_named():
+    equinox = pytest.importorskip("equinox")
+    model = equinox.nn.MLP(4, 1, width_size=64, depth=2, key=jax.random.key(0))
+    he = equinox.tree_at(lambda model: model.layers[1].weight, model, replace_fn=lambda weight: weight * 6**0.5)
+    with pytest.raises(ValueError, match=r"tree must hold .* weights of \.layers\[1\] are 2.4\d times"):
+        weightless(he, jax.random.key(1))
+    for law, expected in (("he", (2 / 64) ** 0.5), ("own", (3 * 64) ** -0.5)):
+        assert weightless(he, jax.random.key(1), law=law).layers[1].std == pytest.approx(expected)
+    traced = equinox.filter_jit(lambda tree: weightless(tree, jax.random.key(1)).layers[1](jnp.ones(64)))
+    assert traced(he).shape == (64,)  # what is traced is not known
+    with pytest.raises(ValueError, match="law must be .*'he'"):
+        weightless(model, jax.random.key(1), law="her")
+
+
+def test_models_as_their_libraries_draw_them_are_taken():
+    equinox = pytest.importorskip("equinox")
+    for seed in range(40):
+        model = equinox.nn.MLP(3, 2, width_size=11, depth=3, key=jax.random.key(seed))
+        assert len(weightless(model, jax.random.key(1)).layers) == 4
 
 
 def test_kernels_of_flax_may_be_shapes_only():

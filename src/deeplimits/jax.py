@@ -17,18 +17,33 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from scipy import stats
 
-from ._checks import real, shown, whole
+from ._checks import choice, real, shown, whole
 from ._optional import found, missing
+from ._torch_laws import LAWS, OWN, Law
 
 __all__ = ["weightless", "weightless_dense"]
 
 jax: Any = found("jax")
 jnp: Any = found("jax.numpy")
 found("jax.custom_batching")
+
+
+#: E w^4 / (E w^2)^2 of uniform weights, and of normal ones cut off at twice their deviation.
+UNIFORM, CUT_OFF = 1.8, 2.366
+#: A tree is refused if weights as far from their rule have a smaller probability, corrected for its layers.
+REFUSED = 1e-9
+
+
+class Rule(NamedTuple):
+    """How a library draws the weights of a layer: their deviation, from the number of inputs, and their tails."""
+
+    deviation: Callable[[int], float]
+    tails: float
 
 
 def weightless_dense(key: Any, x: Any, outputs: int, std: float | None = None) -> Any:
@@ -57,19 +72,22 @@ def weightless_dense(key: Any, x: Any, outputs: int, std: float | None = None) -
     return std * _dense(key, x.reshape(-1, x.shape[-1]), outputs).reshape(*x.shape[:-1], outputs)
 
 
-def weightless(tree: Any, key: Any, *, law: Callable[[str, Any], float | None] | None = None) -> Any:
+def weightless(tree: Any, key: Any, *, law: Law | None = None) -> Any:
     """A model of Equinox or of Flax (NNX) with every `Linear` layer weightless: the same tree, a key for each layer.
 
     Shapes: those of the model. Kernels may be shapes only (`nnx.eval_shape`, `equinox.filter_eval_shape`), so that
         they cost nothing; all other arrays need values.
     Law: of Gaussian weights of the variance of the library's own initialisation: 1 / (3 inputs) for Equinox, whose
         weights are uniform, and 1 / inputs for Flax, whose normals are cut off; the law is that of the model only as
-        the width grows. `law` maps (path of a layer, layer) to another deviation, or None for this rule: Flax forgets
-        which initialiser it was given. Biases keep their values; one that is a shape only is zero. A layer that is
-        used twice in the tree is two matrices.
+        the width grows. `law` names another deviation ("he", "xavier", "lecun", "torch"), or maps (path of a layer,
+        layer) to one, or to None for this rule: neither library tells which initialiser a layer was given. A layer
+        whose weights contradict the rule is refused (a sound one with probability 1e-9), unless `law` is "own".
+        Biases keep their values; one that is a shape only is zero. A layer that is used twice in the tree is two
+        matrices.
     Source: ours; Equinox, nn.Linear; Flax, nnx.Linear.
     Raises: ImportError without JAX, and without Equinox and Flax; ValueError for a model without `Linear` layers, for
-        other arrays without values, for what is no key or no law, and for a deviation that is negative or not finite.
+        other arrays without values, for what is no key or no law, for a deviation that is negative or not finite, and
+        for a layer that holds weights of another size than its rule gives.
 
     >>> import equinox, jax
     >>> import deeplimits.jax
@@ -80,8 +98,10 @@ def weightless(tree: Any, key: Any, *, law: Callable[[str, Any], float | None] |
     """
     _needed()
     deviations, key = _known_layers(), _keyed(key)
-    if law is not None and not callable(law):
-        raise ValueError(f"law must be a function of the path of a layer and the layer, or None, got {shown(law)}")
+    if isinstance(law, str):
+        choice("law", law, (*LAWS, OWN))
+    elif law is not None and not callable(law):
+        raise ValueError(f"law must be a name, a function of (path of a layer, layer) or None, got {shown(law)}")
     leaves, shape = jax.tree_util.tree_flatten_with_path(tree, is_leaf=lambda leaf: type(leaf) in deviations)
     count = sum(type(leaf) in deviations for _, leaf in leaves)
     if not count:
@@ -90,15 +110,36 @@ def weightless(tree: Any, key: Any, *, law: Callable[[str, Any], float | None] |
     for path, leaf in leaves:
         name = jax.tree_util.keystr(path)
         if type(leaf) in deviations:
-            given = None if law is None else law(name, leaf)
-            inputs, outputs = (1 if one == "scalar" else one for one in (leaf.in_features, leaf.out_features))
-            std = deviations[type(leaf)](inputs) if given is None else real(f"law at {name}", given, least=0)
+            outputs, std = _drawn_as(name, leaf, law, deviations[type(leaf)], REFUSED / count)
             made.append(Layer(next(keys), jax.tree_util.tree_map(_valued, leaf.bias), outputs, std))
         elif isinstance(leaf, jax.ShapeDtypeStruct):
             raise ValueError(f"tree must hold values outside of Linear layers, got only the shape of {name}")
         else:
             made.append(leaf)
     return jax.tree_util.tree_unflatten(shape, made)
+
+
+def _drawn_as(name: str, layer: Any, law: Law | None, rule: Rule, level: float) -> tuple[int, float]:
+    """The outputs of a layer and the deviation of its weights: that which `law` gives, or that of its library.
+
+    Raises: ValueError for a deviation that is negative or not finite, and for a layer whose weights are of another size
+        than its library gives, if `law` says nothing.
+    """
+    inputs, outputs = (1 if one == "scalar" else one for one in (layer.in_features, layer.out_features))
+    given = law(name, layer) if callable(law) else LAWS[law](inputs, outputs) if law in LAWS else None
+    if given is not None:
+        return outputs, real(f"law at {name}", given, least=0)
+    std = rule.deviation(inputs)
+    (weights,) = jax.tree_util.tree_leaves(layer.kernel if hasattr(layer, "kernel") else layer.weight)
+    if law != OWN and not isinstance(weights, jax.ShapeDtypeStruct | jax.core.Tracer):
+        power = float(np.mean(np.square(np.asarray(weights, np.float64)))) / std**2
+        if 2 * stats.norm.sf(abs(power - 1) / np.sqrt((rule.tails - 1) / weights.size)) < level:
+            raise ValueError(
+                f"tree must hold what its own layers draw, or law must say what it is: weights of {name} are "
+                f"{power**0.5:.3g} times as large as by default. Name the law: one of {', '.join(map(repr, LAWS))}, a "
+                "function of (path of a layer, layer), or 'own' for the default of each layer, whatever it holds"
+            )
+    return outputs, std
 
 
 @dataclass(frozen=True)
@@ -133,16 +174,16 @@ def _array(x: Any) -> Any:
         raise ValueError(f"x must be an array of floating-point numbers (..., inputs): {error}") from None
 
 
-def _known_layers() -> dict[type, Callable[[int], float]]:
-    """The layers that are replaced, and the deviation of their weights from the number of inputs."""
+def _known_layers() -> dict[type, Rule]:
+    """The layers that are replaced, and how their library draws their weights."""
     equinox, flax = found("equinox"), found("flax.nnx")
     if equinox is None and flax is None:
         raise missing("weightless", "Equinox or Flax", "equinox")
-    known: dict[type, Callable[[int], float]] = {}
+    known: dict[type, Rule] = {}
     if equinox is not None:
-        known[equinox.nn.Linear] = lambda inputs: (3 * inputs) ** -0.5
+        known[equinox.nn.Linear] = Rule(lambda inputs: (3 * inputs) ** -0.5, UNIFORM)
     if flax is not None:
-        known[flax.Linear] = lambda inputs: inputs**-0.5
+        known[flax.Linear] = Rule(lambda inputs: inputs**-0.5, CUT_OFF)
     return known
 
 
