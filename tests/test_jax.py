@@ -177,7 +177,7 @@ def test_models_of_flax_lose_their_weights():
     assert smallest_p(own, expected) < 1e-9  # 1/sqrt(inputs) is not 0.3
     with pytest.raises(ValueError, match="law must say what it is: weights of .last are 1.[67].* times"):
         weightless(model, jax.random.key(0))
-    grown = nnx.grad(lambda model: jnp.sum(model(X) ** 2))(weightless(model, jax.random.key(1)))
+    grown = nnx.grad(lambda model: jnp.sum(model(X) ** 2))(weightless(model, jax.random.key(1), law="own"))
     assert jax.tree_util.tree_all(jax.tree_util.tree_map(np.any, grown))
 
 
