@@ -18,6 +18,7 @@ LOADED = {
     ("link", "href"),
     ("iframe", "src"),
     ("source", "src"),
+    ("source", "srcset"),
     ("video", "src"),
     ("audio", "src"),
     ("object", "data"),
@@ -88,7 +89,7 @@ class Page(Prose):
             self.meta.setdefault(name, []).append(given.get("content", ""))
         if tag == "link" and given.get("rel") == "canonical":
             self.canonical = given.get("href", "")
-        for name in ("href", "src", "data"):
+        for name in ("href", "src", "srcset", "data"):
             if name not in given:
                 continue
             loaded = (tag, name) in LOADED and given.get("rel") not in NAMES_ONLY

@@ -87,6 +87,19 @@ def test_changed_texts_lead_to_the_bytes_of_a_site_from_scratch(project):
     assert site_of(project) == on_top
 
 
+def test_pictures_of_phones_stay_with_those_that_a_page_shows(tmp_path):
+    (tmp_path / "_images").mkdir()
+    for name in ("shown.svg", "shown-narrow.svg", "old.svg", "old-narrow.svg"):
+        (tmp_path / "_images" / name).write_text("")
+    app = SimpleNamespace(
+        builder=SimpleNamespace(name="html", imagedir="_images"),
+        outdir=tmp_path,
+        env=SimpleNamespace(images={"part/shown.svg": ({"part/first"}, "shown.svg")}),
+    )
+    again.tidy(app, None)
+    assert {path.name for path in (tmp_path / "_images").iterdir()} == {"shown.svg", "shown-narrow.svg"}
+
+
 def test_a_run_that_failed_serves_nothing(project):
     whole = project.root / rendering.WHOLE
     assert whole.exists()

@@ -89,6 +89,10 @@ IN_FILES = {
     "dead link": ('<a href="nowhere.html">seeded</a>', "dead link: nowhere.html"),
     "dead fragment": ('<a href="#nowhere">seeded</a>', "dead fragment: #nowhere"),
     "dead image": ('<img src="nowhere.png" alt="seeded">', "dead link: nowhere.png"),
+    "dead image of a phone": (
+        '<picture><source srcset="nowhere.svg"><img src="../_static/favicon.svg" alt="seeded"></picture>',
+        "dead link: nowhere.svg",
+    ),
     "no alt": ('<img src="../_static/favicon.svg">', "image without alternative text"),
     "external": ('<script src="https://example.org/a.js"></script>', "loads from outside"),
     "hyphen": ("<p>seeded -3.5</p>", "a hyphen for a minus: seeded -3.5"),

@@ -17,7 +17,7 @@ from docutils import nodes
 from sphinx.application import ENV_PICKLE_FILENAME
 from sphinx.environment import BuildEnvironment
 
-from bookbuild.extensions import definitions
+from bookbuild.extensions import definitions, narrow
 
 #: Of the environment, what no other page can see: when and from what files a page was read, where the code of a page
 #: leads to (no page lists the uses of a name), what is made at every start, and the copies for comparison.
@@ -133,8 +133,9 @@ def tidy(app: Any, failure: Exception | None) -> None:
     if failure or app.builder.name != "html":
         return
     names = {name: Path(path).name for path, (_, name) in app.env.images.items()}
+    shown = {*names, *map(narrow.beside, names)}
     for path in Path(app.outdir, app.builder.imagedir).glob("*"):
-        if path.name not in names:
+        if path.name not in shown:
             path.unlink()
     if any(name != own for name, own in names.items()):
         Path(app.doctreedir, ENV_PICKLE_FILENAME).unlink()

@@ -13,6 +13,11 @@ IMAGE = re.compile(r'<img\b[^>]*\bsrc="([^"]*/_images/([^"/]+)\.svg)"[^>]*>')
 PHONE = "screen and (max-width: 600px)"
 
 
+def beside(picture: str) -> str:
+    """The name of the narrow picture beside a picture."""
+    return picture.removesuffix(".svg") + "-narrow.svg"
+
+
 def offer(app: Any, page: str, template: str, context: dict[str, Any], document: Any) -> None:
     """Name beside each picture of a page the narrow one, if there can be one, and write it."""
     if document is None or "body" not in context:
@@ -20,17 +25,16 @@ def offer(app: Any, page: str, template: str, context: dict[str, Any], document:
     sources = {name: Path(app.srcdir, source) for source, name in app.builder.images.items()}
     folder = Path(app.outdir) / "_images"
 
-    def beside(found: re.Match[str]) -> str:
+    def both(found: re.Match[str]) -> str:
         source = sources.get(f"{found[2]}.svg")
         drawn = narrow(source.read_text(encoding="utf-8")) if source else None
         if drawn is None:
             return found[0]
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{found[2]}-narrow.svg").write_text(drawn, encoding="utf-8")
-        address = found[1].removesuffix(".svg") + "-narrow.svg"
-        return f'<picture><source media="{PHONE}" srcset="{address}">{found[0]}</picture>'
+        (folder / beside(f"{found[2]}.svg")).write_text(drawn, encoding="utf-8")
+        return f'<picture><source media="{PHONE}" srcset="{beside(found[1])}">{found[0]}</picture>'
 
-    context["body"] = IMAGE.sub(beside, context["body"])
+    context["body"] = IMAGE.sub(both, context["body"])
 
 
 def setup(app: Any) -> dict[str, Any]:
