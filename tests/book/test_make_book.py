@@ -63,7 +63,7 @@ def test_it_executes_every_notebook_with_its_time_and_says_where_to_open_the_boo
 def test_the_site_carries_the_claims_for_machines_and_for_readers(project):
     claim, definition = project.claims["claims"]
     assert claim["passed"] is True and claim["profile"] == "quick"
-    assert claim["checks"][0] == {"page": "book/part/first"} | {k: v for k, v in CHECK.items() if k != "id"}
+    assert claim["checks"][0] == {"page": "book/part/first", "unit": ""} | {k: v for k, v in CHECK.items() if k != "id"}
     assert definition["kind"] == "definition" and definition["checks"] == []
     page = project.page("reference/claims.html")
     assert 'id="claim-sample-claim"' in page and "± 44 %" in page
@@ -202,7 +202,7 @@ def test_a_notebook_that_raises_is_named_and_kept_for_inspection(project):
     assert f"to inspect: {partial.relative_to(project.root)}" in said
     outputs = nbformat.read(partial, as_version=4).cells[-1].outputs
     assert outputs[0].ename == "ZeroDivisionError"
-    project.notebook("part/first.ipynb", checked())
+    project.notebook("part/first.ipynb", checked(), "1 / 1")
     assert project.executed(project.make("book").stdout) == [FIRST]
     assert not partial.exists()
 
