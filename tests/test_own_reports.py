@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 
 import numpy as np
 import pytest
@@ -123,6 +124,13 @@ def test_a_file_that_cannot_be_written_leaves_nothing(gelu, tmp_path):
     with pytest.raises(OSError):
         gelu.save(tmp_path / "none" / "page.html")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_report_on_a_terminal_shows_how_far_it_is_from_its_first_moment_on(capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    own.report(mlp([8] * 3, "relu"), samples=3)
+    out, err = capsys.readouterr()
+    assert out == "" and "0%  0 of 3 samples\x1b[K" in err and err.endswith("\r\x1b[K")
 
 
 def test_an_interrupted_report_goes_on_where_it_was(tmp_path, monkeypatch):

@@ -35,13 +35,10 @@ class Progress:
         if self.line is None or now < self.next:
             return
         self.next = now + PAUSE
-        rate = done / max(now - self.start, 1e-9)
         bar = "#" * (WIDTH * done // self.total)
-        left = (self.total - done) / rate
-        self.line.show(
-            f"[{bar:<{WIDTH}}] {done / self.total:4.0%}  {done:.3g} of {self.total:.3g} samples  "
-            f"{rate:.3g}/s  {_span(left)} left"
-        )
+        rate = done / max(now - self.start, 1e-9)
+        speed = f"  {rate:.3g}/s  {_span((self.total - done) / rate)} left" if done else ""
+        self.line.show(f"[{bar:<{WIDTH}}] {done / self.total:4.0%}  {done:.3g} of {self.total:.3g} samples{speed}")
 
 
 class Terminal:
