@@ -51,12 +51,13 @@ def flat_overlaps(draw: Random) -> Drawn:
 @tie(
     r"residual/shrinking#eq-shrinking-covariance &\Cov\big(x^{(i)}_{T,a},\, x^{(j)}_{T,a}\big)",
     r"claims/moments-at-every-width \mathrm{Cov}(x^{(i)}_{T,a}, x^{(j)}_{T,a})",
+    r"residual/doubly-infinite#thm-dbl-unit k_T",
 )
 def covariance_at_every_width(draw: Random) -> Drawn:
     made, names = blocks_of(draw)
     _, overlap = starts(draw)
     moved = ResidualKernel(made).at(0.0, overlap).covariance[0, 1] - overlap[0, 1]
-    return names | {r"\lambda_0^{(i,j)}": overlap[0, 1]}, moved
+    return names | dict.fromkeys((r"\lambda_0^{(i,j)}", r"\lambda_0"), overlap[0, 1]), moved
 
 
 @tie(r"claims/moments-at-every-width C")

@@ -271,14 +271,6 @@ def flat_mean(draw: Random) -> Drawn:
     return names | {"m_0": mean[0]}, found.mean[0]
 
 
-@tie(r"residual/doubly-infinite#thm-dbl-unit k_T")
-def flat_kernel(draw: Random) -> Drawn:
-    made, names = blocks_of(draw)
-    _, overlap = starts(draw)
-    moved = ResidualKernel(made).at(0.0, overlap).covariance[0, 1] - overlap[0, 1]
-    return names | {r"\lambda_0": overlap[0, 1]}, moved
-
-
 @tie(r"residual/doubly-infinite#thm-dbl-curved T^*=\frac{2}{\sigma_w\sqrt{\mathcal C}}(\frac\pi2-\vartheta_0)")
 def time_of_explosion(draw: Random) -> Drawn:
     made, names, m, v = riccati(draw)
